@@ -1,0 +1,174 @@
+//! Causes: what else changes when the target goes, why, and what becomes of it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{CauseId, Grid, Level, Levels};
+
+/// What becomes of an affected thing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Consequence {
+    /// It goes with the target: a shadow, a ripple.
+    Vanish,
+    /// It should have kept still, as it was before the target touched it.
+    Stay,
+    /// Physics rewrites it: it falls or rolls on, along a drawn path where there is one.
+    React,
+    /// It moves as filmed although its mover goes.
+    Keep,
+}
+
+impl Consequence {
+    pub const ALL: [Self; 4] = [Self::Vanish, Self::Stay, Self::React, Self::Keep];
+
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Vanish => "vanish",
+            Self::Stay => "stay",
+            Self::React => "react",
+            Self::Keep => "keep",
+        }
+    }
+
+    /// As a sentence in the causes list.
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::Vanish => "Goes with the target",
+            Self::Stay => "Stays as it was before",
+            Self::React => "Moves on its own",
+            Self::Keep => "Keeps its filmed motion",
+        }
+    }
+}
+
+impl std::str::FromStr for Consequence {
+    type Err = ();
+
+    fn from_str(word: &str) -> Result<Self, ()> {
+        Self::ALL.into_iter().find(|c| c.word() == word).ok_or(())
+    }
+}
+
+/// One place on a drawn path: the thing's centre at `frame`, in plate pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct PathPoint {
+    pub frame: u32,
+    pub x: f32,
+    pub y: f32,
+}
+
+/// Grid cells that are affected from frame `from` to frame `to`, both included.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CellSpan {
+    pub from: u32,
+    pub to: u32,
+    /// `[row, col]`, sorted, no doubles.
+    pub cells: Vec<(u32, u32)>,
+}
+
+/// An affected thing and why.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Cause {
+    pub cause_id: CauseId,
+    pub name: String,
+    pub reason: String,
+    pub consequence: Consequence,
+    /// Only for `react`; frames strictly ascending.
+    pub path: Vec<PathPoint>,
+    pub spans: Vec<CellSpan>,
+}
+
+impl Cause {
+    /// The cells that are affected at `frame`.
+    pub fn cells_at(&self, frame: u32) -> impl Iterator<Item = (u32, u32)> + '_ {
+        self.spans
+            .iter()
+            .filter(move |s| s.from <= frame && frame <= s.to)
+            .flat_map(|s| s.cells.iter().copied())
+    }
+
+    /// Turns one cell on or off over `from..=to`; spans stay disjoint and sorted.
+    pub fn set_cell(&mut self, cell: (u32, u32), on: bool, from: u32, to: u32) {
+        let mut edges: Vec<u32> =
+            self.spans.iter().flat_map(|s| [s.from, s.to + 1]).chain([from, to + 1]).collect();
+        edges.sort_unstable();
+        edges.dedup();
+        let mut spans: Vec<CellSpan> = Vec::new();
+        for pair in edges.windows(2) {
+            let (start, end) = (pair[0], pair[1] - 1);
+            let mut cells: Vec<(u32, u32)> = self.cells_at(start).collect();
+            if from <= start && end <= to {
+                cells.retain(|&c| c != cell);
+                if on {
+                    cells.push(cell);
+                }
+            }
+            cells.sort_unstable();
+            cells.dedup();
+            match spans.last_mut() {
+                Some(last) if last.to + 1 == start && last.cells == cells => last.to = end,
+                _ if !cells.is_empty() => spans.push(CellSpan { from: start, to: end, cells }),
+                _ => {}
+            }
+        }
+        self.spans = spans;
+    }
+}
+
+/// Adds the cells of `causes` at `frame` to the affected layer of `levels` (void-spec §4.4: union of layers).
+/// A cause whose consequence is `keep` marks nothing: it stays as filmed.
+pub fn with_cells(levels: &mut Levels, causes: &[Cause], frame: u32) {
+    let (width, height) = (levels.width(), levels.height());
+    let grid = Grid::of(width, height);
+    for cause in causes.iter().filter(|c| c.consequence != Consequence::Keep) {
+        for (row, col) in cause.cells_at(frame) {
+            let Some((x0, y0, x1, y1)) = grid.cell(row, col, width, height) else { continue };
+            for y in y0..y1 {
+                levels.map_span(y, x0, x1, |l| Level::of_layers(l.is_primary(), true));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cause() -> Cause {
+        Cause {
+            cause_id: CauseId(uuid::Uuid::nil()),
+            name: "shadow".into(),
+            reason: "cast by the target".into(),
+            consequence: Consequence::Vanish,
+            path: vec![],
+            spans: vec![],
+        }
+    }
+
+    #[test]
+    fn cells_are_set_and_cleared_over_part_of_a_span() {
+        let mut c = cause();
+        c.set_cell((1, 2), true, 0, 9);
+        c.set_cell((3, 3), true, 5, 20);
+        c.set_cell((1, 2), false, 3, 4);
+        let at = |f| c.cells_at(f).collect::<Vec<_>>();
+        assert_eq!(at(2), [(1, 2)]);
+        assert_eq!(at(3), []);
+        assert_eq!(at(7), [(1, 2), (3, 3)]);
+        assert_eq!(at(20), [(3, 3)]);
+        assert_eq!(at(21), []);
+        assert!(c.spans.windows(2).all(|p| p[0].to < p[1].from));
+    }
+
+    #[test]
+    fn overlap_is_primary_and_affected() {
+        let mut levels = Levels::background(64, 64);
+        levels.set(0, 0, Level::Primary);
+        let mut c = cause();
+        c.set_cell((0, 0), true, 0, 0);
+        with_cells(&mut levels, &[c], 0);
+        assert_eq!(levels.get(0, 0), Level::Overlap);
+        assert_eq!(levels.get(1, 0), Level::Affected);
+        assert_eq!(levels.get(8, 0), Level::Background);
+    }
+}

@@ -1,0 +1,187 @@
+//! Jobs and their named steps, as rows and as people see them. Ids only: a job carries no data of its own.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Hash, JobId, ProjectId, QuadmaskId, RunId, ShotId};
+
+/// Work for a worker.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Job {
+    /// Read a plate: facts, proxy, strip, poster.
+    Ingest { shot_id: ShotId },
+    /// Clicks to a primary mask on every frame.
+    Segment { shot_id: ShotId },
+    /// Run a removal and make a version.
+    Remove { run_id: RunId },
+    /// Put a quadmask file (`quadmask_0.mp4` or a zip of PNGs) into the draft.
+    ImportQuadmask { shot_id: ShotId, file: Hash, name: String },
+    /// Make `quadmask_0.mp4` of a quadmask version.
+    ExportQuadmask { quadmask_id: QuadmaskId },
+    /// Render the demo shots into the demo project.
+    Demo { project_id: ProjectId },
+}
+
+impl Job {
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Ingest { .. } => "ingest",
+            Self::Segment { .. } => "segment",
+            Self::Remove { .. } => "remove",
+            Self::ImportQuadmask { .. } => "import_quadmask",
+            Self::ExportQuadmask { .. } => "export_quadmask",
+            Self::Demo { .. } => "demo",
+        }
+    }
+
+    /// As people call it.
+    pub fn title(&self) -> &'static str {
+        title_of_kind(self.kind())
+    }
+}
+
+/// A job kind as people call it.
+pub fn title_of_kind(kind: &str) -> &'static str {
+    match kind {
+        "ingest" => "Read plate",
+        "segment" => "Grow primary mask",
+        "remove" => "Removal",
+        "import_quadmask" => "Import quadmask",
+        "export_quadmask" => "Export quadmask",
+        "demo" => "Make demo shots",
+        _ => "Job",
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum JobState {
+    Queued,
+    Running,
+    Done,
+    Failed,
+    Cancelled,
+}
+
+impl JobState {
+    pub const ALL: [Self; 5] = [Self::Queued, Self::Running, Self::Done, Self::Failed, Self::Cancelled];
+
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Running => "running",
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    pub fn is_over(self) -> bool {
+        matches!(self, Self::Done | Self::Failed | Self::Cancelled)
+    }
+}
+
+impl std::str::FromStr for JobState {
+    type Err = ();
+
+    fn from_str(word: &str) -> Result<Self, ()> {
+        Self::ALL.into_iter().find(|s| s.word() == word).ok_or(())
+    }
+}
+
+/// A named step of a stage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Step {
+    Probe,
+    Proxy,
+    Track,
+    Register,
+    Background,
+    Fill,
+    Composite,
+    Verify,
+    Encode,
+    Render,
+    Store,
+}
+
+impl Step {
+    pub const ALL: [Self; 11] = [
+        Self::Probe,
+        Self::Proxy,
+        Self::Track,
+        Self::Register,
+        Self::Background,
+        Self::Fill,
+        Self::Composite,
+        Self::Verify,
+        Self::Encode,
+        Self::Render,
+        Self::Store,
+    ];
+
+    /// The name in rows and JSON.
+    pub fn slug(self) -> &'static str {
+        match self {
+            Self::Probe => "probe",
+            Self::Proxy => "proxy",
+            Self::Track => "track",
+            Self::Register => "register",
+            Self::Background => "background",
+            Self::Fill => "fill",
+            Self::Composite => "composite",
+            Self::Verify => "verify",
+            Self::Encode => "encode",
+            Self::Render => "render",
+            Self::Store => "store",
+        }
+    }
+
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::Probe => "Reading the file",
+            Self::Proxy => "Making proxy and film strip",
+            Self::Track => "Following the target",
+            Self::Register => "Aligning frames",
+            Self::Background => "Gathering background",
+            Self::Fill => "Filling what was never seen",
+            Self::Composite => "Compositing into the plate",
+            Self::Verify => "Proving kept pixels",
+            Self::Encode => "Encoding",
+            Self::Render => "Rendering",
+            Self::Store => "Storing",
+        }
+    }
+}
+
+impl std::str::FromStr for Step {
+    type Err = ();
+
+    fn from_str(slug: &str) -> Result<Self, ()> {
+        Self::ALL.into_iter().find(|s| s.slug() == slug).ok_or(())
+    }
+}
+
+/// A job as people see it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Progress {
+    pub job_id: JobId,
+    pub kind: String,
+    pub state: JobState,
+    pub project_id: Option<ProjectId>,
+    pub shot_id: Option<ShotId>,
+    pub step: Option<Step>,
+    /// 0–1 over the whole job.
+    pub fraction: f32,
+    pub seconds_left: Option<u32>,
+    /// What went wrong and what to do, for the artist.
+    pub error: Option<String>,
+    pub attempt: u32,
+    pub priority: i32,
+    pub worker: Option<String>,
+    /// Microseconds UTC.
+    pub created_at: i64,
+    pub started_at: Option<i64>,
+    pub finished_at: Option<i64>,
+}

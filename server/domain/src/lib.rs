@@ -1,0 +1,34 @@
+//! The vocabulary of the product: what the words mean and which rules hold between them.
+//!
+//! No input or output here; it builds for `wasm32-unknown-unknown` so that browser, server and worker share one meaning.
+
+pub mod cause;
+pub mod event;
+pub mod facts;
+pub mod hash;
+pub mod id;
+pub mod job;
+pub mod mask;
+pub mod people;
+pub mod phase;
+pub mod policy;
+pub mod project;
+pub mod rate;
+pub mod recipe;
+pub mod stroke;
+pub mod target;
+pub mod version;
+
+pub use cause::{Cause, CellSpan, Consequence, PathPoint};
+pub use event::{Event, EventKind};
+pub use facts::{Audio, Colour, PlateFacts};
+pub use hash::Hash;
+pub use id::*;
+pub use job::{Job, JobState, Progress, Step};
+pub use mask::{Grid, Level, Levels};
+pub use people::{Action, Person, Role, may};
+pub use phase::{BadStep, Phase, ShotStep, Status};
+pub use policy::{ApprovalPolicy, Verdict};
+pub use rate::{Rate, Timecode};
+pub use recipe::PlateRecipe;
+pub use target::{BoxPrompt, PointPrompt, Target, Words};

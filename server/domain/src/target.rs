@@ -1,0 +1,109 @@
+//! Targets: what is removed, as an artist points at it, and the words around the removal.
+
+use serde::{Deserialize, Serialize};
+
+use crate::TargetId;
+
+/// A click: on the target when `positive`, beside it when not. Plate pixels, frame from 0.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct PointPrompt {
+    pub frame: u32,
+    pub x: f32,
+    pub y: f32,
+    pub positive: bool,
+}
+
+/// A box around the target, in plate pixels, `x0 < x1` and `y0 < y1`.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct BoxPrompt {
+    pub frame: u32,
+    pub x0: f32,
+    pub y0: f32,
+    pub x1: f32,
+    pub y1: f32,
+}
+
+/// One thing to remove.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Target {
+    pub target_id: TargetId,
+    pub name: String,
+    /// `#rrggbb`
+    pub colour: String,
+    pub points: Vec<PointPrompt>,
+    pub boxes: Vec<BoxPrompt>,
+}
+
+/// Colours handed to new targets in turn.
+pub const TARGET_COLOURS: [&str; 6] = ["#FF6B1A", "#FFD166", "#EF6F9F", "#9BD14B", "#6FA8FF", "#C9A0FF"];
+
+/// A prompt lies outside the plate.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum BadPrompt {
+    #[error("frame {frame} is not in this shot: it has {frames} frames")]
+    Frame { frame: u32, frames: u32 },
+    #[error("the point {x:.0}, {y:.0} is outside the {width}×{height} picture")]
+    Outside { x: f32, y: f32, width: u32, height: u32 },
+    #[error("the box is empty: drag it over the target")]
+    EmptyBox,
+    #[error("a target needs a name of 1 to 80 characters")]
+    Name,
+    #[error("“{0}” is not a colour: write #rrggbb")]
+    Colour(String),
+    #[error("at most {limit} points and boxes per target")]
+    TooMany { limit: usize },
+}
+
+impl Target {
+    /// Most points and boxes together that one target may have.
+    pub const MOST_PROMPTS: usize = 500;
+
+    /// Checks every prompt against a plate of `frames` frames and `width`×`height` pixels.
+    pub fn check(&self, frames: u32, width: u32, height: u32) -> Result<(), BadPrompt> {
+        let Self { target_id: _, name, colour, points, boxes } = self;
+        if name.trim().is_empty() || name.chars().count() > 80 {
+            return Err(BadPrompt::Name);
+        }
+        let is_colour = colour.len() == 7
+            && colour.starts_with('#')
+            && colour[1..].bytes().all(|b| b.is_ascii_hexdigit());
+        if !is_colour {
+            return Err(BadPrompt::Colour(colour.clone()));
+        }
+        if points.len() + boxes.len() > Self::MOST_PROMPTS {
+            return Err(BadPrompt::TooMany { limit: Self::MOST_PROMPTS });
+        }
+        let frame_ok = |frame| if frame < frames { Ok(()) } else { Err(BadPrompt::Frame { frame, frames }) };
+        let inside = |x: f32, y: f32| {
+            let ok = (0.0..=width as f32).contains(&x) && (0.0..=height as f32).contains(&y);
+            if ok { Ok(()) } else { Err(BadPrompt::Outside { x, y, width, height }) }
+        };
+        for p in points {
+            frame_ok(p.frame)?;
+            inside(p.x, p.y)?;
+        }
+        for b in boxes {
+            frame_ok(b.frame)?;
+            inside(b.x0, b.y0)?;
+            inside(b.x1, b.y1)?;
+            if b.x1 - b.x0 < 1.0 || b.y1 - b.y0 < 1.0 {
+                return Err(BadPrompt::EmptyBox);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether anything points at it yet.
+    pub fn is_marked(&self) -> bool {
+        self.points.iter().any(|p| p.positive) || !self.boxes.is_empty()
+    }
+}
+
+/// The words of the removal.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Words {
+    /// What goes: “remove the kettlebell”.
+    pub removal: String,
+    /// What the scene shows afterwards (void-spec §1.1, key `bg`).
+    pub after: String,
+}
