@@ -1,1 +1,36 @@
-//! media
+//! FFmpeg, frames in and out, exact frame numbers, colour tags. Knows neither tensors nor shots, and streams: never a
+//! whole clip in memory.
+//!
+//! Frame `j` is the `j`-th picture in presentation order, counted from 0. Pictures are kept as decoded, in coded
+//! orientation; only [`Picture::to_rgb`], [`Picture::to_grey_full_range`], proxies and stills turn and convert.
+
+mod colour;
+mod convert;
+mod decode;
+mod encode;
+mod error;
+mod ffv1;
+mod format;
+mod frame;
+mod index;
+mod mask;
+mod open;
+mod picture;
+mod probe;
+mod proxy;
+mod reader;
+mod scan;
+mod still;
+mod timing;
+
+pub use convert::{Grey8, Rgb8};
+pub use error::Error;
+pub use ffv1::{Ffv1Writer, GreyWriter, ffv1_format};
+pub use format::{Family, PixelFormat};
+pub use index::Index;
+pub use mask::{MaskReader, QuadmaskWriter, read_mask, write_quadmask_mp4};
+pub use picture::{Picture, Plane};
+pub use probe::probe;
+pub use proxy::{ProxyWriter, proxy_size};
+pub use reader::Reader;
+pub use still::{FilmStrip, STRIP_HEIGHT, jpeg, poster, thumbnail};
