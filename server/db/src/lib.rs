@@ -1,1 +1,152 @@
-//! db
+//! Every SQL statement but the queue's: one text for SQLite and PostgreSQL, functions by noun. No files, no HTTP.
+
+pub mod blobs;
+mod dialect;
+pub mod events;
+pub mod sessions;
+pub mod uploads;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+pub use dialect::{Engine, open};
+use sqlx::{Any, AnyConnection, AnyPool, Transaction};
+
+/// A pool and the engine behind it. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Db {
+    pub(crate) pool: AnyPool,
+    pub(crate) engine: Engine,
+}
+
+/// What a caller decides on.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("no such row")]
+    NotFound,
+    /// A rule of the tables was broken: the name of the constraint or the columns.
+    #[error("already there: {0}")]
+    Taken(String),
+    /// Somebody changed the row first.
+    #[error("{0}")]
+    Conflict(String),
+    /// What was asked breaks a rule of the product; the sentence is for people.
+    #[error("{0}")]
+    Invalid(String),
+    #[error("the database at {url} cannot be used")]
+    Open { url: String, source: sqlx::Error },
+    #[error("the database could not be brought up to date")]
+    Migrate(#[from] sqlx::migrate::MigrateError),
+    #[error("a row holds what cannot be: {0}")]
+    Corrupt(String),
+    #[error("the database failed")]
+    Sqlx(sqlx::Error),
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        match &error {
+            sqlx::Error::RowNotFound => Self::NotFound,
+            sqlx::Error::Database(inner) if inner.is_unique_violation() => {
+                Self::Taken(inner.constraint().map_or_else(|| inner.message().to_owned(), str::to_owned))
+            }
+            _ => Self::Sqlx(error),
+        }
+    }
+}
+
+impl Error {
+    /// Whether the same transaction may succeed when tried again.
+    fn is_passing(&self) -> bool {
+        let Self::Sqlx(sqlx::Error::Database(inner)) = self else { return false };
+        // SQLite: BUSY and its kin (5, 6, 261, 517); PostgreSQL: serialization failure, deadlock.
+        matches!(inner.code().as_deref(), Some("5" | "6" | "261" | "517" | "40001" | "40P01"))
+    }
+}
+
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// What a writing transaction does; boxed so that [`Db::write`] can run it again.
+pub type Work<'c, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'c>>;
+
+impl Db {
+    /// For reads.
+    pub fn pool(&self) -> &AnyPool {
+        &self.pool
+    }
+
+    pub fn engine(&self) -> Engine {
+        self.engine
+    }
+
+    /// The one way to write: one transaction, immediate on SQLite, tried again (up to eight times) when the engine says
+    /// that it collided with another. `work` must do nothing but SQL.
+    ///
+    /// ```ignore
+    /// db.write(|tx| Box::pin(async move { projects::create(tx, …).await })).await
+    /// ```
+    pub async fn write<T, F>(&self, mut work: F) -> Result<T>
+    where
+        T: Send,
+        F: for<'c> FnMut(&'c mut AnyConnection) -> Work<'c, T> + Send,
+    {
+        let mut tries = 0u32;
+        loop {
+            match self.write_once(&mut work).await {
+                Err(error) if error.is_passing() && tries < 8 => {
+                    tries += 1;
+                    let wait = u64::from(tries) * 15 + uuid::Uuid::now_v7().as_u128() as u64 % 20;
+                    tokio::time::sleep(std::time::Duration::from_millis(wait)).await;
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
+    async fn write_once<T, F>(&self, work: &mut F) -> Result<T>
+    where
+        T: Send,
+        F: for<'c> FnMut(&'c mut AnyConnection) -> Work<'c, T> + Send,
+    {
+        let mut tx: Transaction<'static, Any> = match self.engine {
+            Engine::Sqlite => self.pool.begin_with("begin immediate").await?,
+            Engine::Postgres => self.pool.begin().await?,
+        };
+        match work(&mut tx).await {
+            Ok(value) => {
+                tx.commit().await?;
+                Ok(value)
+            }
+            Err(error) => {
+                tx.rollback().await.ok(); // the first error says more than a failed rollback
+                Err(error)
+            }
+        }
+    }
+}
+
+/// Microseconds since 1970, UTC.
+pub fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock is after 1970");
+    i64::try_from(since.as_micros()).expect("the year 292277 is far away")
+}
+
+/// A fresh id; later ids sort after earlier ones.
+pub fn new_uuid() -> uuid::Uuid {
+    uuid::Uuid::now_v7()
+}
+
+/// Reads an id, hash or word back from a text column.
+pub(crate) fn parse<T: std::str::FromStr>(column: &str, text: &str) -> Result<T> {
+    text.parse().map_err(|_| Error::Corrupt(format!("{column} = “{text}”")))
+}
+
+/// Reads JSON back from a text column.
+pub(crate) fn from_json<T: serde::de::DeserializeOwned>(column: &str, text: &str) -> Result<T> {
+    serde_json::from_str(text).map_err(|error| Error::Corrupt(format!("{column}: {error}")))
+}
+
+pub(crate) fn to_json<T: serde::Serialize>(value: &T) -> String {
+    serde_json::to_string(value).expect("our types have string keys and finite shapes")
+}

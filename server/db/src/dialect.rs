@@ -1,0 +1,105 @@
+//! The few places where SQLite and PostgreSQL differ: how they are opened.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
+use sqlx::{Connection, Executor};
+
+use crate::{Db, Error, Result};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Engine {
+    Sqlite,
+    Postgres,
+}
+
+static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations");
+
+/// Opens `sqlite://path/to/file.db` (made when missing) or `postgres://…` and brings its tables up to date.
+pub async fn open(url: &str) -> Result<Db> {
+    sqlx::any::install_default_drivers();
+    let engine = match url.split_once(':') {
+        Some(("sqlite", _)) => Engine::Sqlite,
+        Some(("postgres" | "postgresql", _)) => Engine::Postgres,
+        _ => {
+            return Err(Error::Invalid(format!(
+                "“{}” is not a database address: write sqlite://FILE or postgres://USER@HOST/NAME",
+                without_password(url)
+            )));
+        }
+    };
+    let failed = |source| Error::Open { url: without_password(url), source };
+    let full = match engine {
+        Engine::Sqlite if !url.contains('?') => format!("{url}?mode=rwc"),
+        _ => url.to_owned(),
+    };
+    let options = AnyConnectOptions::from_str(&full).map_err(failed)?;
+    let pool = AnyPoolOptions::new()
+        .max_connections(match engine {
+            Engine::Sqlite => 8,
+            Engine::Postgres => 12,
+        })
+        .acquire_timeout(Duration::from_secs(20))
+        .after_connect(move |connection, _| {
+            Box::pin(async move {
+                if engine == Engine::Sqlite {
+                    for pragma in [
+                        "pragma busy_timeout = 10000",
+                        "pragma journal_mode = wal",
+                        "pragma synchronous = full",
+                        "pragma foreign_keys = on",
+                    ] {
+                        connection.execute(pragma).await?;
+                    }
+                }
+                connection.ping().await
+            })
+        })
+        .connect_with(options)
+        .await
+        .map_err(failed)?;
+    let db = Db { pool, engine };
+    migrate(&db).await?;
+    Ok(db)
+}
+
+/// Two processes may start at once: the loser of the race on SQLite tries again.
+async fn migrate(db: &Db) -> Result<()> {
+    let mut tries = 0;
+    loop {
+        match MIGRATIONS.run(&db.pool).await {
+            Ok(()) => return Ok(()),
+            Err(_) if db.engine == Engine::Sqlite && tries < 5 => {
+                tries += 1;
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// The address as it may be shown in a message.
+fn without_password(url: &str) -> String {
+    match (url.find("://"), url.rfind('@')) {
+        (Some(scheme), Some(at)) if at > scheme => format!("{}://…{}", &url[..scheme], &url[at..]),
+        _ => url.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_never_shown() {
+        assert_eq!(without_password("postgres://me:secret@db/x"), "postgres://…@db/x");
+        assert_eq!(without_password("sqlite://a.db"), "sqlite://a.db");
+    }
+
+    #[tokio::test]
+    async fn an_address_of_another_engine_is_refused_in_words() {
+        let error = open("mysql://x").await.expect_err("not ours");
+        assert!(error.to_string().contains("sqlite://FILE"), "{error}");
+    }
+}

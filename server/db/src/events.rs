@@ -1,0 +1,63 @@
+//! Live events: written in the transaction of the change, read by every web process.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use domain::{Event, EventKind, ProjectId, ShotId};
+use sqlx::{AnyConnection, Row};
+
+use crate::{Db, Result, from_json, now, parse, to_json};
+
+static LAST: AtomicI64 = AtomicI64::new(0);
+
+/// Microseconds with the process's own last digits, so that two processes hardly ever meet.
+fn next_id() -> i64 {
+    let wanted = now() / 1000 * 1_000_000 + i64::from(std::process::id() % 1000) * 1000;
+    let previous = LAST.fetch_max(wanted, Ordering::Relaxed);
+    if previous >= wanted { LAST.fetch_add(1, Ordering::Relaxed) + 1 } else { wanted }
+}
+
+/// Says that something changed. Call it inside the transaction that changes it.
+pub async fn tell(
+    tx: &mut AnyConnection,
+    project_id: Option<ProjectId>,
+    shot_id: Option<ShotId>,
+    kind: &EventKind,
+) -> Result<()> {
+    sqlx::query("insert into event (event_id, project_id, shot_id, kind, at) values ($1, $2, $3, $4, $5)")
+        .bind(next_id())
+        .bind(project_id.map(|id| id.to_string()))
+        .bind(shot_id.map(|id| id.to_string()))
+        .bind(to_json(kind))
+        .bind(now())
+        .execute(&mut *tx)
+        .await?;
+    Ok(())
+}
+
+/// Events written at or after `since` (microseconds), oldest first. Transactions commit out of order: read a few
+/// seconds back and drop what was seen.
+pub async fn since(db: &Db, since: i64) -> Result<Vec<Event>> {
+    let rows = sqlx::query(
+        "select event_id, project_id, shot_id, kind from event where at >= $1 order by event_id limit 2000",
+    )
+    .bind(since)
+    .fetch_all(&db.pool)
+    .await?;
+    rows.iter()
+        .map(|row| {
+            let project: Option<String> = row.try_get("project_id")?;
+            let shot: Option<String> = row.try_get("shot_id")?;
+            Ok(Event {
+                event_id: row.try_get("event_id")?,
+                project_id: project.map(|id| parse("project_id", &id)).transpose()?,
+                shot_id: shot.map(|id| parse("shot_id", &id)).transpose()?,
+                kind: from_json("kind", &row.try_get::<String, _>("kind")?)?,
+            })
+        })
+        .collect()
+}
+
+/// Forgets events before `before`.
+pub async fn sweep(db: &Db, before: i64) -> Result<u64> {
+    Ok(sqlx::query("delete from event where at < $1").bind(before).execute(&db.pool).await?.rows_affected())
+}
