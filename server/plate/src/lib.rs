@@ -1,1 +1,2 @@
-//! plate
+//! The plate engine: segmentation and removal that need no network weights. The only crate that uses OpenCV; no files, no FFmpeg.
+pub mod segment;

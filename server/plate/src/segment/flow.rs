@@ -2,7 +2,6 @@
 //! Dense optical flow is OpenCV's DIS; nothing here knows about masks other than as weights.
 
 use opencv::core::{CV_8U, Mat, Ptr};
-use opencv::imgproc;
 use opencv::prelude::*;
 use opencv::video::{DISOpticalFlow, DISOpticalFlow_PRESET_FAST, DISOpticalFlow_PRESET_MEDIUM};
 

@@ -1,0 +1,339 @@
+//! Segmentation without weights: from clicks, boxes and locked pixels to a mask on every frame, with honest confidence.
+//! Frames come from and masks go to the caller one by one. No files, no colour management, no removal.
+
+mod background;
+mod colour;
+mod cut;
+mod flow;
+mod keyframe;
+mod matching;
+mod propagate;
+mod raster;
+mod refine;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use flow::Dis;
+use keyframe::Marks;
+use propagate::Tracker;
+use raster::{Lab, Raster};
+
+/// Whatever a caller's frame or lock source failed with.
+pub type SourceError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Pictures of a clip by frame index from 0. Frames are asked for mostly in order, forwards and then backwards.
+pub trait Frames {
+    fn count(&self) -> u32;
+    /// Width and height of the plate in pixels.
+    fn size(&self) -> (u32, u32);
+    /// The frame scaled to `width` × `height`: RGB8, row by row, `3 · width · height` bytes.
+    fn rgb(&mut self, frame: u32, width: u32, height: u32) -> Result<Vec<u8>, SourceError>;
+}
+
+/// What a person has corrected by hand and must not change.
+pub trait Locks {
+    /// Every frame with at least one locked pixel.
+    fn frames(&self) -> BTreeSet<u32>;
+    fn load(&mut self, frame: u32) -> Result<Locked, SourceError>;
+}
+
+/// Nothing is locked.
+impl Locks for () {
+    fn frames(&self) -> BTreeSet<u32> {
+        BTreeSet::new()
+    }
+
+    fn load(&mut self, frame: u32) -> Result<Locked, SourceError> {
+        Err(format!("frame {frame} has no locked pixels").into())
+    }
+}
+
+impl Locks for BTreeMap<u32, Locked> {
+    fn frames(&self) -> BTreeSet<u32> {
+        self.keys().copied().collect()
+    }
+
+    fn load(&mut self, frame: u32) -> Result<Locked, SourceError> {
+        self.get(&frame).cloned().ok_or_else(|| format!("frame {frame} has no locked pixels").into())
+    }
+}
+
+/// Clicks and boxes by frame index from 0, in plate pixels. Boxes are left, top, right, bottom.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Prompts {
+    pub positive: BTreeMap<u32, Vec<(f32, f32)>>,
+    pub negative: BTreeMap<u32, Vec<(f32, f32)>>,
+    pub boxes: BTreeMap<u32, Vec<[f32; 4]>>,
+}
+
+/// A frame with hand-corrected pixels, both planes at plate size.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Locked {
+    /// Nonzero: object. Counts only where `lock` is nonzero.
+    pub mask: Vec<u8>,
+    /// Nonzero: the person's truth. All nonzero: a key frame, returned as it is.
+    pub lock: Vec<u8>,
+}
+
+/// One frame's result at plate size.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FrameMask {
+    pub frame: u32,
+    /// 255 object, 0 rest.
+    pub mask: Vec<u8>,
+    /// 0..=1: how far the mask may be believed, an empty one too.
+    pub confidence: f32,
+}
+
+/// The receiver wants no more masks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stop;
+
+/// How the segmenter weighs its evidence. One set serves all shots; sizes are in analysis pixels.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(default)]
+pub struct SegmentParams {
+    /// Longer side of the pictures that are analysed.
+    pub analysis_side: u32,
+    /// Longer side of the pictures that outlines are drawn to; 0: outlines are only enlarged.
+    pub refine_side: u32,
+    /// Farthest that the outline may move against the flow in one frame.
+    pub reach: f32,
+    /// Most that the shape that came from the neighbouring frame counts, and over which distance it grows to that.
+    pub shape: f32,
+    pub shape_softness: f32,
+    /// Weights of: likeness to the neighbouring frame, to the key frame, colours, known background, motion.
+    pub previous: f32,
+    pub key: f32,
+    pub colour: f32,
+    pub background: f32,
+    pub motion: f32,
+    /// Cost of a pixel of outline where the picture is flat.
+    pub smooth: f32,
+    /// Pieces and holes below this many pixels go.
+    pub smallest: usize,
+}
+
+impl Default for SegmentParams {
+    fn default() -> Self {
+        Self {
+            analysis_side: 640,
+            refine_side: 1920,
+            reach: 16.0,
+            shape: 1.5,
+            shape_softness: 3.0,
+            previous: 0.4,
+            key: 0.4,
+            colour: 0.25,
+            background: 0.5,
+            motion: 0.6,
+            smooth: 2.0,
+            smallest: 24,
+        }
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("Nothing shows the object yet. Click on it or draw a box around it on any frame.")]
+    NoPrompt,
+    #[error("A click or box is on frame {frame}, but the shot has {count} frames. Remove it and click again.")]
+    OutsideShot { frame: u32, count: u32 },
+    #[error("Frame {frame} could not be read as a {width}×{height} picture: {found} of {wanted} bytes came.")]
+    WrongSize { frame: u32, width: u32, height: u32, found: usize, wanted: usize },
+    #[error("Frame {frame} could not be read.")]
+    Source { frame: u32, source: SourceError },
+    #[error("Segmentation was stopped.")]
+    Stopped,
+    #[error("The picture analysis failed.")]
+    Vision(#[from] opencv::Error),
+}
+
+/// Masks one object (the union of all prompts) on every frame of the clip.
+///
+/// Each frame is handed to `out` once, with how many of how many are done: the first key frame, then later frames
+/// forwards (those just before a later key frame backwards from it), then earlier ones backwards.
+pub fn segment(
+    frames: &mut dyn Frames,
+    prompts: &Prompts,
+    locks: &mut dyn Locks,
+    params: &SegmentParams,
+    out: &mut dyn FnMut(FrameMask, u32, u32) -> Result<(), Stop>,
+) -> Result<(), Error> {
+    let mut run = Run::new(frames, prompts, locks, params, out)?;
+    run.all()
+}
+
+struct Run<'a> {
+    frames: &'a mut dyn Frames,
+    prompts: &'a Prompts,
+    locks: &'a mut dyn Locks,
+    params: &'a SegmentParams,
+    out: &'a mut dyn FnMut(FrameMask, u32, u32) -> Result<(), Stop>,
+    locked: BTreeSet<u32>,
+    /// Frames with prompts or locks.
+    keys: BTreeSet<u32>,
+    count: u32,
+    plate: (u32, u32),
+    small: (u32, u32),
+    dis: Dis,
+    done: u32,
+}
+
+fn fitted(plate: (u32, u32), side: u32) -> (u32, u32) {
+    let long = plate.0.max(plate.1);
+    if long <= side {
+        return plate;
+    }
+    let scale = |v: u32| ((u64::from(v) * u64::from(side) + u64::from(long) / 2) / u64::from(long)).max(1) as u32;
+    (scale(plate.0), scale(plate.1))
+}
+
+impl<'a> Run<'a> {
+    fn new(
+        frames: &'a mut dyn Frames,
+        prompts: &'a Prompts,
+        locks: &'a mut dyn Locks,
+        params: &'a SegmentParams,
+        out: &'a mut dyn FnMut(FrameMask, u32, u32) -> Result<(), Stop>,
+    ) -> Result<Self, Error> {
+        let count = frames.count();
+        let plate = frames.size();
+        let locked = locks.frames();
+        let mut keys = locked.clone();
+        keys.extend(prompts.positive.iter().filter(|(_, p)| !p.is_empty()).map(|(f, _)| *f));
+        keys.extend(prompts.negative.iter().filter(|(_, p)| !p.is_empty()).map(|(f, _)| *f));
+        keys.extend(prompts.boxes.iter().filter(|(_, b)| !b.is_empty()).map(|(f, _)| *f));
+        if let Some(frame) = keys.iter().copied().find(|f| *f >= count) {
+            return Err(Error::OutsideShot { frame, count });
+        }
+        let small = fitted(plate, params.analysis_side);
+        Ok(Self { frames, prompts, locks, params, out, locked, keys, count, plate, small, dis: Dis::new()?, done: 0 })
+    }
+
+    fn all(&mut self) -> Result<(), Error> {
+        let mut first = None;
+        for frame in self.keys.clone() {
+            if self.marks(frame)?.show_object() {
+                first = Some(frame);
+                break;
+            }
+        }
+        let first = first.ok_or(Error::NoPrompt)?;
+        let lab = self.lab(first)?;
+        let neighbour = if first + 1 < self.count { first + 1 } else { first.saturating_sub(1) };
+        let motion = if neighbour == first {
+            None
+        } else {
+            let next = self.lab(neighbour)?;
+            Some(self.dis.between(&lab, &next)?)
+        };
+        let marks = self.marks(first)?;
+        let mask = keyframe::first_mask(&lab, &marks, motion.as_ref())?;
+        let start = Tracker::new(lab, mask, 0.95)?;
+        self.deliver(first, &start)?;
+
+        let mut tracker = start.clone();
+        for frame in first + 1..self.count {
+            self.advance(&mut tracker, frame)?;
+            self.deliver(frame, &tracker)?;
+        }
+        let mut tracker = start;
+        for frame in (0..first).rev() {
+            self.advance(&mut tracker, frame)?;
+            self.deliver(frame, &tracker)?;
+        }
+        Ok(())
+    }
+
+    fn advance(&mut self, tracker: &mut Tracker, frame: u32) -> Result<(), Error> {
+        let next = self.lab(frame)?;
+        let marks = self.marks(frame)?;
+        tracker.step(&mut self.dis, next, &marks, self.params)?;
+        if !marks.is_empty() {
+            tracker.confidence = 0.95;
+            tracker.remember();
+        }
+        Ok(())
+    }
+
+    fn picture(&mut self, frame: u32, (width, height): (u32, u32)) -> Result<Vec<u8>, Error> {
+        let rgb = self.frames.rgb(frame, width, height).map_err(|source| Error::Source { frame, source })?;
+        let wanted = width as usize * height as usize * 3;
+        if rgb.len() != wanted {
+            return Err(Error::WrongSize { frame, width, height, found: rgb.len(), wanted });
+        }
+        Ok(rgb)
+    }
+
+    fn lab(&mut self, frame: u32) -> Result<Raster<Lab>, Error> {
+        let rgb = self.picture(frame, self.small)?;
+        Ok(Raster::lab(&rgb, self.small.0 as usize, self.small.1 as usize, 0.7)?)
+    }
+
+    /// The prompts and locks of a frame in analysis pixels.
+    fn marks(&mut self, frame: u32) -> Result<Marks, Error> {
+        let (sx, sy) = (self.small.0 as f32 / self.plate.0 as f32, self.small.1 as f32 / self.plate.1 as f32);
+        let place = |(x, y): (f32, f32)| {
+            let inside = |v: f32, limit: u32| v.clamp(0.0, limit as f32 - 1.0);
+            (inside((x + 0.5) * sx - 0.5, self.small.0), inside((y + 0.5) * sy - 0.5, self.small.1))
+        };
+        let points = |all: &BTreeMap<u32, Vec<(f32, f32)>>| {
+            all.get(&frame).map(|p| p.iter().map(|p| place(*p)).collect()).unwrap_or_default()
+        };
+        let positive = points(&self.prompts.positive);
+        let negative = points(&self.prompts.negative);
+        let boxes = self.prompts.boxes.get(&frame).map(|all| {
+            let corners = |b: &[f32; 4]| (place((b[0].min(b[2]), b[1].min(b[3]))), place((b[0].max(b[2]), b[1].max(b[3]))));
+            all.iter().map(corners).map(|(a, b)| [a.0, a.1, b.0, b.1]).collect()
+        });
+        let locked = if self.locked.contains(&frame) { Some(self.small_lock(frame)?) } else { None };
+        Ok(Marks { positive, negative, boxes: boxes.unwrap_or_default(), locked })
+    }
+
+    fn load_lock(&mut self, frame: u32) -> Result<Locked, Error> {
+        let locked = self.locks.load(frame).map_err(|source| Error::Source { frame, source })?;
+        let (width, height) = self.plate;
+        let wanted = width as usize * height as usize;
+        for plane in [&locked.mask, &locked.lock] {
+            if plane.len() != wanted {
+                return Err(Error::WrongSize { frame, width, height, found: plane.len(), wanted });
+            }
+        }
+        Ok(locked)
+    }
+
+    fn small_lock(&mut self, frame: u32) -> Result<Raster<Option<bool>>, Error> {
+        let locked = self.load_lock(frame)?;
+        let (w, h) = (self.small.0 as usize, self.small.1 as usize);
+        let mut out = Raster::filled(w, h, None);
+        for y in 0..h {
+            for x in 0..w {
+                let px = ((2 * x + 1) * self.plate.0 as usize) / (2 * w);
+                let py = ((2 * y + 1) * self.plate.1 as usize) / (2 * h);
+                let at = py * self.plate.0 as usize + px;
+                out.data[y * w + x] = (locked.lock[at] != 0).then_some(locked.mask[at] != 0);
+            }
+        }
+        Ok(out)
+    }
+
+    fn deliver(&mut self, frame: u32, tracker: &Tracker) -> Result<(), Error> {
+        let large = fitted(self.plate, self.params.refine_side);
+        let empty = tracker.mask.area() == 0;
+        let guide = if large.0 > self.small.0 && !empty { Some(self.picture(frame, large)?) } else { None };
+        let guide = guide.as_ref().map(|rgb| (rgb.as_slice(), large.0 as usize, large.1 as usize));
+        let mut mask = refine::to_plate(&tracker.distance, guide, self.plate)?;
+        if self.locked.contains(&frame) {
+            let locked = self.load_lock(frame)?;
+            for ((mask, truth), lock) in mask.iter_mut().zip(&locked.mask).zip(&locked.lock) {
+                if *lock != 0 {
+                    *mask = if *truth != 0 { 255 } else { 0 };
+                }
+            }
+        }
+        self.done += 1;
+        let result = FrameMask { frame, mask, confidence: tracker.confidence };
+        (self.out)(result, self.done, self.count).map_err(|Stop| Error::Stopped)
+    }
+}
