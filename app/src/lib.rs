@@ -2,5 +2,16 @@
 #![recursion_limit = "512"]
 
 pub mod api;
+pub mod browser;
+pub mod components;
 pub mod error;
+pub mod pages;
 pub mod routes;
+pub mod state;
+
+use leptos::prelude::*;
+
+#[component]
+pub fn App() -> impl IntoView {
+    view! { <p>"Minus One"</p> }
+}

@@ -1,0 +1,3 @@
+//! What pages are made of, by what the viewer sees.
+
+pub mod ui;

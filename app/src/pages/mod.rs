@@ -1,0 +1,1 @@
+//! One page per address of the URL map.

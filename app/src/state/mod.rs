@@ -1,0 +1,1 @@
+//! What lives longer than one view: the live feed, uploads, the playhead.
