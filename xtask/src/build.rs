@@ -88,7 +88,14 @@ pub fn dev_client(cargo: &mut Command) {
 /// `-Oz` with the features that rustc turns on for this target; older binaryen needs to be told.
 fn shrink(wasm: &Path) -> Result<()> {
     let smaller = wasm.with_extension("smaller");
-    let features = ["bulk-memory", "mutable-globals", "multivalue", "nontrapping-float-to-int", "reference-types", "sign-ext"];
+    let features = [
+        "bulk-memory",
+        "mutable-globals",
+        "multivalue",
+        "nontrapping-float-to-int",
+        "reference-types",
+        "sign-ext",
+    ];
     let mut optimiser = Command::new("wasm-opt");
     optimiser.arg("-Oz").args(features.map(|name| format!("--enable-{name}")));
     sh::quiet(optimiser.arg(wasm).arg("-o").arg(&smaller))?;
@@ -134,7 +141,8 @@ fn copy_folder(from: &Path, to: &Path) -> Result<()> {
         if entry.file_type()?.is_dir() {
             copy_folder(&entry.path(), &place)?;
         } else {
-            std::fs::copy(entry.path(), &place).with_context(|| format!("copying {}", entry.path().display()))?;
+            std::fs::copy(entry.path(), &place)
+                .with_context(|| format!("copying {}", entry.path().display()))?;
         }
     }
     Ok(())

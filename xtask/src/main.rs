@@ -7,7 +7,6 @@ mod licences;
 mod lint;
 mod place;
 mod postgres;
-mod proof;
 mod prove;
 mod serve;
 mod setup;
@@ -51,7 +50,8 @@ fn main() -> ExitCode {
 }
 
 fn command(args: &[String]) -> Result<ExitCode> {
-    let Some((name, mut rest)) = args.split_first().map(|(name, rest)| (name.as_str(), Args(rest.to_vec()))) else {
+    let Some((name, mut rest)) = args.split_first().map(|(name, rest)| (name.as_str(), Args(rest.to_vec())))
+    else {
         print!("{USAGE}");
         return Ok(ExitCode::SUCCESS);
     };
@@ -62,7 +62,8 @@ fn command(args: &[String]) -> Result<ExitCode> {
             setup(Scope::Everything, yes)?;
         }
         "build" => {
-            let options = build::Options { release: rest.flag("--release"), worker: !rest.flag("--no-worker") };
+            let options =
+                build::Options { release: rest.flag("--release"), worker: !rest.flag("--no-worker") };
             rest.finish()?;
             setup(Scope::Build(options), false)?;
             build::build(options)?;
@@ -70,7 +71,8 @@ fn command(args: &[String]) -> Result<ExitCode> {
         "run" => {
             let passed_on = rest.after_dashes();
             let yes = rest.flag("--yes");
-            let options = build::Options { release: rest.flag("--release"), worker: !rest.flag("--no-worker") };
+            let options =
+                build::Options { release: rest.flag("--release"), worker: !rest.flag("--no-worker") };
             rest.finish()?;
             setup(Scope::Build(options), yes)?;
             build::build(options)?;

@@ -60,7 +60,8 @@ pub fn announce(words: &[String]) -> Result<()> {
             && http::status(to, "/healthz") == Some(200)
         {
             sh::say(&format!("\nMinus One is ready: {address}\n"));
-            let screen = std::env::var_os("DISPLAY").is_some() || std::env::var_os("WAYLAND_DISPLAY").is_some();
+            let screen =
+                std::env::var_os("DISPLAY").is_some() || std::env::var_os("WAYLAND_DISPLAY").is_some();
             if screen && std::env::var_os("CI").is_none() && sh::which("xdg-open").is_some() {
                 Command::new("xdg-open").arg(address).stdout(Stdio::null()).stderr(Stdio::null()).status()?;
             }
@@ -84,7 +85,11 @@ fn value_of<'a>(words: &'a [String], name: &str) -> Option<&'a str> {
 fn reachable(listen: &str) -> Option<SocketAddr> {
     let mut address = listen.to_socket_addrs().ok()?.next()?;
     if address.ip().is_unspecified() {
-        address.set_ip(if address.is_ipv4() { [127, 0, 0, 1].into() } else { std::net::Ipv6Addr::LOCALHOST.into() });
+        address.set_ip(if address.is_ipv4() {
+            [127, 0, 0, 1].into()
+        } else {
+            std::net::Ipv6Addr::LOCALHOST.into()
+        });
     }
     Some(address)
 }

@@ -62,7 +62,10 @@ fn packages(scope: Scope, yes: bool) -> Result<()> {
         }
     }
     if sh::which("dpkg-query").is_none() {
-        sh::say(&format!("This is not Debian: make sure that the likes of these are installed: {}", wanted.join(" ")));
+        sh::say(&format!(
+            "This is not Debian: make sure that the likes of these are installed: {}",
+            wanted.join(" ")
+        ));
         return Ok(());
     }
     let there = installed(&wanted)?;
@@ -136,7 +139,8 @@ fn node_version() -> Option<u32> {
 /// The browser tests' own packages, as the lock file says; browsers come from Debian, not from npm.
 fn node_modules() -> Result<()> {
     let folder = place::end2end();
-    let lock = std::fs::read(folder.join("package-lock.json")).context("reading end2end/package-lock.json")?;
+    let lock =
+        std::fs::read(folder.join("package-lock.json")).context("reading end2end/package-lock.json")?;
     let stamp = folder.join("node_modules/.installed-lock.json");
     if std::fs::read(&stamp).is_ok_and(|done| done == lock) {
         return Ok(());

@@ -28,7 +28,8 @@ pub fn program(name: impl AsRef<std::ffi::OsStr>, words: &[&str]) -> Command {
 
 /// The command as a person would type it.
 pub fn line(command: &Command) -> String {
-    let name = Path::new(command.get_program()).file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let name =
+        Path::new(command.get_program()).file_name().unwrap_or_default().to_string_lossy().into_owned();
     let words = command.get_args().map(|word| {
         let word = word.to_string_lossy();
         if word.contains(' ') { format!("'{word}'") } else { word.into_owned() }
@@ -80,7 +81,9 @@ pub fn timed<T>(name: &str, step: impl FnOnce() -> Result<T>) -> Result<T> {
 
 /// The full path of a program on `PATH`.
 pub fn which(name: &str) -> Option<std::path::PathBuf> {
-    std::env::split_paths(&std::env::var_os("PATH")?).map(|folder| folder.join(name)).find(|file| file.is_file())
+    std::env::split_paths(&std::env::var_os("PATH")?)
+        .map(|folder| folder.join(name))
+        .find(|file| file.is_file())
 }
 
 /// Whether this process is root.

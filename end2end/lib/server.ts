@@ -1,0 +1,118 @@
+// A running `minus-one serve` with a data folder of its own. Starting and stopping only; what people do in it is in the specs.
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createWriteStream, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { output, root, serverBin, site, workerBin } from './place';
+
+/** The host name in the address bar: `studio.test` is this machine over plain http, as in a studio's network. */
+export type Origin = 'localhost' | 'studio.test';
+
+export type ServerOptions = {
+  origin?: Origin;
+  /** Starts with the demo project. */
+  demo?: boolean;
+  /** No worker process: for what needs none, and starts faster. */
+  worker?: boolean;
+  /** Keeps rows and blobs of an earlier server; otherwise a fresh folder that is removed at the end. */
+  dataDir?: string;
+  /** The port of an earlier server, so that open pages find it again. */
+  port?: number;
+  env?: Record<string, string>;
+  args?: string[];
+};
+
+const READY_MS = 120_000;
+const STOP_MS = 10_000;
+
+export class Server {
+  private constructor(
+    readonly baseURL: string,
+    readonly port: number,
+    readonly dataDir: string,
+    readonly process: ChildProcess,
+    readonly logFile: string,
+    private readonly ownsData: boolean,
+  ) {}
+
+  /** Resolves when `/healthz` answers. */
+  static async start(options: ServerOptions = {}): Promise<Server> {
+    if (!existsSync(serverBin)) {
+      throw new Error(`${serverBin} is not built; run \`cargo xtask build\``);
+    }
+    const { origin = 'localhost', demo = false, worker = true } = options;
+    const port = options.port ?? (await freePort());
+    const dataDir = options.dataDir ?? mkdtempSync(join(tmpdir(), 'minus-one-e2e-'));
+    const baseURL = `http://${origin}:${port}`;
+    const args = ['serve', '--listen', `127.0.0.1:${port}`, '--public-url', baseURL];
+    args.push('--data', dataDir, '--site-root', site);
+    args.push(...(worker ? ['--worker-bin', workerBin] : ['--no-worker']));
+    args.push(...(demo ? ['--demo'] : []), ...(options.args ?? []));
+
+    const logs = join(output, 'logs');
+    mkdirSync(logs, { recursive: true });
+    const logFile = join(logs, `server-${port}.log`);
+    const log = createWriteStream(logFile, { flags: 'a' });
+    // A database named in the developer's environment is not for tests.
+    const { DATABASE_URL: _, STORAGE_URL: __, ...inherited } = process.env;
+    const child = spawn(serverBin, args, { cwd: root, env: { ...inherited, ...options.env }, stdio: ['ignore', 'pipe', 'pipe'] });
+    child.stdout?.pipe(log, { end: false });
+    child.stderr?.pipe(log, { end: false });
+    const server = new Server(baseURL, port, dataDir, child, logFile, options.dataDir === undefined);
+    try {
+      await server.ready();
+    } catch (error) {
+      await server.stop();
+      throw error;
+    }
+    return server;
+  }
+
+  private async ready(): Promise<void> {
+    const start = Date.now();
+    while (Date.now() - start < READY_MS) {
+      if (this.ended()) {
+        throw new Error(`minus-one ended before it answered (exit ${this.process.exitCode}); see ${this.logFile}`);
+      }
+      const answer = await fetch(`http://127.0.0.1:${this.port}/healthz`).catch(() => undefined);
+      if (answer?.ok) return;
+      await new Promise((done) => setTimeout(done, 50));
+    }
+    throw new Error(`minus-one did not answer within ${READY_MS / 1000} s; see ${this.logFile}`);
+  }
+
+  private ended(): boolean {
+    return this.process.exitCode !== null || this.process.signalCode !== null;
+  }
+
+  /** Ends the process without a word, as a power cut would; the data stays. */
+  async kill(): Promise<void> {
+    await this.end('SIGKILL');
+  }
+
+  /** A clean stop; removes the data folder when this server made it. */
+  async stop(): Promise<void> {
+    await this.end('SIGTERM');
+    if (this.ownsData) rmSync(this.dataDir, { recursive: true, force: true, maxRetries: 5 });
+  }
+
+  private async end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
+    if (this.ended()) return;
+    const exit = new Promise((done) => this.process.once('exit', done));
+    this.process.kill(signal);
+    const late = setTimeout(() => this.process.kill('SIGKILL'), STOP_MS);
+    await exit;
+    clearTimeout(late);
+  }
+}
+
+async function freePort(): Promise<number> {
+  const probe = createServer();
+  await new Promise<void>((done, fail) => probe.once('error', fail).listen(0, '127.0.0.1', done));
+  const address = probe.address();
+  await new Promise((done) => probe.close(done));
+  if (address === null || typeof address === 'string') throw new Error('no free port');
+  return address.port;
+}

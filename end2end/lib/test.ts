@@ -1,0 +1,64 @@
+// What every spec imports instead of Playwright's `test`: a server of its own per file, and a console that has to stay clean.
+//
+//   import { expect, test } from '../lib/test';
+//   test.use({ serverOptions: { demo: true } });
+
+import { type ConsoleMessage, type Page, test as base } from '@playwright/test';
+import { type Origin, Server, type ServerOptions } from './server';
+
+type PerTest = {
+  /** Messages that this test provokes on purpose. */
+  expectedMessages: RegExp[];
+  cleanConsole: void;
+};
+
+type PerWorker = {
+  origin: Origin;
+  serverOptions: ServerOptions;
+  /** Shared by the tests of one file. */
+  server: Server;
+};
+
+export const test = base.extend<PerTest, PerWorker>({
+  origin: ['localhost', { scope: 'worker', option: true }],
+  serverOptions: [{}, { scope: 'worker', option: true }],
+  server: [
+    async ({ origin, serverOptions }, use) => {
+      const server = await Server.start({ origin, ...serverOptions });
+      await use(server);
+      await server.stop();
+    },
+    { scope: 'worker', timeout: 150_000 },
+  ],
+  baseURL: async ({ server }, use) => use(server.baseURL),
+
+  expectedMessages: [[], { option: true }],
+  cleanConsole: [
+    async ({ context, expectedMessages }, use) => {
+      const messages: string[] = [];
+      const watch = (page: Page) => listen(page, (text) => messages.push(text));
+      context.pages().forEach(watch);
+      context.on('page', watch);
+      await use();
+      const surprising = messages.filter((text) => !expectedMessages.some((expected) => expected.test(text)));
+      expect(surprising, 'warnings and errors in the browser console').toEqual([]);
+    },
+    { auto: true },
+  ],
+});
+
+export const expect = test.expect;
+
+/** Calls `heard` for every warning, error and uncaught exception of a page; hydration trouble shows up here. */
+export function listen(page: Page, heard: (text: string) => void): void {
+  page.on('console', (message: ConsoleMessage) => {
+    if (['error', 'warning'].includes(message.type())) heard(`${message.type()}: ${message.text()}`);
+  });
+  page.on('pageerror', (error) => heard(`exception: ${error.message}`));
+}
+
+/** Opens `path` and resolves when the client has taken over the page, so that clicks and keys are heard. */
+export async function open(page: Page, path: string): Promise<void> {
+  await page.goto(path);
+  await page.locator('html[data-hydrated]').waitFor({ state: 'attached' });
+}

@@ -1,0 +1,113 @@
+//! `cargo xtask prove NAME`: builds what the proof needs, runs it, and leaves its figures in `end2end/proof/NAME.json`.
+//! The proofs themselves live with what they prove; `cargo xtask test` runs the same code with small counts.
+
+use anyhow::{Context, Result, bail};
+
+use crate::build::{self, Options};
+use crate::setup::{Scope, setup};
+use crate::{browser, place, sh};
+
+pub struct Request {
+    pub name: Option<String>,
+    pub count: Option<u64>,
+    pub seed: Option<u64>,
+}
+
+enum Runner {
+    /// `end2end/prove/NAME.spec.ts`, which reads PROVE_COUNT, PROVE_SEED and writes PROVE_OUT.
+    Playwright,
+    /// `minus-one-worker prove NAME [--count N] [--seed S] --out FILE`.
+    Worker,
+}
+
+struct Proof {
+    name: &'static str,
+    claim: &'static str,
+    runner: Runner,
+    /// Timings and sizes are those of release builds; rules hold in any.
+    release: bool,
+}
+
+const PROOFS: &[Proof] = &[
+    Proof {
+        name: "seeks",
+        claim: "the frame on the canvas is the frame that was asked for",
+        runner: Runner::Playwright,
+        release: false,
+    },
+    Proof {
+        name: "kills",
+        claim: "a killed server or worker loses and doubles nothing",
+        runner: Runner::Playwright,
+        release: false,
+    },
+    Proof {
+        name: "plate",
+        claim: "kept samples are the plate's own; quality, time and memory of the plate engine",
+        runner: Runner::Worker,
+        release: true,
+    },
+    Proof {
+        name: "segment",
+        claim: "how well the segmenter without weights finds the primary",
+        runner: Runner::Worker,
+        release: true,
+    },
+    Proof {
+        name: "wasm",
+        claim: "size of the client, time to the first painted frame, memory of the idle server",
+        runner: Runner::Playwright,
+        release: true,
+    },
+];
+
+pub fn prove(request: &Request) -> Result<()> {
+    let Some(name) = &request.name else { bail!("say which proof:\n{}", list()) };
+    let Some(proof) = PROOFS.iter().find(|proof| proof.name == name) else {
+        bail!("there is no proof `{name}`; there are:\n{}", list());
+    };
+    let spec = format!("prove/{name}.spec.ts");
+    if let Runner::Playwright = proof.runner
+        && !place::end2end().join(&spec).is_file()
+    {
+        bail!("end2end/{spec} is not in this checkout");
+    }
+    setup(Scope::Everything, false)?;
+    build::build(Options { release: proof.release, worker: true })?;
+
+    let folder = place::end2end().join("proof");
+    std::fs::create_dir_all(&folder)?;
+    let out = folder.join(format!("{name}.json"));
+    let before = std::fs::metadata(&out).and_then(|entry| entry.modified()).ok();
+    match proof.runner {
+        Runner::Playwright => {
+            let mut playwright = browser::playwright(proof.release);
+            playwright.arg(&spec).env("PROVE_OUT", &out);
+            for (name, value) in [("PROVE_COUNT", request.count), ("PROVE_SEED", request.seed)] {
+                if let Some(value) = value {
+                    playwright.env(name, value.to_string());
+                }
+            }
+            sh::run(&mut playwright)?;
+        }
+        Runner::Worker => {
+            let mut worker = sh::program(place::binary("minus-one-worker", proof.release), &["prove", name]);
+            for (name, value) in [("--count", request.count), ("--seed", request.seed)] {
+                if let Some(value) = value {
+                    worker.args([name, &value.to_string()]);
+                }
+            }
+            sh::run(worker.arg("--out").arg(&out))?;
+        }
+    }
+    let after = std::fs::metadata(&out).and_then(|entry| entry.modified()).ok();
+    if after.is_none() || after == before {
+        bail!("the proof passed and left no figures in end2end/proof/{name}.json");
+    }
+    print!("{}", std::fs::read_to_string(&out).context("reading the figures")?);
+    Ok(())
+}
+
+fn list() -> String {
+    PROOFS.iter().map(|proof| format!("  {:<8} {}\n", proof.name, proof.claim)).collect()
+}
