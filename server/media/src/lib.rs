@@ -16,10 +16,12 @@ mod index;
 mod mask;
 mod open;
 mod picture;
+mod present;
 mod probe;
 mod proxy;
 mod reader;
 mod scan;
+mod sound;
 mod still;
 mod timing;
 

@@ -1,0 +1,93 @@
+//! Sound copied from one file to another as it is, in step with the pictures. Never decoded.
+
+use std::path::Path;
+
+use ffmpeg_next::ffi::{AVMediaType, avformat_query_codec};
+use ffmpeg_next::format::context::{Input, Output};
+use ffmpeg_next::{Packet, Rational};
+
+use crate::Error;
+use crate::error::writing;
+use crate::open::{only, open, video_stream};
+
+pub(crate) struct Sound {
+    input: Input,
+    stream: usize,
+    /// Stream number in the new file.
+    target: usize,
+    base: Rational,
+    /// Seconds at which the pictures start in the source.
+    start: f64,
+    /// A packet that was read but not written yet.
+    held: Option<Packet>,
+    ended: bool,
+}
+
+impl Sound {
+    /// The first sound of `source`, as a stream of `out`; `None` when there is none or the container cannot hold it.
+    pub fn open(source: &Path, out: &mut Output) -> Result<Option<Self>, Error> {
+        let mut input = open(source)?;
+        let found = input.streams().find(|stream| {
+            // SAFETY: the parameters belong to the open input; the muxer's table is static.
+            unsafe {
+                let raw = &*stream.parameters().as_ptr();
+                raw.codec_type == AVMediaType::AVMEDIA_TYPE_AUDIO
+                    && avformat_query_codec((*out.as_ptr()).oformat, raw.codec_id, 0) == 1
+            }
+        });
+        let Some(found) = found else { return Ok(None) };
+        let (stream, base, parameters) = (found.index(), found.time_base(), found.parameters());
+        let start = video_stream(source, &input).ok().and_then(|number| {
+            let picture = input.stream(number)?;
+            let start = picture.start_time();
+            (start != i64::MIN).then(|| seconds(start, picture.time_base()))
+        });
+        only(&mut input, stream);
+        let mut track = out.add_stream(None::<ffmpeg_next::Codec>).map_err(writing(source))?;
+        track.set_parameters(parameters);
+        track.set_time_base(base);
+        // SAFETY: the tag is the source container's; zero lets the new one choose.
+        unsafe { (*(*track.as_mut_ptr()).codecpar).codec_tag = 0 };
+        let target = track.index();
+        Ok(Some(Self { input, stream, target, base, start: start.unwrap_or(0.0), held: None, ended: false }))
+    }
+
+    /// Writes every packet that starts before `until` seconds of picture.
+    pub fn copy_until(&mut self, until: f64, out: &mut Output) -> Result<(), ffmpeg_next::Error> {
+        loop {
+            let Some(mut packet) = self.held.take().or_else(|| self.next()) else { return Ok(()) };
+            let at = packet.pts().or(packet.dts()).map_or(0.0, |t| seconds(t, self.base) - self.start);
+            if at >= until {
+                self.held = Some(packet);
+                return Ok(());
+            }
+            if at < 0.0 {
+                continue; // before the first picture
+            }
+            let shift = (self.start * f64::from(self.base.denominator()) / f64::from(self.base.numerator())).round();
+            packet.set_pts(packet.pts().map(|t| t - shift as i64));
+            packet.set_dts(packet.dts().map(|t| t - shift as i64));
+            packet.set_stream(self.target);
+            packet.set_position(-1);
+            let base = out.stream(self.target).expect("added before the header").time_base();
+            packet.rescale_ts(self.base, base);
+            packet.write_interleaved(out)?;
+        }
+    }
+
+    fn next(&mut self) -> Option<Packet> {
+        while !self.ended {
+            let mut packet = Packet::empty();
+            match packet.read(&mut self.input) {
+                Ok(()) if packet.stream() == self.stream && packet.size() > 0 => return Some(packet),
+                Ok(()) => {}
+                Err(_) => self.ended = true,
+            }
+        }
+        None
+    }
+}
+
+fn seconds(time: i64, base: Rational) -> f64 {
+    time as f64 * f64::from(base.numerator()) / f64::from(base.denominator())
+}

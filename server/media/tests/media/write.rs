@@ -1,0 +1,98 @@
+//! Lossless files give back exactly what went in.
+
+use media::{Family, Ffv1Writer, PixelFormat, ffv1_format};
+
+use crate::clips::{colour, facts, ffmpeg, folder, format, hashes, hashes_by_ffmpeg, noise, probe, rate};
+
+#[test]
+fn ffv1_round_trips_are_exact() {
+    let folder = folder();
+    let names = [
+        "yuv420p", "yuv422p10le", "yuv444p", "yuva444p10le", "gray", "gray16le", "gbrp", "gbrap", "gbrp10le", "gbrp16le",
+        "gbrap16le", "yuv444p16le", "yuv411p", "yuva420p", "yuv422p12le", "yuv440p",
+    ];
+    for (name, (width, height)) in names.into_iter().zip([(64, 48), (33, 17)].into_iter().cycle()) {
+        let format = format(name);
+        assert_eq!(ffv1_format(&format).expect("known"), format, "{name}");
+        let path = folder.path().join("a.mkv");
+        let range = if format.family() == Family::Yuv { "tv" } else { "pc" };
+        let matrix = if format.family() == Family::Rgb { "gbr" } else { "bt709" };
+        let r = rate(24_000, 1001);
+        let mut writer =
+            Ffv1Writer::create(&path, &format, width, height, r, &colour(matrix, range), None).expect("creates");
+        let pictures: Vec<_> = (0..5).map(|seed| noise(format, width, height, seed)).collect();
+        for picture in &pictures {
+            writer.write(picture).expect("writes");
+        }
+        writer.finish().expect("finishes");
+        let (about, index) = probe(&path).expect("probes");
+        assert_eq!((about.pixel_format.as_str(), about.rate, about.frames), (name, r, 5));
+        assert_eq!(about.colour.range, range, "{name}");
+        let wanted: Vec<String> = pictures.iter().map(|p| p.hash().to_string()).collect();
+        assert_eq!(hashes(&path, &index), wanted, "{name}");
+        assert_eq!(hashes_by_ffmpeg(&path, name), wanted, "{name} by the command line");
+    }
+}
+
+#[test]
+fn full_range_stays_full() {
+    let folder = folder();
+    let path = folder.path().join("a.mkv");
+    let yuv = format("yuv420p");
+    let mut writer =
+        Ffv1Writer::create(&path, &yuv, 32, 32, rate(25, 1), &colour("bt709", "pc"), None).expect("creates");
+    writer.write(&noise(yuv, 32, 32, 1)).expect("writes");
+    writer.finish().expect("finishes");
+    let about = facts(&path);
+    assert_eq!((about.colour.range.as_str(), about.colour.matrix.as_str()), ("pc", "bt709"));
+}
+
+#[test]
+fn what_ffv1_lacks_becomes_the_next_wider_format() {
+    let wider = |name: &str| ffv1_format(&format(name)).expect("there is one").name();
+    assert_eq!(wider("yuva444p12le"), "yuva444p16le");
+    assert_eq!(wider("yuva422p12le"), "yuva422p16le");
+    assert_eq!(wider("gray14le"), "gray16le");
+    let narrow = noise(format("yuva422p12le"), 18, 10, 3);
+    let to = PixelFormat::from_name("yuva422p16le").expect("known");
+    let wide = narrow.widened(to).expect("wider");
+    let same = |p: usize, x, y| wide.planes[p].get(x, y) == narrow.planes[p].get(x, y) << 4;
+    assert!((0..4).all(|p| same(p, 0, 0) && same(p, 8, 9)));
+}
+
+#[test]
+fn the_same_pictures_make_the_same_bytes() {
+    let folder = folder();
+    let write = |name: &str| {
+        let path = folder.path().join(name);
+        let yuv = format("yuv422p10le");
+        let mut writer =
+            Ffv1Writer::create(&path, &yuv, 64, 48, rate(25, 1), &colour("bt709", "tv"), None).expect("creates");
+        (0..4).for_each(|seed| writer.write(&noise(yuv, 64, 48, seed)).expect("writes"));
+        writer.finish().expect("finishes");
+        std::fs::read(path).expect("read")
+    };
+    assert_eq!(write("a.mkv"), write("b.mkv"));
+}
+
+#[test]
+fn sound_is_copied_in_step() {
+    let folder = folder();
+    let sources = "-f lavfi -i testsrc2=s=64x48:r=25 -f lavfi -i sine=r=48000:d=4";
+    ffmpeg(folder.path(), &format!("{sources} -frames:v 50 -c:v libx264 -pix_fmt yuv420p -c:a aac source.mp4"));
+    let path = folder.path().join("result.mkv");
+    let source = folder.path().join("source.mp4");
+    let yuv = format("yuv420p");
+    let colour = colour("bt709", "tv");
+    let mut writer = Ffv1Writer::create(&path, &yuv, 64, 48, rate(25, 1), &colour, Some(&source)).expect("creates");
+    (0..50).for_each(|seed| writer.write(&noise(yuv, 64, 48, seed)).expect("writes"));
+    writer.finish().expect("finishes");
+    let about = facts(&path);
+    let audio = about.audio.expect("sound");
+    assert_eq!((audio.codec.as_str(), audio.sample_rate, about.frames), ("aac", 48_000, 50));
+    let silent = folder.path().join("silent.mkv");
+    let mut writer = Ffv1Writer::create(&silent, &yuv, 64, 48, rate(25, 1), &colour, Some(&path)).expect("creates");
+    writer.write(&noise(yuv, 64, 48, 0)).expect("writes");
+    writer.finish().expect("finishes");
+    assert!(facts(&silent).audio.is_some());
+}
