@@ -1,1 +1,50 @@
-fn main() {}
+//! `minus-one-worker`: takes jobs and runs stages. No web code; it links FFmpeg and OpenCV so that the server need not.
+
+mod headless;
+mod points;
+
+use clap::{Parser, Subcommand};
+
+/// The worker of Minus One, and the stages of a removal on plain files.
+#[derive(Debug, Parser)]
+#[command(name = "minus-one-worker", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run one stage on plain files, without a server.
+    Stage {
+        #[command(subcommand)]
+        stage: Stage,
+    },
+    /// Check a finished removal: kept samples are the plate's own, and the matte stays within quadmask plus edge.
+    Verify(headless::verify::Args),
+}
+
+#[derive(Debug, Subcommand)]
+enum Stage {
+    /// Clicks and boxes to a primary mask on every frame.
+    Segment(headless::segment::Args),
+    /// Plate and quadmask to a result, its matte and its proof.
+    Remove(headless::remove::Args),
+}
+
+fn main() -> std::process::ExitCode {
+    let logs = tracing_subscriber::fmt().with_target(false).with_writer(std::io::stderr);
+    logs.with_max_level(tracing::Level::INFO).init();
+    let outcome = match Cli::parse().command {
+        Command::Stage { stage: Stage::Segment(args) } => headless::segment::run(&args),
+        Command::Stage { stage: Stage::Remove(args) } => headless::remove::run(&args),
+        Command::Verify(args) => return headless::verify::run(&args),
+    };
+    match outcome {
+        Ok(()) => std::process::ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error:#}");
+            std::process::ExitCode::FAILURE
+        }
+    }
+}

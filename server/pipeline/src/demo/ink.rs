@@ -1,6 +1,6 @@
 //! Colours of solids and the patterns drawn on them; no shapes, no light.
 
-use super::math::{V3, smooth, v3};
+use super::math::{V3, floor, smooth, v3};
 
 /// A drawing on a surface, in the solid's own axes. Borders are one pixel soft.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -8,8 +8,6 @@ pub enum Pattern {
     None,
     /// `colour` where `axis · p` lies in `from..to`.
     Band { axis: V3, from: f32, to: f32, colour: V3 },
-    /// Two colours in the eight octants around `centre`, like a beach ball.
-    Octants { colour: V3 },
     /// Stripes of `width` across `axis`.
     Stripes { axis: V3, width: f32, colour: V3 },
     /// A hub and a rim around the z axis through `centre`.
@@ -46,13 +44,9 @@ impl Ink {
                 let s = axis.dot(p);
                 self.colour.lerp(colour, soft(s - from).min(soft(to - s)))
             }
-            Pattern::Octants { colour } => {
-                let side = |x: f32| 2.0 * soft(x) - 1.0;
-                self.colour.lerp(colour, 0.5 + 0.5 * side(p.x) * side(p.y) * side(p.z))
-            }
             Pattern::Stripes { axis, width, colour } => {
                 let s = axis.dot(p) / (2.0 * width);
-                let phase = (s - s.floor() - 0.5).abs() * 2.0 * width; // 0 … width
+                let phase = (s - floor(s) - 0.5).abs() * 2.0 * width; // 0 … width
                 self.colour.lerp(colour, soft(phase - width * 0.5))
             }
             Pattern::Wheel { centre, radius, colour } => {
@@ -64,7 +58,7 @@ impl Ink {
             Pattern::Vein { colour } => {
                 let side = p.z.abs() - p.x * 0.35;
                 let comb = side * 14.0;
-                let comb = (comb - comb.floor() - 0.5).abs() / 14.0;
+                let comb = (comb - floor(comb) - 0.5).abs() / 14.0;
                 let rib = soft(0.008 - p.z.abs()).max(0.45 * soft(0.004 - comb));
                 self.colour.lerp(colour, rib)
             }

@@ -137,9 +137,16 @@ impl Turn {
     }
 }
 
+/// The next whole number down, for |x| < 2³¹; quicker than the library's on plain x86-64.
+#[inline]
+pub fn floor(x: f32) -> f32 {
+    let whole = x as i32 as f32;
+    if whole > x { whole - 1.0 } else { whole }
+}
+
 /// Sine of an angle in turns, to about 1e-6.
 pub fn sine(turns: f32) -> f32 {
-    let mut t = turns - (turns + 0.5).floor(); // −0.5 … 0.5
+    let mut t = turns - floor(turns + 0.5); // −0.5 … 0.5
     if t > 0.25 {
         t = 0.5 - t;
     } else if t < -0.25 {

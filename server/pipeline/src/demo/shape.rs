@@ -42,7 +42,7 @@ impl Shape {
                 let q = p - a;
                 let along = q.dot(axis);
                 let aside2 = (q.dot(q) - along * along).max(0.0);
-                let at = (along - aside2.sqrt() * -lean).clamp(0.0, length);
+                let at = (along - aside2.sqrt() * lean).clamp(0.0, length);
                 let up = along - at;
                 (aside2 + up * up).sqrt() - (ra - slope * at)
             }
@@ -161,6 +161,18 @@ pub enum Role {
     Extra,
 }
 
+/// Some of a solid's parts, a bit each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Few(u32);
+
+impl Few {
+    pub const NONE: Self = Self(0);
+
+    pub fn is_none(self) -> bool {
+        self.0 == 0
+    }
+}
+
 /// Parts that move as one.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Solid {
@@ -178,8 +190,9 @@ pub struct Solid {
 }
 
 impl Solid {
-    /// `parts` must not be empty.
+    /// One to 32 `parts`.
     pub fn new(role: Role, at: V3, turn: Turn, melt: f32, parts: Vec<Part>) -> Self {
+        assert!((1..=32).contains(&parts.len()), "a solid has 1 to 32 parts");
         let sum = parts.iter().fold(V3::ZERO, |sum, p| sum + p.centre);
         let middle = sum / parts.len() as f32;
         let reach = parts.iter().fold(0.0_f32, |reach, p| reach.max((p.centre - middle).length() + p.radius));
@@ -200,11 +213,14 @@ impl Solid {
         self.turn.into_own(p - self.at)
     }
 
-    /// Signed distance from `p`, which is in the solid's own axes.
+    /// Signed distance from `p` (own axes) to the parts in `few`.
     #[inline]
-    pub fn distance(&self, p: V3) -> f32 {
+    pub fn distance(&self, p: V3, few: Few) -> f32 {
         let mut best = f32::MAX;
-        for part in &self.parts {
+        let mut rest = few.0;
+        while rest != 0 {
+            let part = &self.parts[rest.trailing_zeros() as usize];
+            rest &= rest - 1;
             if best < f32::MAX {
                 let beyond = best + part.radius + self.melt;
                 let away = p - part.centre;
@@ -223,19 +239,72 @@ impl Solid {
         best
     }
 
+    /// All its parts.
+    pub fn all(&self) -> Few {
+        Few(u32::MAX >> (32 - self.parts.len()))
+    }
+
+    /// The parts among `few` that a beam of half width `wide + widening × distance` can come near before `end`.
+    #[inline]
+    pub fn parts_near(&self, few: Few, (start, step): (V3, V3), wide: f32, widening: f32, end: f32) -> Few {
+        let mut near = 0;
+        let mut rest = few.0;
+        while rest != 0 {
+            let bit = rest & rest.wrapping_neg();
+            let part = &self.parts[rest.trailing_zeros() as usize];
+            rest &= rest - 1;
+            let to = part.centre - start;
+            let along = to.dot(step).clamp(0.0, end);
+            let aside = to - step * along;
+            let limit = part.radius + self.melt + wide + widening * (along + part.radius + wide);
+            if aside.dot(aside) < limit * limit {
+                near |= bit;
+            }
+        }
+        Few(near)
+    }
+
+    /// Where a widening beam first comes near the solid: the least distance along `ray` (unit) from `from` at which
+    /// the solid is within `wide + widening × distance`, and the parts that can matter; `None` if that never happens.
+    pub fn met_by(&self, from: V3, ray: V3, wide: f32, widening: f32) -> Option<(f32, Few)> {
+        let to = self.centre - from;
+        let last = to.dot(ray) + self.reach + wide;
+        let limit = self.reach + wide + widening * last.max(0.0);
+        if last < 0.0 || to.dot(to) - to.dot(ray) * to.dot(ray) > limit * limit {
+            return None;
+        }
+        let beam = (self.own(from), self.turn.into_own(ray));
+        let few = self.parts_near(self.all(), beam, wide, widening, 1e6);
+        if few.0 == 0 {
+            return None;
+        }
+        let mut t = 0.0;
+        for _ in 0..64 {
+            let room = self.distance(beam.0 + beam.1 * t, few) - wide - widening * t;
+            if room <= 0.0 {
+                return Some((t, few));
+            }
+            t += room / (1.0 + widening) + 1e-4;
+            if t > last * (1.0 + widening) {
+                return None;
+            }
+        }
+        Some((t, few))
+    }
+
     /// Outward direction at `p`, both in the solid's own axes.
-    pub fn normal(&self, p: V3, step: f32) -> V3 {
+    pub fn normal(&self, p: V3, step: f32, few: Few) -> V3 {
         let corner = |x: f32, y: f32, z: f32| {
             let k = v3(x, y, z);
-            k * self.distance(p + k * step)
+            k * self.distance(p + k * step, few)
         };
         (corner(1.0, -1.0, -1.0) + corner(-1.0, -1.0, 1.0) + corner(-1.0, 1.0, -1.0) + corner(1.0, 1.0, 1.0)).unit()
     }
 
     /// Colour and gloss at `p` (own axes); `px` is the size of a pixel there, over which borders are softened.
-    pub fn ink(&self, p: V3, px: f32) -> (V3, f32) {
+    pub fn ink(&self, p: V3, px: f32, few: Few) -> (V3, f32) {
         let (mut near, mut next) = ((f32::MAX, 0), (f32::MAX, 0));
-        for (index, part) in self.parts.iter().enumerate() {
+        for (index, part) in self.parts.iter().enumerate().filter(|(index, _)| few.0 >> index & 1 == 1) {
             let d = part.shape.distance(p);
             if d < near.0 {
                 next = near;
@@ -280,7 +349,7 @@ mod tests {
         let tilted = Turn::around(v3(0.0, 0.0, 1.0), 0.2);
         let solid = Solid::new(Role::Extra, v3(0.0, 5.0, 0.0), tilted, 0.0, vec![part]).grounded();
         let lowest = (0..2000)
-            .map(|i| solid.distance(solid.own(v3(i as f32 / 500.0 - 2.0, 0.0, 0.0))))
+            .map(|i| solid.distance(solid.own(v3(i as f32 / 500.0 - 2.0, 0.0, 0.0)), solid.all()))
             .fold(f32::MAX, f32::min);
         assert!(lowest.abs() < 2e-3, "{lowest}");
     }

@@ -1,0 +1,1 @@
+//! Rules of the demo scenes, on small pictures.

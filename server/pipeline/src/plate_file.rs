@@ -1,0 +1,78 @@
+//! A plate as stages read it: by frame number, in any order, with a bounded memory of decoded pictures.
+
+use std::collections::VecDeque;
+use std::path::Path;
+use std::rc::Rc;
+
+use domain::PlateFacts;
+use media::{Index, Picture, Reader, probe};
+
+use crate::{Error, Reporter, Result};
+
+/// Decoded pictures that are remembered.
+const MOST_BYTES: usize = 256 << 20;
+
+pub struct PlateFile {
+    pub facts: PlateFacts,
+    reader: Reader,
+    remembered: VecDeque<(u32, Rc<Picture>)>,
+    room: usize,
+    last: Option<u32>,
+}
+
+impl PlateFile {
+    /// Opens and probes `path`.
+    pub fn open(path: &Path, report: &mut dyn Reporter) -> Result<Self> {
+        let (facts, index) = probe_with(path, report)?;
+        Self::with_index(path, facts, &index)
+    }
+
+    pub fn with_index(path: &Path, facts: PlateFacts, index: &Index) -> Result<Self> {
+        let reader = Reader::open(path, index)?;
+        Ok(Self { facts, reader, remembered: VecDeque::new(), room: 1, last: None })
+    }
+
+    pub fn frames(&self) -> u32 {
+        self.facts.frames
+    }
+
+    /// Size as shown, after rotation.
+    pub fn size(&self) -> (u32, u32) {
+        (self.facts.width(), self.facts.height())
+    }
+
+    /// Frame `frame` as decoded. Going backwards decodes a stretch at once, since most codecs only go forwards.
+    pub fn picture(&mut self, frame: u32) -> Result<Rc<Picture>> {
+        if let Some((_, picture)) = self.remembered.iter().find(|(f, _)| *f == frame) {
+            return Ok(Rc::clone(picture));
+        }
+        let backwards = self.last.is_some_and(|last| frame < last);
+        self.last = Some(frame);
+        let from = if backwards { frame.saturating_sub(self.room as u32 - 1) } else { frame };
+        for at in from..=frame {
+            if self.remembered.iter().any(|(f, _)| *f == at) {
+                continue;
+            }
+            let picture = Rc::new(self.reader.read(at)?);
+            let bytes = picture.planes.iter().map(|p| p.data.len()).sum::<usize>().max(1);
+            self.room = (MOST_BYTES / bytes).clamp(2, 24);
+            while self.remembered.len() >= self.room {
+                self.remembered.pop_front();
+            }
+            self.remembered.push_back((at, picture));
+        }
+        let found = self.remembered.iter().rev().find(|(f, _)| *f == frame);
+        Ok(Rc::clone(&found.expect("just remembered").1))
+    }
+}
+
+/// Probes with cancellation.
+pub fn probe_with(path: &Path, report: &mut dyn Reporter) -> Result<(PlateFacts, Index)> {
+    let mut tell = |done: f32| {
+        report.step(domain::Step::Probe, (done * 1000.0) as u64, 1000).map_err(|_| media::Error::Cancelled)
+    };
+    probe(path, &mut tell).map_err(|error| match error {
+        media::Error::Cancelled => Error::Cancelled,
+        error => error.into(),
+    })
+}

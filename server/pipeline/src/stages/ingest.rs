@@ -1,0 +1,58 @@
+//! Ingest: what a plate is, and what the browser needs to show it. The plate itself is only read.
+
+use std::path::{Path, PathBuf};
+
+use domain::{PlateFacts, Step};
+use media::{FilmStrip, ProxyWriter, poster};
+
+use crate::plate_file::{PlateFile, probe_with};
+use crate::{Error, Reporter, Result};
+
+/// Most thumbnails in a film strip.
+const THUMBNAILS: u32 = 24;
+
+/// What ingest leaves behind.
+#[derive(Debug)]
+pub struct Ingested {
+    pub facts: PlateFacts,
+    /// Motion JPEG, one picture per frame.
+    pub proxy: PathBuf,
+    /// Offset and size in bytes of each frame's JPEG in the proxy.
+    pub proxy_index: Vec<(u64, u32)>,
+    pub poster: PathBuf,
+    pub strip: PathBuf,
+}
+
+/// Reads every frame of `plate` once; writes proxy, poster and strip into `out`.
+pub fn ingest(plate: &Path, out: &Path, report: &mut dyn Reporter) -> Result<Ingested> {
+    let (facts, index) = probe_with(plate, report)?;
+    let mut file = PlateFile::with_index(plate, facts, &index)?;
+    let proxy = out.join("proxy.mov");
+    let mut writer = ProxyWriter::create(&proxy, &file.facts)?;
+    let frames = file.frames();
+    let in_strip = FilmStrip::frames(frames, THUMBNAILS);
+    let poster_frame = frames / 3;
+    let mut strip = FilmStrip::default();
+    let mut poster_jpeg = Vec::new();
+    let mut hashes = Vec::with_capacity(frames as usize);
+    let (colour, rotation) = (file.facts.colour.clone(), file.facts.rotation);
+    for frame in 0..frames {
+        report.step(Step::Proxy, u64::from(frame), u64::from(frames))?;
+        let picture = file.picture(frame)?;
+        writer.write(&picture)?;
+        hashes.push(picture.hash());
+        if in_strip.contains(&frame) {
+            strip.add(&picture, &colour, rotation)?;
+        }
+        if frame == poster_frame {
+            poster_jpeg = poster(&picture, &colour, rotation)?;
+        }
+    }
+    let proxy_index = writer.finish()?;
+    report.step(Step::Proxy, u64::from(frames), u64::from(frames))?;
+    let (strip_path, poster_path) = (out.join("strip.jpg"), out.join("poster.jpg"));
+    std::fs::write(&strip_path, strip.jpeg()?.0).map_err(Error::io("writing the film strip"))?;
+    std::fs::write(&poster_path, poster_jpeg).map_err(Error::io("writing the poster"))?;
+    let facts = PlateFacts { frame_hashes: hashes, ..file.facts };
+    Ok(Ingested { facts, proxy, proxy_index, poster: poster_path, strip: strip_path })
+}

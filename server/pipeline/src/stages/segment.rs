@@ -1,0 +1,50 @@
+//! Segment: from clicks and boxes to a primary mask on every frame, by the engine that needs no weights.
+
+use plate::segment::{FrameMask, Frames, Locks, Prompts, SegmentParams, SourceError, Stop, segment as run};
+
+use crate::plate_file::PlateFile;
+use crate::{Error, Reporter, Result};
+use domain::Step;
+
+/// The plate as the segmenter looks at it: upright RGB at the size it asks for.
+struct Look<'a>(&'a mut PlateFile);
+
+impl Frames for Look<'_> {
+    fn count(&self) -> u32 {
+        self.0.frames()
+    }
+
+    fn size(&self) -> (u32, u32) {
+        self.0.size()
+    }
+
+    fn rgb(&mut self, frame: u32, width: u32, height: u32) -> std::result::Result<Vec<u8>, SourceError> {
+        let picture = self.0.picture(frame)?;
+        let (colour, rotation) = (&self.0.facts.colour, self.0.facts.rotation);
+        Ok(picture.to_rgb(width, height, colour, rotation)?.data)
+    }
+}
+
+/// Masks one object, the union of all prompts; hands every frame to `each` as it is done. An error of `each` ends it.
+pub fn segment(
+    plate: &mut PlateFile,
+    prompts: &Prompts,
+    locks: &mut dyn Locks,
+    params: &SegmentParams,
+    report: &mut dyn Reporter,
+    each: &mut dyn FnMut(FrameMask) -> Result<()>,
+) -> Result<()> {
+    let mut stopped_by = None;
+    let mut out = |mask: FrameMask, done: u32, total: u32| {
+        let outcome = each(mask).and_then(|()| Ok(report.step(Step::Track, u64::from(done), u64::from(total))?));
+        outcome.map_err(|error| {
+            stopped_by = Some(error);
+            Stop
+        })
+    };
+    let outcome = run(&mut Look(plate), prompts, locks, params, &mut out);
+    match (stopped_by, outcome) {
+        (Some(error), _) => Err(error),
+        (None, outcome) => outcome.map_err(Error::from),
+    }
+}

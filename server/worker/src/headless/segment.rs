@@ -1,0 +1,76 @@
+//! `stage segment`: writes `mask.mkv` and `report.json`.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use anyhow::Context;
+use media::{GreyWriter, read_mask};
+use pipeline::PlateFile;
+use pipeline::stages::segment::segment;
+use plate::segment::{FrameMask, SegmentParams};
+
+use super::{Log, make_out, peak_rss_bytes, write_report};
+use crate::points;
+
+/// Grows a primary mask from clicks and boxes over all frames, both ways, without weights.
+///
+/// Writes into DIR: mask.mkv (FFV1 grey, 0 object, 255 rest, one frame per plate frame) and report.json with
+/// `frames`, `width`, `height`, `confidence` (0–1 per frame), `seconds`, `peak_rss_bytes`.
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+pub struct Args {
+    /// The plate: MOV, MP4, MKV, MXF, …
+    #[arg(long)]
+    plate: PathBuf,
+    /// points.json: primary_points_by_frame, negative_points_by_frame, boxes_by_frame; frames from 0, plate pixels.
+    /// The reference's segmentation_info.json is read too.
+    #[arg(long)]
+    points: PathBuf,
+    /// Folder for the results.
+    #[arg(long)]
+    out: PathBuf,
+}
+
+pub fn run(args: &Args) -> anyhow::Result<()> {
+    let started = Instant::now();
+    make_out(&args.out)?;
+    let mut log = Log::default();
+    let mut plate = PlateFile::open(&args.plate, &mut log)?;
+    let frames = plate.frames();
+    let (width, height) = plate.size();
+    let text = std::fs::read_to_string(&args.points)
+        .with_context(|| format!("{} cannot be read", args.points.display()))?;
+    let prompts = points::parse(&text, frames, width, height)?;
+
+    // Masks come forwards and then backwards, the file wants them in order: kept as FFV1 pictures in arrival order.
+    let scratch = tempfile::tempdir_in(&args.out)?;
+    let arrived = scratch.path().join("arrived.mkv");
+    let rate = plate.facts.rate;
+    let mut writer = GreyWriter::create(&arrived, width, height, rate)?;
+    let mut place = vec![None; frames as usize];
+    let mut confidence = vec![0.0; frames as usize];
+    let mut count = 0u32;
+    let mut each = |mask: FrameMask| -> pipeline::Result<()> {
+        let inverted: Vec<u8> = mask.mask.iter().map(|&m| if m == 0 { 255 } else { 0 }).collect();
+        writer.write(&inverted)?;
+        place[mask.frame as usize] = Some(count);
+        confidence[mask.frame as usize] = mask.confidence;
+        count += 1;
+        Ok(())
+    };
+    segment(&mut plate, &prompts, &mut (), &SegmentParams::default(), &mut log, &mut each)?;
+    writer.finish()?;
+    let mut reader = read_mask(&arrived)?;
+    let mut ordered = GreyWriter::create(&args.out.join("mask.mkv"), width, height, rate)?;
+    for at in place {
+        ordered.write(&reader.read(at.context("the segmenter left a frame out")?)?)?;
+    }
+    ordered.finish()?;
+    write_report(
+        &args.out,
+        &serde_json::json!({
+            "frames": frames, "width": width, "height": height, "confidence": confidence,
+            "seconds": started.elapsed().as_secs_f64(), "peak_rss_bytes": peak_rss_bytes(),
+        }),
+    )
+}

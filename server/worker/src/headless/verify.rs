@@ -1,0 +1,42 @@
+//! `verify`: exit 0 when all is kept, 1 when a kept sample differs or the matte reaches too far, 2 when the files
+//! cannot be compared.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use pipeline::stages::verify::verify;
+
+/// Compares a result with its plate by frame index.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[arg(long)]
+    plate: PathBuf,
+    #[arg(long)]
+    quadmask: PathBuf,
+    /// How far beyond the quadmask's non-background pixels the matte may reach, in pixels.
+    #[arg(long)]
+    edge: u32,
+    #[arg(long)]
+    result: PathBuf,
+    #[arg(long)]
+    matte: PathBuf,
+}
+
+pub fn run(args: &Args) -> ExitCode {
+    let Args { plate, quadmask, edge, result, matte } = args;
+    match verify(plate, quadmask, *edge, result, matte) {
+        Ok(verdict) => {
+            let text = serde_json::to_string(&verdict).expect("plain JSON");
+            if verdict.is_good() {
+                tracing::info!("Kept samples are the plate's own: {text}");
+                return ExitCode::SUCCESS;
+            }
+            tracing::error!("Not as it must be: {text}");
+            ExitCode::from(1)
+        }
+        Err(error) => {
+            tracing::error!("The files cannot be compared: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
