@@ -1,6 +1,6 @@
 // The least that has to work: the server answers, sends a page with its style sheet and icon, and the client takes it over.
 
-import { expect, test } from '../lib/test';
+import { expect, open, test } from '../lib/test';
 
 test.use({ serverOptions: { worker: false } });
 
@@ -12,11 +12,15 @@ test('the first page is styled, has its icon, and a clean console', async ({ pag
   const answer = await page.goto('/');
   expect(answer?.status()).toBe(200);
   await expect(page.getByRole('heading', { level: 1 })).toBeVisible();
-  const sheets = await page.evaluate(() => [...document.styleSheets].map((sheet) => sheet.cssRules.length));
-  expect(Math.max(0, ...sheets)).toBeGreaterThan(10);
+  const space = await page.evaluate(() => getComputedStyle(document.documentElement).getPropertyValue('--space-2'));
+  expect(space, 'a token of style/tokens.css').not.toBe('');
   for (const icon of ['/favicon.ico', '/favicon.svg']) {
     expect((await request.get(icon)).status(), icon).toBe(200);
   }
+});
+
+test('the client takes the page over', async ({ page }) => {
+  await open(page, '/');
 });
 
 test('the client arrives with the right type', async ({ request }) => {

@@ -143,3 +143,21 @@ fn clear_left_behind() {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_private_instance_answers_and_leaves_nothing_behind() {
+        let instance = start().expect("PostgreSQL is installed by `cargo xtask setup`");
+        let Postgres::Private { url, folder, .. } = &instance else { return };
+        let tools = tools().expect("found above");
+        let asked =
+            Command::new(tools.join("psql")).args([url.as_str(), "-Atc", "select 40 + 2"]).output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&asked.stdout).trim(), "42");
+        let folder = folder.clone();
+        drop(instance);
+        assert!(!folder.exists());
+    }
+}

@@ -5,16 +5,27 @@
 //! `xtask-web css ENTRY.css OUT.css [--minify]` writes one file with every `@import` in its place and layer.
 
 use std::path::Path;
+use std::process::ExitCode;
 
 use anyhow::{Context, Result, anyhow, bail};
 use lightningcss::bundler::{Bundler, FileProvider};
 use lightningcss::stylesheet::{MinifyOptions, ParserOptions, PrinterOptions};
 use wasm_bindgen_cli_support::Bindgen;
 
-fn main() -> Result<()> {
+fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = args.iter().map(String::as_str).collect();
-    match words[..] {
+    match step(&words) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask-web: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn step(words: &[&str]) -> Result<()> {
+    match *words {
         ["bindgen", input, out_dir, name] => bindgen(Path::new(input), Path::new(out_dir), name),
         ["css", entry, out] => css(Path::new(entry), Path::new(out), false),
         ["css", entry, out, "--minify"] => css(Path::new(entry), Path::new(out), true),
@@ -32,7 +43,11 @@ fn css(entry: &Path, out: &Path, minify: bool) -> Result<()> {
     let files = FileProvider::new();
     let mut sheet = Bundler::new(&files, None, ParserOptions::default())
         .bundle(entry)
-        .map_err(|error| anyhow!("{error}"))
+        .map_err(|error| match error.loc {
+            // Lines count from 0 there.
+            Some(at) => anyhow!("{}:{}: {}", at.filename, at.line + 1, error.kind),
+            None => anyhow!("{}", error.kind),
+        })
         .with_context(|| format!("reading the style sheet {}", entry.display()))?;
     if minify {
         sheet.minify(MinifyOptions::default()).map_err(|error| anyhow!("{error}"))?;
