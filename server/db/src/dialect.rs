@@ -4,7 +4,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
-use sqlx::{Connection, Executor};
+use sqlx::{AnyConnection, Connection, Executor};
 
 use crate::{Db, Error, Result};
 
@@ -77,6 +77,26 @@ async fn migrate(db: &Db) -> Result<()> {
             Err(error) => return Err(error.into()),
         }
     }
+}
+
+/// Put behind the inner `select` of a claim on PostgreSQL: takers then pass each other instead of queueing up.
+/// The claim is right without it.
+pub const SKIP_LOCKED: &str = " for update skip locked";
+
+/// Until this transaction ends, nobody else passes this point with the same `gate`. Needed where a rule spans many
+/// rows (“one owner stays”): SQLite's writers are alone anyway, PostgreSQL's are not.
+pub async fn one_at_a_time(tx: &mut AnyConnection, gate: Gate) -> Result<()> {
+    if tx.backend_name() == "PostgreSQL" {
+        sqlx::query("select pg_advisory_xact_lock($1)").bind(gate as i64).execute(&mut *tx).await?;
+    }
+    Ok(())
+}
+
+/// Rules over many rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gate {
+    /// There is always an active owner, and the first start makes only one.
+    Owners = 7_001,
 }
 
 /// The address as it may be shown in a message.

@@ -1,16 +1,33 @@
 //! Every SQL statement but the queue's: one text for SQLite and PostgreSQL, functions by noun. No files, no HTTP.
 
 pub mod blobs;
+pub mod board;
+pub mod brief;
+pub mod decisions;
 mod dialect;
+pub mod draft;
+pub mod edits;
 pub mod events;
+pub mod media;
+pub mod people;
+pub mod projects;
+pub mod quadmasks;
+pub mod queue;
+mod row;
+pub mod runs;
 pub mod sessions;
+pub mod shots;
+pub mod sign_in;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 pub mod uploads;
+pub mod versions;
 
 use std::future::Future;
 use std::pin::Pin;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-pub use dialect::{Engine, open};
+pub use dialect::{Engine, Gate, SKIP_LOCKED, one_at_a_time, open};
 use sqlx::{Any, AnyConnection, AnyPool, Transaction};
 
 /// A pool and the engine behind it. Cheap to clone.

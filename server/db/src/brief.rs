@@ -1,0 +1,324 @@
+//! Targets, words and causes of a shot. Every change goes through [`shots::edit`], so read-only phases refuse it.
+
+use domain::target::TARGET_COLOURS;
+use domain::{Cause, CauseId, Consequence, EventKind, Grid, ShotId, Target, TargetId, Words};
+use sqlx::AnyConnection;
+use sqlx::any::{AnyExecutor, AnyRow};
+
+use crate::row::Cells;
+use crate::shots::{self, Locked, Size};
+use crate::{Error, Result, events, new_uuid, to_json};
+
+const MOST_TARGETS: usize = 32;
+const MOST_CAUSES: usize = 64;
+const MOST_PATH_POINTS: usize = 2_000;
+
+fn read_target(row: &AnyRow) -> Result<Target> {
+    Ok(Target {
+        target_id: row.word("target_id")?,
+        name: row.text("name")?,
+        colour: row.text("colour")?,
+        points: row.json("points")?,
+        boxes: row.json("boxes")?,
+    })
+}
+
+/// In the order they were added.
+pub async fn targets<'e>(executor: impl AnyExecutor<'e>, shot_id: ShotId) -> Result<Vec<Target>> {
+    let rows = sqlx::query(
+        "select target_id, name, colour, points, boxes from target where shot_id = $1 order by position, target_id",
+    )
+    .bind(shot_id.to_string())
+    .fetch_all(executor)
+    .await?;
+    rows.iter().map(read_target).collect()
+}
+
+fn read_cause(row: &AnyRow) -> Result<Cause> {
+    Ok(Cause {
+        cause_id: row.word("cause_id")?,
+        name: row.text("name")?,
+        reason: row.text("reason")?,
+        consequence: row.word("consequence")?,
+        path: row.json("path")?,
+        spans: row.json("spans")?,
+    })
+}
+
+/// In the order they were added.
+pub async fn causes<'e>(executor: impl AnyExecutor<'e>, shot_id: ShotId) -> Result<Vec<Cause>> {
+    let rows = sqlx::query(
+        "select cause_id, name, reason, consequence, path, spans from cause where shot_id = $1 order by position, cause_id",
+    )
+    .bind(shot_id.to_string())
+    .fetch_all(executor)
+    .await?;
+    rows.iter().map(read_cause).collect()
+}
+
+pub async fn words<'e>(executor: impl AnyExecutor<'e>, shot_id: ShotId) -> Result<Words> {
+    let row = sqlx::query("select removal, after from words where shot_id = $1")
+        .bind(shot_id.to_string())
+        .fetch_optional(executor)
+        .await?;
+    match row {
+        Some(row) => Ok(Words { removal: row.text("removal")?, after: row.text("after")? }),
+        None => Ok(Words::default()),
+    }
+}
+
+async fn tell(tx: &mut AnyConnection, shot: &Locked) -> Result<()> {
+    events::tell(tx, Some(shot.project_id), Some(shot.shot_id), &EventKind::Brief).await
+}
+
+fn clean(name: &str) -> Result<String> {
+    domain::project::clean_name(name).map_err(|bad| Error::Invalid(format!("Choose another name: {bad}.")))
+}
+
+async fn next_position(tx: &mut AnyConnection, table: &str, shot_id: ShotId) -> Result<(i64, usize)> {
+    let text = format!(
+        "select coalesce(max(position), -1) + 1 as next, count(*) as rows_now from {table} where shot_id = $1"
+    );
+    let row = sqlx::query(sqlx::AssertSqlSafe(text)).bind(shot_id.to_string()).fetch_one(&mut *tx).await?;
+    Ok((row.int("next")?, usize::try_from(row.int("rows_now")?).unwrap_or_default()))
+}
+
+/// A target with the next colour and nothing marked yet.
+pub async fn add_target(tx: &mut AnyConnection, shot_id: ShotId, name: &str) -> Result<Target> {
+    let shot = shots::edit(tx, shot_id).await?;
+    let (position, count) = next_position(tx, "target", shot_id).await?;
+    if count >= MOST_TARGETS {
+        return Err(Error::Invalid(format!(
+            "A shot has at most {MOST_TARGETS} targets: put two things into one."
+        )));
+    }
+    let colour = TARGET_COLOURS[position.unsigned_abs() as usize % TARGET_COLOURS.len()];
+    let target = Target {
+        target_id: TargetId(new_uuid()),
+        name: clean(name)?,
+        colour: colour.to_owned(),
+        points: Vec::new(),
+        boxes: Vec::new(),
+    };
+    insert_target(tx, shot_id, position, &target).await?;
+    tell(tx, &shot).await?;
+    Ok(target)
+}
+
+async fn insert_target(
+    tx: &mut AnyConnection,
+    shot_id: ShotId,
+    position: i64,
+    target: &Target,
+) -> Result<()> {
+    let Target { target_id, name, colour, points, boxes } = target;
+    sqlx::query(
+        "insert into target (target_id, shot_id, position, name, colour, points, boxes) values ($1, $2, $3, $4, $5, $6, $7)",
+    )
+    .bind(target_id.to_string())
+    .bind(shot_id.to_string())
+    .bind(position)
+    .bind(name)
+    .bind(colour)
+    .bind(to_json(points))
+    .bind(to_json(boxes))
+    .execute(&mut *tx)
+    .await?;
+    Ok(())
+}
+
+pub async fn save_target(tx: &mut AnyConnection, shot_id: ShotId, target: &Target) -> Result<()> {
+    let shot = shots::edit(tx, shot_id).await?;
+    let Size { frames, width, height } = shot.size()?;
+    target
+        .check(frames, width, height)
+        .map_err(|bad| Error::Invalid(format!("The target was not saved: {bad}.")))?;
+    let Target { target_id, name, colour, points, boxes } = target;
+    let done = sqlx::query(
+        "update target set name = $3, colour = $4, points = $5, boxes = $6 where target_id = $1 and shot_id = $2",
+    )
+    .bind(target_id.to_string())
+    .bind(shot_id.to_string())
+    .bind(clean(name)?)
+    .bind(colour)
+    .bind(to_json(points))
+    .bind(to_json(boxes))
+    .execute(&mut *tx)
+    .await?;
+    if done.rows_affected() == 0 {
+        return Err(Error::NotFound);
+    }
+    tell(tx, &shot).await
+}
+
+pub async fn delete_target(tx: &mut AnyConnection, shot_id: ShotId, target_id: TargetId) -> Result<()> {
+    let shot = shots::edit(tx, shot_id).await?;
+    let done = sqlx::query("delete from target where target_id = $1 and shot_id = $2")
+        .bind(target_id.to_string())
+        .bind(shot_id.to_string())
+        .execute(&mut *tx)
+        .await?;
+    if done.rows_affected() == 0 {
+        return Err(Error::NotFound);
+    }
+    tell(tx, &shot).await
+}
+
+/// At most 2,000 characters each.
+pub async fn save_words(tx: &mut AnyConnection, shot_id: ShotId, words: &Words) -> Result<()> {
+    let Words { removal, after } = words;
+    if removal.chars().count() > 2_000 || after.chars().count() > 2_000 {
+        return Err(Error::Invalid("The words have at most 2,000 characters each: shorten them.".into()));
+    }
+    let shot = shots::edit(tx, shot_id).await?;
+    sqlx::query(
+        "insert into words (shot_id, removal, after) values ($1, $2, $3)
+         on conflict (shot_id) do update set removal = excluded.removal, after = excluded.after",
+    )
+    .bind(shot_id.to_string())
+    .bind(removal.trim())
+    .bind(after.trim())
+    .execute(&mut *tx)
+    .await?;
+    tell(tx, &shot).await
+}
+
+/// A cause that vanishes with the target until told otherwise.
+pub async fn add_cause(tx: &mut AnyConnection, shot_id: ShotId, name: &str) -> Result<Cause> {
+    let shot = shots::edit(tx, shot_id).await?;
+    let (position, count) = next_position(tx, "cause", shot_id).await?;
+    if count >= MOST_CAUSES {
+        return Err(Error::Invalid(format!("A shot has at most {MOST_CAUSES} causes: put two into one.")));
+    }
+    let cause = Cause {
+        cause_id: CauseId(new_uuid()),
+        name: clean(name)?,
+        reason: String::new(),
+        consequence: Consequence::Vanish,
+        path: Vec::new(),
+        spans: Vec::new(),
+    };
+    sqlx::query(
+        "insert into cause (cause_id, shot_id, position, name, reason, consequence, path, spans)
+         values ($1, $2, $3, $4, $5, $6, '[]', '[]')",
+    )
+    .bind(cause.cause_id.to_string())
+    .bind(shot_id.to_string())
+    .bind(position)
+    .bind(&cause.name)
+    .bind(&cause.reason)
+    .bind(cause.consequence.word())
+    .execute(&mut *tx)
+    .await?;
+    tell(tx, &shot).await?;
+    Ok(cause)
+}
+
+/// Name, reason, consequence and path; the cells stay as they are. Only `react` has a path.
+pub async fn save_cause(tx: &mut AnyConnection, shot_id: ShotId, cause: &Cause) -> Result<()> {
+    let shot = shots::edit(tx, shot_id).await?;
+    let Cause { cause_id, name, reason, consequence, path, spans: _ } = cause;
+    check_path(cause, shot.size()?)?;
+    if reason.chars().count() > 2_000 {
+        return Err(Error::Invalid("A reason has at most 2,000 characters: shorten it.".into()));
+    }
+    let kept: &[_] = if *consequence == Consequence::React { path } else { &[] };
+    let done = sqlx::query(
+        "update cause set name = $3, reason = $4, consequence = $5, path = $6 where cause_id = $1 and shot_id = $2",
+    )
+    .bind(cause_id.to_string())
+    .bind(shot_id.to_string())
+    .bind(clean(name)?)
+    .bind(reason.trim())
+    .bind(consequence.word())
+    .bind(to_json(&kept))
+    .execute(&mut *tx)
+    .await?;
+    if done.rows_affected() == 0 {
+        return Err(Error::NotFound);
+    }
+    tell(tx, &shot).await
+}
+
+fn check_path(cause: &Cause, size: Size) -> Result<()> {
+    let Size { frames, width, height } = size;
+    let refuse =
+        |why: String| Err(Error::Invalid(format!("The path of “{}” was not saved: {why}.", cause.name)));
+    if cause.path.len() > MOST_PATH_POINTS {
+        return refuse(format!("it has more than {MOST_PATH_POINTS} points"));
+    }
+    if cause.path.windows(2).any(|pair| pair[0].frame >= pair[1].frame) {
+        return refuse("its frames must follow one another".into());
+    }
+    for point in &cause.path {
+        if point.frame >= frames {
+            return refuse(format!("frame {} is not in this shot, it has {frames} frames", point.frame));
+        }
+        // A thing may leave the picture, but not go further than its own size.
+        let (w, h) = (width as f32, height as f32);
+        if !(-w..=2.0 * w).contains(&point.x) || !(-h..=2.0 * h).contains(&point.y) {
+            return refuse(format!("the point at frame {} is far outside the picture", point.frame));
+        }
+    }
+    Ok(())
+}
+
+pub async fn delete_cause(tx: &mut AnyConnection, shot_id: ShotId, cause_id: CauseId) -> Result<()> {
+    let shot = shots::edit(tx, shot_id).await?;
+    let done = sqlx::query("delete from cause where cause_id = $1 and shot_id = $2")
+        .bind(cause_id.to_string())
+        .bind(shot_id.to_string())
+        .execute(&mut *tx)
+        .await?;
+    if done.rows_affected() == 0 {
+        return Err(Error::NotFound);
+    }
+    tell(tx, &shot).await
+}
+
+/// Turns `[row, col]` cells of a cause on or off over frames `from..=to`.
+pub async fn set_cells(
+    tx: &mut AnyConnection,
+    shot_id: ShotId,
+    cause_id: CauseId,
+    cells: &[(u32, u32)],
+    on: bool,
+    (from, to): (u32, u32),
+) -> Result<Cause> {
+    let shot = shots::edit(tx, shot_id).await?;
+    let Size { frames, width, height } = shot.size()?;
+    if from > to || to >= frames {
+        return Err(Error::Invalid(format!(
+            "Frames {from} to {to} are not in this shot: it has {frames} frames."
+        )));
+    }
+    let grid = Grid::of(width, height);
+    if let Some((row, col)) = cells.iter().find(|(row, col)| *row >= grid.rows || *col >= grid.cols) {
+        return Err(Error::Invalid(format!(
+            "Cell {row}, {col} is outside the grid of {} rows and {} columns.",
+            grid.rows, grid.cols
+        )));
+    }
+    let row = sqlx::query(
+        "select cause_id, name, reason, consequence, path, spans from cause where cause_id = $1 and shot_id = $2",
+    )
+    .bind(cause_id.to_string())
+    .bind(shot_id.to_string())
+    .fetch_optional(&mut *tx)
+    .await?;
+    let mut cause = read_cause(&row.ok_or(Error::NotFound)?)?;
+    let mut cells = cells.to_vec();
+    cells.sort_unstable();
+    cells.dedup();
+    for cell in cells {
+        cause.set_cell(cell, on, from, to);
+    }
+    sqlx::query("update cause set spans = $3 where cause_id = $1 and shot_id = $2")
+        .bind(cause_id.to_string())
+        .bind(shot_id.to_string())
+        .bind(to_json(&cause.spans))
+        .execute(&mut *tx)
+        .await?;
+    tell(tx, &shot).await?;
+    Ok(cause)
+}

@@ -1,0 +1,283 @@
+//! Decisions: rows that are never changed, chained per shot, and what they set in motion.
+
+use std::collections::HashMap;
+
+use domain::policy::Cast;
+use domain::version::Decision;
+use domain::{
+    Action, DecisionId, EventKind, Hash, JobId, PersonId, Phase, Role, RunId, ShotId, ShotStep, Verdict,
+    VersionId, may,
+};
+use domain::{PlateRecipe, QuadmaskId};
+use provenance::{BrokenChain, FIRST_PREV, Link};
+use sqlx::AnyConnection;
+use sqlx::any::{AnyExecutor, AnyRow};
+
+use crate::row::Cells;
+use crate::shots::{self, Locked};
+use crate::{Db, Error, Result, events, new_uuid, now, projects, quadmasks, runs, versions};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Quadmask,
+    Version,
+}
+
+impl Kind {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Quadmask => "quadmask",
+            Self::Version => "version",
+        }
+    }
+}
+
+/// One person's verdict on the hash they saw.
+#[derive(Debug, Clone, Copy)]
+pub struct Ballot<'a> {
+    pub person_id: PersonId,
+    /// The person's role now; kept with the decision.
+    pub role: Role,
+    pub seen: Hash,
+    pub verdict: Verdict,
+    /// Required with `changes`.
+    pub note: &'a str,
+}
+
+/// Where the shot stands after a decision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outcome {
+    pub phase: Phase,
+    /// The removal that the decision set in motion.
+    pub run: Option<(RunId, JobId)>,
+}
+
+const STALE: &str = "This was changed since you looked at it: your decision would be about something else. Look at the newest one.";
+
+/// Decides about the quadmask in review: decision, phase and, when the policy is met, the queued removal, all or none.
+/// The draft is read-only in review, so the stored subject of the newest quadmask is the subject of what would run.
+pub async fn on_quadmask(
+    tx: &mut AnyConnection,
+    quadmask_id: QuadmaskId,
+    ballot: &Ballot<'_>,
+) -> Result<Outcome> {
+    let shot_id = quadmasks::get(&mut *tx, quadmask_id).await?.shot_id;
+    let shot = shots::lock(tx, shot_id).await?;
+    let newest = quadmasks::newest(&mut *tx, shot_id).await?.ok_or(Error::NotFound)?;
+    if newest.quadmask_id != quadmask_id || newest.subject != ballot.seen {
+        return Err(Error::Conflict(STALE.into()));
+    }
+    let policy = projects::get(&mut *tx, shot.project_id).await?.policy;
+    policy
+        .counts(ballot.person_id, ballot.role, newest.author)
+        .map_err(|why| Error::Invalid(format!("Your decision would not count: {why}.")))?;
+    let asked = match ballot.verdict {
+        Verdict::Approve => ShotStep::ApproveQuadmask,
+        Verdict::Changes => ShotStep::AskQuadmaskChanges,
+    };
+    // Before the row is written: a decision that comes too late is no decision.
+    if shot.phase.step(asked).is_err() {
+        shots::step(tx, &shot, asked).await?;
+    }
+    append(tx, shot_id, Kind::Quadmask, &quadmask_id.to_string(), ballot).await?;
+    events::tell(tx, Some(shot.project_id), Some(shot_id), &EventKind::Quadmask).await?;
+    if ballot.verdict == Verdict::Changes {
+        let phase = shots::step(tx, &shot, asked).await?;
+        return Ok(Outcome { phase, run: None });
+    }
+    if !is_met(tx, &shot, &newest).await? {
+        return Ok(Outcome { phase: shot.phase, run: None });
+    }
+    let phase = shots::step(tx, &shot, asked).await?;
+    let run = runs::queue(tx, &shot, quadmask_id, &PlateRecipe::default(), ballot.person_id).await?;
+    Ok(Outcome { phase, run: Some(run) })
+}
+
+/// Decides about a version. Everyone who may decide is recorded; the shot moves only for those who decide quadmasks.
+pub async fn on_version(
+    tx: &mut AnyConnection,
+    version_id: VersionId,
+    ballot: &Ballot<'_>,
+) -> Result<Outcome> {
+    let version = versions::get(&mut *tx, version_id).await?;
+    let shot = shots::lock(tx, version.shot_id).await?;
+    if version.subject != ballot.seen {
+        return Err(Error::Conflict(STALE.into()));
+    }
+    let asked = match ballot.verdict {
+        Verdict::Approve => ShotStep::ApproveResult,
+        Verdict::Changes => ShotStep::AskResultChanges,
+    };
+    let moves = may(ballot.role, Action::DecideQuadmask);
+    let mut phase = shot.phase;
+    if moves {
+        let newest = versions::newest_n(&mut *tx, shot.shot_id).await?;
+        if newest != Some(version.n) {
+            return Err(Error::Conflict(format!(
+                "Version {} is not the newest: decide about version {}.",
+                version.n,
+                newest.unwrap_or_default()
+            )));
+        }
+        let is_there = match ballot.verdict {
+            Verdict::Approve => shot.phase == Phase::Approved,
+            Verdict::Changes => shot.phase == Phase::ResultChanges,
+        };
+        if !is_there {
+            phase = shots::step(tx, &shot, asked).await?;
+        }
+    }
+    append(tx, shot.shot_id, Kind::Version, &version_id.to_string(), ballot).await?;
+    events::tell(tx, Some(shot.project_id), Some(shot.shot_id), &EventKind::Version).await?;
+    Ok(Outcome { phase, run: None })
+}
+
+/// Whether the decisions about this quadmask meet the project's policy as it is now.
+pub(crate) async fn is_met(tx: &mut AnyConnection, shot: &Locked, quadmask: &quadmasks::Row) -> Result<bool> {
+    let policy = projects::get(&mut *tx, shot.project_id).await?.policy;
+    let rows = sqlx::query(
+        "select person_id, role, verdict from decision
+         where shot_id = $1 and subject_kind = 'quadmask' and subject_id = $2 and subject = $3 order by n",
+    )
+    .bind(shot.shot_id.to_string())
+    .bind(quadmask.quadmask_id.to_string())
+    .bind(quadmask.subject.to_string())
+    .fetch_all(&mut *tx)
+    .await?;
+    let casts = rows
+        .iter()
+        .map(|row| {
+            Ok(Cast {
+                person: row.word("person_id")?,
+                role: row.word("role")?,
+                verdict: row.word("verdict")?,
+            })
+        })
+        .collect::<Result<Vec<_>>>()?;
+    Ok(policy.is_met(&casts, quadmask.author))
+}
+
+/// Writes the next link of the shot's chain. The shot is locked, so nobody else writes one now.
+async fn append(
+    tx: &mut AnyConnection,
+    shot_id: ShotId,
+    kind: Kind,
+    subject_id: &str,
+    ballot: &Ballot<'_>,
+) -> Result<DecisionId> {
+    let note = ballot.note.trim();
+    if ballot.verdict == Verdict::Changes && note.is_empty() {
+        return Err(Error::Invalid("Say in the note what should change.".into()));
+    }
+    if note.chars().count() > 4_000 {
+        return Err(Error::Invalid("A note has at most 4,000 characters: shorten it.".into()));
+    }
+    let rows = links(&mut *tx, shot_id).await?;
+    let own = rows.iter().rev().map(|(link, _)| link).find(|link| {
+        link.subject_kind == kind.word()
+            && link.subject_id == subject_id
+            && link.person_id == ballot.person_id
+    });
+    if own.is_some_and(|last| last.verdict == ballot.verdict && ballot.verdict == Verdict::Approve) {
+        return Err(Error::Conflict("You have approved this already.".into()));
+    }
+    let (last_n, prev) =
+        rows.last().map_or((0, FIRST_PREV.to_owned()), |(link, hash)| (link.n, hash.to_string()));
+    let link = Link {
+        decision_id: DecisionId(new_uuid()),
+        shot_id,
+        n: last_n + 1,
+        subject_kind: kind.word().to_owned(),
+        subject_id: subject_id.to_owned(),
+        subject: ballot.seen,
+        person_id: ballot.person_id,
+        role: ballot.role,
+        verdict: ballot.verdict,
+        note: note.to_owned(),
+        at: now(),
+        prev,
+    };
+    sqlx::query(
+        "insert into decision (decision_id, shot_id, n, subject_kind, subject_id, subject, person_id, role, verdict, note,
+             at, prev, row_hash) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+    )
+    .bind(link.decision_id.to_string())
+    .bind(shot_id.to_string())
+    .bind(link.n)
+    .bind(&link.subject_kind)
+    .bind(&link.subject_id)
+    .bind(link.subject.to_string())
+    .bind(link.person_id.to_string())
+    .bind(link.role.word())
+    .bind(link.verdict.word())
+    .bind(&link.note)
+    .bind(link.at)
+    .bind(&link.prev)
+    .bind(link.row_hash().to_string())
+    .execute(&mut *tx)
+    .await?;
+    Ok(link.decision_id)
+}
+
+fn read_link(row: &AnyRow) -> Result<(Link, Hash)> {
+    let link = Link {
+        decision_id: row.word("decision_id")?,
+        shot_id: row.word("shot_id")?,
+        n: row.int("n")?,
+        subject_kind: row.text("subject_kind")?,
+        subject_id: row.text("subject_id")?,
+        subject: row.word("subject")?,
+        person_id: row.word("person_id")?,
+        role: row.word("role")?,
+        verdict: row.word("verdict")?,
+        note: row.text("note")?,
+        at: row.int("at")?,
+        prev: row.text("prev")?,
+    };
+    Ok((link, row.word("row_hash")?))
+}
+
+/// The shot's decisions as links with their stored hashes, oldest first.
+pub async fn links<'e>(executor: impl AnyExecutor<'e>, shot_id: ShotId) -> Result<Vec<(Link, Hash)>> {
+    let rows = sqlx::query(
+        "select decision_id, shot_id, n, subject_kind, subject_id, subject, person_id, role, verdict, note, at, prev, row_hash
+         from decision where shot_id = $1 order by n",
+    )
+    .bind(shot_id.to_string())
+    .fetch_all(executor)
+    .await?;
+    rows.iter().map(read_link).collect()
+}
+
+/// How many decisions the shot has, if none of them is missing or changed.
+pub async fn verify_chain(db: &Db, shot_id: ShotId) -> Result<std::result::Result<usize, BrokenChain>> {
+    let rows = links(&db.pool, shot_id).await?;
+    Ok(provenance::verify(&rows).map(|()| rows.len()))
+}
+
+/// The shot's decisions of one kind by what they are about, oldest first.
+pub async fn by_subject(db: &Db, shot_id: ShotId, kind: Kind) -> Result<HashMap<String, Vec<Decision>>> {
+    let rows = sqlx::query(
+        "select d.decision_id, d.subject_id, d.person_id, p.name, d.role, d.verdict, d.note, d.subject, d.at
+         from decision d join person p on p.person_id = d.person_id
+         where d.shot_id = $1 and d.subject_kind = $2 order by d.n",
+    )
+    .bind(shot_id.to_string())
+    .bind(kind.word())
+    .fetch_all(&db.pool)
+    .await?;
+    let mut found: HashMap<String, Vec<Decision>> = HashMap::new();
+    for row in &rows {
+        found.entry(row.text("subject_id")?).or_default().push(Decision {
+            decision_id: row.word("decision_id")?,
+            person_id: row.word("person_id")?,
+            person_name: row.text("name")?,
+            role: row.word("role")?,
+            verdict: row.word("verdict")?,
+            note: row.text("note")?,
+            subject: row.word("subject")?,
+            at: row.int("at")?,
+        });
+    }
+    Ok(found)
+}

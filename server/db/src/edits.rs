@@ -1,0 +1,193 @@
+//! What people change on draft frames, one undoable row per change.
+
+use domain::{EventKind, Hash, PersonId, ShotId};
+use sqlx::AnyConnection;
+use sqlx::any::{AnyExecutor, AnyRow};
+
+use crate::draft::{self, Frame};
+use crate::row::Cells;
+use crate::shots::{self, Locked};
+use crate::{Error, Result, events};
+
+/// Edits that a shot remembers.
+pub const DEPTH: i64 = 200;
+
+/// What a person's change makes of a frame.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    pub levels: Option<Hash>,
+    pub locks: Option<Hash>,
+    pub locked: bool,
+    /// Pixels.
+    pub primary_area: i64,
+    pub affected_area: i64,
+}
+
+impl Change {
+    fn of(frame: &Frame) -> Self {
+        Self {
+            levels: frame.levels,
+            locks: frame.locks,
+            locked: frame.locked,
+            primary_area: frame.primary_area,
+            affected_area: frame.affected_area,
+        }
+    }
+
+    fn onto(self, frame: Frame) -> Frame {
+        let Self { levels, locks, locked, primary_area, affected_area } = self;
+        Frame { levels, locks, locked, primary_area, affected_area, ..frame }
+    }
+}
+
+/// Writes a change made on top of `seen`, with its undo row; who changes becomes the editor. `None`: the frame was
+/// changed since `seen`, nothing was written; look again and change that one. Record the blobs first.
+pub async fn apply(
+    tx: &mut AnyConnection,
+    shot_id: ShotId,
+    person_id: PersonId,
+    seen: &Frame,
+    change: &Change,
+) -> Result<Option<Frame>> {
+    let locked = shots::lock(tx, shot_id).await?;
+    let size = locked.size()?;
+    if seen.frame >= size.frames {
+        return Err(Error::Invalid(format!(
+            "Frame {} is not in this shot: it has {} frames.",
+            seen.frame, size.frames
+        )));
+    }
+    let old = draft::frame(&mut *tx, shot_id, seen.frame).await?;
+    if old.revision != seen.revision {
+        return Ok(None);
+    }
+    let shot = begin(tx, shot_id, person_id).await?;
+    let before = Change::of(&old);
+    if before == *change {
+        return Ok(Some(old));
+    }
+    sqlx::query(
+        "delete from draft_edit where shot_id = $1 and undone = 1 and (person_id = $2 or frame = $3)",
+    )
+    .bind(shot_id.to_string())
+    .bind(person_id.to_string())
+    .bind(i64::from(seen.frame))
+    .execute(&mut *tx)
+    .await?;
+    let edit: i64 =
+        sqlx::query_scalar("select coalesce(max(edit), 0) + 1 from draft_edit where shot_id = $1")
+            .bind(shot_id.to_string())
+            .fetch_one(&mut *tx)
+            .await?;
+    sqlx::query(
+        "insert into draft_edit (shot_id, edit, person_id, frame, levels_before, locks_before, locked_before,
+             primary_before, affected_before, levels_after, locks_after, locked_after, primary_after, affected_after)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+    )
+    .bind(shot_id.to_string())
+    .bind(edit)
+    .bind(person_id.to_string())
+    .bind(i64::from(seen.frame))
+    .bind(before.levels.map(|hash| hash.to_string()))
+    .bind(before.locks.map(|hash| hash.to_string()))
+    .bind(i64::from(before.locked))
+    .bind(before.primary_area)
+    .bind(before.affected_area)
+    .bind(change.levels.map(|hash| hash.to_string()))
+    .bind(change.locks.map(|hash| hash.to_string()))
+    .bind(i64::from(change.locked))
+    .bind(change.primary_area)
+    .bind(change.affected_area)
+    .execute(&mut *tx)
+    .await?;
+    sqlx::query("delete from draft_edit where shot_id = $1 and edit <= $2")
+        .bind(shot_id.to_string())
+        .bind(edit - DEPTH)
+        .execute(&mut *tx)
+        .await?;
+    write(tx, &shot, change.clone().onto(old)).await.map(Some)
+}
+
+async fn begin(tx: &mut AnyConnection, shot_id: ShotId, person_id: PersonId) -> Result<Locked> {
+    let shot = shots::edit(tx, shot_id).await?;
+    draft::hold(tx, shot_id, person_id, false).await?;
+    Ok(shot)
+}
+
+async fn write(tx: &mut AnyConnection, shot: &Locked, next: Frame) -> Result<Frame> {
+    let frame = draft::put(tx, shot.shot_id, &next).await?;
+    let kind = EventKind::Frames { from: frame.frame, to: frame.frame };
+    events::tell(tx, Some(shot.project_id), Some(shot.shot_id), &kind).await?;
+    Ok(frame)
+}
+
+/// Which way to walk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Walk {
+    Undo,
+    Redo,
+}
+
+/// The newest edit of the person that nobody has painted over since, or the one that was taken back last.
+async fn next_edit<'e>(
+    executor: impl AnyExecutor<'e>,
+    shot_id: ShotId,
+    person_id: PersonId,
+    walk: Walk,
+) -> Result<Option<AnyRow>> {
+    let (undone, order) = match walk {
+        Walk::Undo => (0i64, "desc"),
+        Walk::Redo => (1, "asc"),
+    };
+    Ok(sqlx::query(sqlx::AssertSqlSafe(format!(
+        "select e.* from draft_edit e where e.shot_id = $1 and e.person_id = $2 and e.undone = $3
+         and not exists (select 1 from draft_edit later where later.shot_id = e.shot_id and later.frame = e.frame
+                         and later.edit > e.edit and later.undone = 0 and later.person_id <> e.person_id)
+         order by e.edit {order} limit 1"
+    )))
+    .bind(shot_id.to_string())
+    .bind(person_id.to_string())
+    .bind(undone)
+    .fetch_optional(executor)
+    .await?)
+}
+
+/// Whether [`walk`] would find something.
+pub async fn can<'e>(
+    executor: impl AnyExecutor<'e>,
+    shot_id: ShotId,
+    person_id: PersonId,
+    way: Walk,
+) -> Result<bool> {
+    Ok(next_edit(executor, shot_id, person_id, way).await?.is_some())
+}
+
+/// Takes back the newest edit of the person, or does again what was taken back last; the frame it was on.
+pub async fn walk(
+    tx: &mut AnyConnection,
+    shot_id: ShotId,
+    person_id: PersonId,
+    walk: Walk,
+) -> Result<Option<Frame>> {
+    let shot = begin(tx, shot_id, person_id).await?;
+    let Some(row) = next_edit(&mut *tx, shot_id, person_id, walk).await? else { return Ok(None) };
+    let (side, undone) = match walk {
+        Walk::Undo => ("before", 1i64),
+        Walk::Redo => ("after", 0),
+    };
+    let change = Change {
+        levels: row.maybe_word(&format!("levels_{side}"))?,
+        locks: row.maybe_word(&format!("locks_{side}"))?,
+        locked: row.flag(&format!("locked_{side}"))?,
+        primary_area: row.int(&format!("primary_{side}"))?,
+        affected_area: row.int(&format!("affected_{side}"))?,
+    };
+    sqlx::query("update draft_edit set undone = $3 where shot_id = $1 and edit = $2")
+        .bind(shot_id.to_string())
+        .bind(row.int("edit")?)
+        .bind(undone)
+        .execute(&mut *tx)
+        .await?;
+    let old = draft::frame(&mut *tx, shot_id, row.count("frame")?).await?;
+    write(tx, &shot, change.onto(old)).await.map(Some)
+}

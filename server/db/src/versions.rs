@@ -1,0 +1,147 @@
+//! Versions: the reviewable results of runs.
+
+use domain::version::{Proof, Version};
+use domain::{EventKind, Hash, RunId, ShotId, ShotStep, VersionId};
+use sqlx::AnyConnection;
+use sqlx::any::{AnyExecutor, AnyRow};
+
+use crate::row::Cells;
+use crate::{Db, Error, Result, decisions, events, new_uuid, now, runs, shots, to_json};
+
+const COLUMNS: &str =
+    "select v.version_id, v.shot_id, v.run_id, v.n, v.quadmask_id, q.n as quadmask_n, r.engine, r.recipe,
+         v.proof, v.result, v.matte, v.proxy, v.subject, v.client_visible, v.created_at
+     from version v join quadmask q on q.quadmask_id = v.quadmask_id join run r on r.run_id = v.run_id";
+
+fn read(row: &AnyRow) -> Result<Version> {
+    Ok(Version {
+        version_id: row.word("version_id")?,
+        shot_id: row.word("shot_id")?,
+        run_id: row.word("run_id")?,
+        n: row.count("n")?,
+        quadmask_id: row.word("quadmask_id")?,
+        quadmask_n: row.count("quadmask_n")?,
+        engine: row.text("engine")?,
+        recipe: row.json("recipe")?,
+        proof: row.json("proof")?,
+        result: row.word("result")?,
+        matte: row.word("matte")?,
+        proxy: row.word("proxy")?,
+        subject: row.word("subject")?,
+        client_visible: row.flag("client_visible")?,
+        created_at: row.int("created_at")?,
+        decisions: Vec::new(),
+    })
+}
+
+/// Without its decisions.
+pub async fn get<'e>(executor: impl AnyExecutor<'e>, version_id: VersionId) -> Result<Version> {
+    let row = sqlx::query(sqlx::AssertSqlSafe(format!("{COLUMNS} where v.version_id = $1")))
+        .bind(version_id.to_string())
+        .fetch_optional(executor)
+        .await?;
+    read(&row.ok_or(Error::NotFound)?)
+}
+
+/// Newest first, with decisions; `client`: only those shown to clients.
+pub async fn list(db: &Db, shot_id: ShotId, client: bool) -> Result<Vec<Version>> {
+    let only = if client { "and v.client_visible = 1" } else { "" };
+    let rows =
+        sqlx::query(sqlx::AssertSqlSafe(format!("{COLUMNS} where v.shot_id = $1 {only} order by v.n desc")))
+            .bind(shot_id.to_string())
+            .fetch_all(&db.pool)
+            .await?;
+    let mut decided = decisions::by_subject(db, shot_id, decisions::Kind::Version).await?;
+    rows.iter()
+        .map(|row| {
+            let mut version = read(row)?;
+            version.decisions = decided.remove(&version.version_id.to_string()).unwrap_or_default();
+            Ok(version)
+        })
+        .collect()
+}
+
+/// The manifest whose canonical JSON has the version's subject as its SHA-256.
+pub async fn manifest<'e>(
+    executor: impl AnyExecutor<'e>,
+    version_id: VersionId,
+) -> Result<serde_json::Value> {
+    let row = sqlx::query("select manifest from version where version_id = $1")
+        .bind(version_id.to_string())
+        .fetch_optional(executor)
+        .await?;
+    row.ok_or(Error::NotFound)?.json("manifest")
+}
+
+/// The highest number; `None` before the first version.
+pub async fn newest_n<'e>(executor: impl AnyExecutor<'e>, shot_id: ShotId) -> Result<Option<u32>> {
+    let row = sqlx::query("select max(n) as n from version where shot_id = $1")
+        .bind(shot_id.to_string())
+        .fetch_one(executor)
+        .await?;
+    row.maybe_count("n")
+}
+
+/// What a finished run leaves behind.
+#[derive(Debug, Clone)]
+pub struct Finished {
+    /// Everything that was used, from the values that ran.
+    pub manifest: serde_json::Value,
+    pub proof: Proof,
+    pub result: Hash,
+    pub matte: Hash,
+    /// Motion JPEG proxy of the result and where its pictures lie, `[[offset, size], …]` in JSON.
+    pub proxy: Hash,
+    pub proxy_index: String,
+}
+
+/// Makes the shot's next version and puts it in review. A run makes one version: asked again, it answers with that one.
+/// Record the blobs first.
+pub async fn create(tx: &mut AnyConnection, run_id: RunId, finished: &Finished) -> Result<VersionId> {
+    let run = runs::get(&mut *tx, run_id).await?;
+    let shot = shots::lock(tx, run.shot_id).await?;
+    let made: Option<String> = sqlx::query_scalar("select version_id from version where run_id = $1")
+        .bind(run_id.to_string())
+        .fetch_optional(&mut *tx)
+        .await?;
+    if let Some(id) = made {
+        return crate::parse("version_id", &id);
+    }
+    shots::step(tx, &shot, ShotStep::RunDone).await?;
+    let Finished { manifest, proof, result, matte, proxy, proxy_index } = finished;
+    let n = newest_n(&mut *tx, run.shot_id).await?.unwrap_or(0) + 1;
+    let version_id = VersionId(new_uuid());
+    sqlx::query(
+        "insert into version (version_id, shot_id, run_id, quadmask_id, n, manifest, subject, proof, result, matte, proxy,
+             proxy_index, created_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+    )
+    .bind(version_id.to_string())
+    .bind(run.shot_id.to_string())
+    .bind(run_id.to_string())
+    .bind(run.quadmask_id.to_string())
+    .bind(i64::from(n))
+    .bind(to_json(manifest))
+    .bind(provenance::hash_of(manifest).to_string())
+    .bind(to_json(proof))
+    .bind(result.to_string())
+    .bind(matte.to_string())
+    .bind(proxy.to_string())
+    .bind(proxy_index)
+    .bind(now())
+    .execute(&mut *tx)
+    .await?;
+    events::tell(tx, Some(shot.project_id), Some(run.shot_id), &EventKind::Version).await?;
+    Ok(version_id)
+}
+
+/// Shows the version to clients of the project, or hides it again.
+pub async fn show_client(tx: &mut AnyConnection, version_id: VersionId, on: bool) -> Result<()> {
+    let version = get(&mut *tx, version_id).await?;
+    let shot = shots::lock(tx, version.shot_id).await?;
+    sqlx::query("update version set client_visible = $2 where version_id = $1")
+        .bind(version_id.to_string())
+        .bind(i64::from(on))
+        .execute(&mut *tx)
+        .await?;
+    events::tell(tx, Some(shot.project_id), Some(version.shot_id), &EventKind::Version).await
+}
