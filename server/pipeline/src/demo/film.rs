@@ -43,7 +43,8 @@ impl Film {
         let gy = (y + (shift >> 8 & 255) + block * 53) % GRAIN;
         let grain = self.grain[gy * GRAIN + gx];
         let bright = corner * (1.0 / WHITE);
-        let (r, g, b) = (self.code(light.x * bright), self.code(light.y * bright), self.code(light.z * bright));
+        let (r, g, b) =
+            (self.code(light.x * bright), self.code(light.y * bright), self.code(light.z * bright));
         let luma = 0.25 * r + 0.65 * g + 0.10 * b;
         // Most grain in the middle tones.
         let amount = self.strength * (0.35 + 2.6 * luma * (1.0 - luma));

@@ -7,13 +7,28 @@ use super::math::{V3, floor, smooth, v3};
 pub enum Pattern {
     None,
     /// `colour` where `axis · p` lies in `from..to`.
-    Band { axis: V3, from: f32, to: f32, colour: V3 },
+    Band {
+        axis: V3,
+        from: f32,
+        to: f32,
+        colour: V3,
+    },
     /// Stripes of `width` across `axis`.
-    Stripes { axis: V3, width: f32, colour: V3 },
+    Stripes {
+        axis: V3,
+        width: f32,
+        colour: V3,
+    },
     /// A hub and a rim around the z axis through `centre`.
-    Wheel { centre: V3, radius: f32, colour: V3 },
+    Wheel {
+        centre: V3,
+        radius: f32,
+        colour: V3,
+    },
     /// A rib down the middle of a leaf.
-    Vein { colour: V3 },
+    Vein {
+        colour: V3,
+    },
 }
 
 /// How a part looks.

@@ -156,7 +156,18 @@ impl Scene {
         let own_seed = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ kind as u64;
         let place = Place::new(shot.surroundings(), texels, own_seed);
         let film = Film::new(own_seed, 0.0125);
-        Self { kind, seed, width, height, frames: frames.max(1), rate, shot, place, film, causes: OnceLock::new() }
+        Self {
+            kind,
+            seed,
+            width,
+            height,
+            frames: frames.max(1),
+            rate,
+            shot,
+            place,
+            film,
+            causes: OnceLock::new(),
+        }
     }
 
     pub fn kind(&self) -> Kind {

@@ -67,22 +67,30 @@ pub fn gourd(role: Role, at: V3, yaw: f32, radius: f32, skin: V3) -> Solid {
 pub fn vase(role: Role, at: V3, yaw: f32, size: f32, glaze: V3, band: V3) -> Solid {
     let s = size;
     let axis = v3(0.0, 1.0, 0.0);
-    let ink = Ink::with(
-        glaze,
-        0.85,
-        Pattern::Stripes { axis: v3(0.5, 0.6, 0.0), width: 0.16 * s, colour: band },
-    );
+    let ink =
+        Ink::with(glaze, 0.85, Pattern::Stripes { axis: v3(0.5, 0.6, 0.0), width: 0.16 * s, colour: band });
     let plain = Ink::plain(glaze, 0.85);
     let dark = Ink::plain(band, 0.7);
     let handle = |side: f32| {
         Part::new(
-            Shape::Ring { centre: v3(0.30 * s * side, 1.02 * s, 0.0), axis: ACROSS, radius: 0.19 * s, thick: 0.042 * s },
+            Shape::Ring {
+                centre: v3(0.30 * s * side, 1.02 * s, 0.0),
+                axis: ACROSS,
+                radius: 0.19 * s,
+                thick: 0.042 * s,
+            },
             dark,
         )
     };
     let drum = |y: f32, radius: f32, half: f32, ink: Ink| {
         Part::new(
-            Shape::Drum { centre: v3(0.0, y * s, 0.0), axis, radius: radius * s, half: half * s, round: 0.03 * s },
+            Shape::Drum {
+                centre: v3(0.0, y * s, 0.0),
+                axis,
+                radius: radius * s,
+                half: half * s,
+                round: 0.03 * s,
+            },
             ink,
         )
     };
@@ -104,7 +112,12 @@ pub fn leaf(role: Role, at: V3, turn: Turn, length: f32, colour: V3, vein: V3) -
     let parts = vec![
         Part::new(Shape::Leaf { length, curl: 0.10 }, ink),
         Part::new(
-            limb(v3(-0.5 * length, 0.07 * length, 0.0), v3(-0.72 * length, 0.13 * length, 0.02), 0.014, 0.009),
+            limb(
+                v3(-0.5 * length, 0.07 * length, 0.0),
+                v3(-0.72 * length, 0.13 * length, 0.02),
+                0.014,
+                0.009,
+            ),
             Ink::plain(vein, 0.1),
         ),
     ];
@@ -133,11 +146,8 @@ pub fn cart(at: V3, rolled: f32, paint: V3, load: [V3; 3]) -> Vec<Solid> {
     let mut all = vec![Solid::new(Role::Extra, at, Turn::NONE, 0.0, frame)];
     let radius = 0.17;
     for (x, z) in [(-0.40, -0.33), (0.40, -0.33), (-0.40, 0.33), (0.40, 0.33)] {
-        let ink = Ink::with(
-            rgb(0x26272b),
-            0.3,
-            Pattern::Wheel { centre: V3::ZERO, radius, colour: rgb(0xd9c9a8) },
-        );
+        let ink =
+            Ink::with(rgb(0x26272b), 0.3, Pattern::Wheel { centre: V3::ZERO, radius, colour: rgb(0xd9c9a8) });
         let wheel = Shape::Drum { centre: V3::ZERO, axis: ACROSS, radius, half: 0.05, round: 0.025 };
         let turn = Turn::around(ACROSS, -rolled / (radius * std::f32::consts::TAU));
         all.push(Solid::new(Role::Extra, at + v3(x, radius, z), turn, 0.0, vec![Part::new(wheel, ink)]));
@@ -177,5 +187,11 @@ pub fn plant(at: V3, size: f32, pot: V3) -> Solid {
 pub fn cube(at: V3, yaw: f32, half: f32, colour: V3) -> Solid {
     let block = Shape::Block { centre: V3::ZERO, half: v3(half, half, half), round: half * 0.14 };
     let up = at + v3(0.0, half, 0.0);
-    Solid::new(Role::Extra, up, Turn::around(V3::UP, yaw), 0.0, vec![Part::new(block, Ink::plain(colour, 0.3))])
+    Solid::new(
+        Role::Extra,
+        up,
+        Turn::around(V3::UP, yaw),
+        0.0,
+        vec![Part::new(block, Ink::plain(colour, 0.3))],
+    )
 }

@@ -261,7 +261,13 @@ mod tests {
                 let mut layers = [Layer::NONE; LAYERS];
                 let mut count = 0;
                 let ray = v3((x as f32 - 19.5) * 2.0 * half, (y as f32 - 19.5) * 2.0 * half, 1.0).unit();
-                trace(&solid, 0, &Beam { eye: V3::ZERO, ray, from: 0.0, half, few: solid.all() }, &mut layers, &mut count);
+                trace(
+                    &solid,
+                    0,
+                    &Beam { eye: V3::ZERO, ray, from: 0.0, half, few: solid.all() },
+                    &mut layers,
+                    &mut count,
+                );
                 let clear = layers[..count].iter().fold(1.0, |left, l| left * (1.0 - l.cover));
                 area += 1.0 - clear;
             }

@@ -6,26 +6,62 @@ use super::math::{Turn, V3, v3};
 /// One primitive, in its solid's own axes.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Shape {
-    Ball { centre: V3, radius: f32 },
+    Ball {
+        centre: V3,
+        radius: f32,
+    },
     /// Two balls and the skin stretched over them. Build with [`limb`].
-    Limb { a: V3, axis: V3, length: f32, ra: f32, slope: f32, lean: f32 },
+    Limb {
+        a: V3,
+        axis: V3,
+        length: f32,
+        ra: f32,
+        slope: f32,
+        lean: f32,
+    },
     /// Edges rounded by `round`; `half` is the half size with the rounding.
-    Block { centre: V3, half: V3, round: f32 },
+    Block {
+        centre: V3,
+        half: V3,
+        round: f32,
+    },
     /// A rounded drum whose axis is the unit vector `axis`.
-    Drum { centre: V3, axis: V3, radius: f32, half: f32, round: f32 },
+    Drum {
+        centre: V3,
+        axis: V3,
+        radius: f32,
+        half: f32,
+        round: f32,
+    },
     /// A ring of thickness `thick` around the unit vector `axis`.
-    Ring { centre: V3, axis: V3, radius: f32, thick: f32 },
+    Ring {
+        centre: V3,
+        axis: V3,
+        radius: f32,
+        thick: f32,
+    },
     /// A flattened ball with eight ribs around y, squashed to `height` of its width.
-    Gourd { radius: f32, height: f32, rib: f32 },
+    Gourd {
+        radius: f32,
+        height: f32,
+        rib: f32,
+    },
     /// A curled leaf in the xz plane, tip towards +x, `length` long.
-    Leaf { length: f32, curl: f32 },
+    Leaf {
+        length: f32,
+        curl: f32,
+    },
 }
 
 /// From ball `a` with radius `ra` to ball `b` with radius `rb`; neither may contain the other.
 pub fn limb(a: V3, b: V3, ra: f32, rb: f32) -> Shape {
     let length = (b - a).length();
     if length <= (ra - rb).abs() + 1e-5 {
-        return if ra > rb { Shape::Ball { centre: a, radius: ra } } else { Shape::Ball { centre: b, radius: rb } };
+        return if ra > rb {
+            Shape::Ball { centre: a, radius: ra }
+        } else {
+            Shape::Ball { centre: b, radius: rb }
+        };
     }
     let slope = (ra - rb) / length;
     Shape::Limb { a, axis: (b - a) / length, length, ra, slope, lean: slope / (1.0 - slope * slope).sqrt() }
@@ -48,11 +84,8 @@ impl Shape {
             }
             Self::Block { centre, half, round } => {
                 let q = p - centre;
-                let q = v3(
-                    q.x.abs() - half.x + round,
-                    q.y.abs() - half.y + round,
-                    q.z.abs() - half.z + round,
-                );
+                let q =
+                    v3(q.x.abs() - half.x + round, q.y.abs() - half.y + round, q.z.abs() - half.z + round);
                 let outside = v3(q.x.max(0.0), q.y.max(0.0), q.z.max(0.0)).length();
                 outside + q.x.max(q.y).max(q.z).min(0.0) - round
             }
@@ -91,7 +124,8 @@ impl Shape {
             }
             Self::Leaf { length, curl } => {
                 let along = p.x / length; // −0.5 … 0.5 within the blade
-                let lift = curl * (along * along * 4.0 - 0.3) * length + (p.z / length) * (p.z / length) * length * 0.9;
+                let lift = curl * (along * along * 4.0 - 0.3) * length
+                    + (p.z / length) * (p.z / length) * length * 0.9;
                 let inside = (0.25 - along * along).max(0.0);
                 let half = length * 1.15 * inside * (1.0 + 0.55 * along * -2.0 * 0.5) + 0.004;
                 let side = p.z.abs() - half;
@@ -197,7 +231,16 @@ impl Solid {
         let middle = sum / parts.len() as f32;
         let reach = parts.iter().fold(0.0_f32, |reach, p| reach.max((p.centre - middle).length() + p.radius));
         let folded = parts.len() > 5;
-        Self { role, at, turn, parts, melt, folded, centre: at + turn.out(middle), reach: reach + melt * 0.25 }
+        Self {
+            role,
+            at,
+            turn,
+            parts,
+            melt,
+            folded,
+            centre: at + turn.out(middle),
+            reach: reach + melt * 0.25,
+        }
     }
 
     /// The same solid lifted or lowered so that it just stands on the ground; exact for balls and limbs.
@@ -298,7 +341,8 @@ impl Solid {
             let k = v3(x, y, z);
             k * self.distance(p + k * step, few)
         };
-        (corner(1.0, -1.0, -1.0) + corner(-1.0, -1.0, 1.0) + corner(-1.0, 1.0, -1.0) + corner(1.0, 1.0, 1.0)).unit()
+        (corner(1.0, -1.0, -1.0) + corner(-1.0, -1.0, 1.0) + corner(-1.0, 1.0, -1.0) + corner(1.0, 1.0, 1.0))
+            .unit()
     }
 
     /// Colour and gloss at `p` (own axes); `px` is the size of a pixel there, over which borders are softened.

@@ -57,7 +57,8 @@ impl Camera {
     /// The same camera on a shoulder: `amount` 1 is a few thousandths of the picture height, slow, never twice the same.
     pub fn drifting(eye: V3, at: V3, focal: f32, amount: f32, t: f32) -> Self {
         let sway = |a: f32, b: f32| sine(0.31 * t + a) * 0.6 + sine(0.83 * t + b) * 0.25;
-        let moved = v3(0.035 * sway(0.1, 0.4) + 0.02 * t, 0.022 * sway(0.7, 0.2), 0.02 * sway(0.5, 0.9)) * amount;
+        let moved =
+            v3(0.035 * sway(0.1, 0.4) + 0.02 * t, 0.022 * sway(0.7, 0.2), 0.02 * sway(0.5, 0.9)) * amount;
         let aim = v3(0.018 * sway(0.3, 0.0), 0.016 * sway(0.9, 0.6), 0.0) * amount;
         let mut camera = Self::looking(eye + moved, at + aim, focal);
         let roll = 0.0005 * amount * sway(0.2, 0.8);

@@ -42,7 +42,11 @@ impl Texture {
             for (at, texel) in coarse.iter_mut().enumerate() {
                 let from = at / half * 2 * size + at % half * 2;
                 for (c, value) in texel.iter_mut().enumerate() {
-                    *value = 0.25 * (fine[from][c] + fine[from + 1][c] + fine[from + size][c] + fine[from + size + 1][c]);
+                    *value = 0.25
+                        * (fine[from][c]
+                            + fine[from + 1][c]
+                            + fine[from + size][c]
+                            + fine[from + size + 1][c]);
                 }
             }
             levels.push((half, coarse));
@@ -126,7 +130,8 @@ impl Stuff {
                 let (fx, fy) = (x - floor(x) - 0.5, y - floor(y) - 0.5);
                 let over = (floor(x) as i32 + floor(y) as i32) & 1 == 0;
                 let (across, along, base) = if over { (fx, fy, warp) } else { (fy, fx, weft) };
-                let slub = 0.75 + 0.5 * if over { noise(u, v, 150, 9, seed) } else { noise(u, v, 9, 150, seed + 1) };
+                let slub =
+                    0.75 + 0.5 * if over { noise(u, v, 150, 9, seed) } else { noise(u, v, 9, 150, seed + 1) };
                 let round = (1.0 - 2.6 * across * across) * (1.0 - 0.9 * along * along);
                 base * (round * slub * mix(0.9, 1.1, layers(u, v, 5, 5, 4, seed + 2)))
             }
@@ -162,7 +167,8 @@ fn planks(u: f32, v: f32, seed: u32, light: V3, dark: V3, boards: u32) -> V3 {
     let bend = layers(u, v, 3, boards as i32 * 2, 3, own) - 0.5;
     let rings = (y - floor(y) + 0.9 * bend) * 7.0 + lattice(row, 5, own) * 9.0;
     let ring = (rings - floor(rings) - 0.5).abs() * 2.0;
-    let fibre = noise(u, v, 24, boards as i32 * 42, own + 1) * 0.6 + noise(u, v, 60, boards as i32 * 90, own + 2) * 0.4;
+    let fibre = noise(u, v, 24, boards as i32 * 42, own + 1) * 0.6
+        + noise(u, v, 60, boards as i32 * 90, own + 2) * 0.4;
     let pore = smooth(0.70, 0.86, noise(u, v, 70, boards as i32 * 64, own + 3));
     let depth = 0.42 * smooth(0.1, 1.0, ring) + 0.36 * fibre + 0.36 * (tint - 0.3) + 0.12 * pore;
     let wood = light.lerp(dark, depth.clamp(0.0, 1.0));

@@ -249,7 +249,8 @@ fn depth(mask: &[u8], width: usize) -> Vec<u8> {
     };
     let relax = |depth: &mut Vec<u8>, x: usize, y: usize, way: isize| {
         let neighbours = [(-1, 0), (-1, -1), (0, -1), (1, -1)];
-        let least = neighbours.iter().map(|(dx, dy)| near(depth, x, y, dx * way, dy * way)).min().unwrap_or(0);
+        let least =
+            neighbours.iter().map(|(dx, dy)| near(depth, x, y, dx * way, dy * way)).min().unwrap_or(0);
         let at = y * width + x;
         depth[at] = depth[at].min(least.saturating_add(1));
     };

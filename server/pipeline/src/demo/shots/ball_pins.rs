@@ -146,7 +146,8 @@ impl Shot for BallPins {
 
     fn solids(&self, t: f32, world: World) -> Vec<Solid> {
         let when = if world == World::Truth { 0.0 } else { t };
-        let mut all: Vec<Solid> = self.falls.iter().map(|f| f.pin(when, self.body, self.colours[2])).collect();
+        let mut all: Vec<Solid> =
+            self.falls.iter().map(|f| f.pin(when, self.body, self.colours[2])).collect();
         if world == World::Plate {
             let (at, rolled) = self.ball(t);
             let roll = Turn::around(v3(0.0, 0.0, 1.0), 0.1 - rolled / (self.radius * std::f32::consts::TAU));

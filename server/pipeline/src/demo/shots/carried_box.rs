@@ -36,7 +36,13 @@ impl CarriedBox {
         let trousers = vary.choose(&[0x2e3448, 0x4a3b32, 0x37423c]);
         Self {
             around,
-            costume: Costume::new(jumper, rgb(0xf0e6d2), trousers, 0x3a2418, vary.choose(&[0xd99a72, 0x8a5a3c, 0xf0c09a])),
+            costume: Costume::new(
+                jumper,
+                rgb(0xf0e6d2),
+                trousers,
+                0x3a2418,
+                vary.choose(&[0xd99a72, 0x8a5a3c, 0xf0c09a]),
+            ),
             card: rgb(vary.choose(&[0xd2a05f, 0xc08a4e, 0xd9c39a])),
             tape,
             pot,

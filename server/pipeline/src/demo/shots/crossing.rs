@@ -34,8 +34,20 @@ impl Crossing {
         let cream = rgb(0xf2e7d0);
         Self {
             around,
-            near: Costume::new(one, cream, vary.choose(&[0x2d3350, 0x3f4a3e]), 0x22160f, vary.choose(&[0x9a6440, 0xe2ab84])),
-            far: Costume::new(two, rgb(0xe9b949), vary.choose(&[0x5a4638, 0x33383f]), 0x7a3d1c, vary.choose(&[0xf0c4a0, 0x8a5a3c])),
+            near: Costume::new(
+                one,
+                cream,
+                vary.choose(&[0x2d3350, 0x3f4a3e]),
+                0x22160f,
+                vary.choose(&[0x9a6440, 0xe2ab84]),
+            ),
+            far: Costume::new(
+                two,
+                rgb(0xe9b949),
+                vary.choose(&[0x5a4638, 0x33383f]),
+                0x7a3d1c,
+                vary.choose(&[0xf0c4a0, 0x8a5a3c]),
+            ),
             far_goes: vary.choose(&[false, true]),
             speed: [vary.near(1.95, 0.1), vary.near(1.75, 0.1)],
             tall: [vary.near(1.0, 0.05), vary.near(0.97, 0.05)],

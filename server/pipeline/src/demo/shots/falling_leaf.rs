@@ -31,7 +31,10 @@ impl FallingLeaf {
         Self {
             around,
             leaf: rgb(vary.choose(&[0xd8341c, 0xe79a17, 0x7fa12c])),
-            skins: [rgb(vary.choose(&[0xe8731c, 0x3f7d55, 0xd9b13a])), rgb(vary.choose(&[0xf0cf8a, 0xc8502c]))],
+            skins: [
+                rgb(vary.choose(&[0xe8731c, 0x3f7d55, 0xd9b13a])),
+                rgb(vary.choose(&[0xf0cf8a, 0xc8502c])),
+            ],
             length: vary.near(0.92, 0.15),
             lands: v3(0.55 + vary.off(0.3), 0.0, -0.55 + vary.off(0.15)),
             sway: vary.near(0.85, 0.2),
@@ -46,7 +49,8 @@ impl FallingLeaf {
         let phase = 0.12 + 1.35 * s;
         let rock = sine(phase) * calm;
         let height = mix(2.75, 0.055, s * (0.85 + 0.15 * s)) + 0.10 * rock * rock;
-        let at = v3(self.lands.x + self.sway * rock - 0.5 * (1.0 - s), height, self.lands.z + 0.7 * (1.0 - s));
+        let at =
+            v3(self.lands.x + self.sway * rock - 0.5 * (1.0 - s), height, self.lands.z + 0.7 * (1.0 - s));
         let roll = Turn::around(v3(0.0, 0.0, 1.0), -0.10 * sine(phase + 0.22) * calm);
         let pitch = Turn::around(v3(1.0, 0.0, 0.0), -0.085 * calm);
         let yaw = Turn::around(V3::UP, 0.07 + 0.22 * s);

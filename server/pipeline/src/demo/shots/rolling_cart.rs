@@ -38,7 +38,13 @@ impl RollingCart {
         let [paint, jumper, ball] = vary.colours([0x1c7f86, 0xe3a021, 0xd8432b]);
         Self {
             around,
-            costume: Costume::new(jumper, rgb(0xf3ead8), vary.choose(&[0x38435c, 0x4a4038]), 0x4a2a16, vary.choose(&[0xe0a880, 0x8a5a3c])),
+            costume: Costume::new(
+                jumper,
+                rgb(0xf3ead8),
+                vary.choose(&[0x38435c, 0x4a4038]),
+                0x4a2a16,
+                vary.choose(&[0xe0a880, 0x8a5a3c]),
+            ),
             paint,
             load: [rgb(0xe5772a), ball, rgb(0xf0dfb4)],
             cart: -0.75 + vary.off(0.2),
@@ -109,7 +115,8 @@ impl Shot for RollingCart {
                 (grips + pushed, grips - (grips - self.speed * GRIP * 0.8) + pushed)
             };
             let reach = smooth(0.15, GRIP, t);
-            let pace = if t < GRIP { mix(1.0, 0.35, s_of(t)) } else { mix(0.35, 1.0, smooth(GRIP, GRIP + 0.5, t)) };
+            let pace =
+                if t < GRIP { mix(1.0, 0.35, s_of(t)) } else { mix(0.35, 1.0, smooth(GRIP, GRIP + 0.5, t)) };
             let rest = v3(0.14, 0.64, 0.24);
             let figure = Figure {
                 at: v3(x, 0.0, 0.1),
