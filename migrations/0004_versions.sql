@@ -9,6 +9,8 @@ create table quadmask (
     manifest text not null,
     -- canonical JSON of plate, levels, causes and words, and its SHA-256
     subject_json text not null,
+    -- the exported quadmask_0.mp4, once somebody asked for it
+    movie text,
     subject text not null,
     created_at bigint not null,
     unique (shot_id, n)

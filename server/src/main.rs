@@ -1,1 +1,8 @@
-fn main() {}
+//! `minus-one`: the command line of the server.
+
+use clap::Parser;
+use server::cli::Cli;
+
+fn main() -> anyhow::Result<()> {
+    server::cli::run(Cli::parse())
+}

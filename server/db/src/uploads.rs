@@ -85,6 +85,14 @@ pub async fn open_in(db: &Db, project_id: ProjectId) -> Result<Vec<Upload>> {
     rows.iter().map(read).collect()
 }
 
+/// Every unfinished upload.
+pub async fn open(db: &Db) -> Result<Vec<Upload>> {
+    let rows = sqlx::query(sqlx::AssertSqlSafe(format!("{COLUMNS} where u.state = 'open' order by u.upload_id")))
+        .fetch_all(&db.pool)
+        .await?;
+    rows.iter().map(read).collect()
+}
+
 /// Bytes that open uploads have yet to bring, all projects together.
 pub async fn promised_bytes(db: &Db) -> Result<i64> {
     Ok(sqlx::query_scalar("select cast(coalesce(sum(size_bytes), 0) as bigint) from upload where state = 'open'")

@@ -223,6 +223,19 @@ impl Levels {
         bytes
     }
 
+    /// An 8-bit grey PNG of 0, 63, 127, 255, for other tools.
+    pub fn to_grey_png(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let mut encoder = png::Encoder::new(&mut bytes, self.width, self.height);
+        encoder.set_color(png::ColorType::Grayscale);
+        encoder.set_depth(png::BitDepth::Eight);
+        encoder.set_compression(png::Compression::Fast);
+        let mut writer = encoder.write_header().expect("writing to memory cannot fail");
+        writer.write_image_data(&self.to_grey()).expect("writing to memory cannot fail");
+        writer.finish().expect("writing to memory cannot fail");
+        bytes
+    }
+
     /// Reads a PNG: ours, or any 8-bit grey or colour picture whose first channel holds levels.
     /// At most 8192×8192 pixels.
     pub fn from_png(bytes: &[u8]) -> Result<Self, BadMask> {

@@ -1,0 +1,125 @@
+//! The command line: `minus-one serve`.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use app::context::AppState;
+use clap::{Parser, Subcommand};
+use leptos::config::LeptosOptions;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use crate::config::Config;
+use crate::live::Live;
+use crate::state::ServerState;
+use crate::supervisor::{WorkerSetup, watch_worker};
+use crate::{router, telemetry, uploads};
+
+/// Minus One: remove things from video together with everything they did to the scene.
+#[derive(Debug, Parser)]
+#[command(name = "minus-one", version)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start the server and one local worker.
+    Serve(Config),
+}
+
+pub fn run(cli: Cli) -> anyhow::Result<()> {
+    telemetry::start();
+    let Command::Serve(config) = cli.command;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(serve(config))
+}
+
+async fn serve(config: Config) -> anyhow::Result<()> {
+    std::fs::create_dir_all(&config.data)
+        .with_context(|| format!("The data folder {} cannot be made", config.data.display()))?;
+    let listener = TcpListener::bind(config.listen)
+        .await
+        .with_context(|| format!("Cannot listen on {}: is another server running there?", config.listen))?;
+    let (stop, stopping) = watch::channel(false);
+    let (state, router) = start(&config, listener.local_addr()?, stopping.clone()).await?;
+    let worker = local_worker(&config, stopping.clone())?;
+    tracing::info!("Minus One is open at {}", state.app.public_url);
+
+    let mut asked = stopping.clone();
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    let server = axum::serve(listener, service).with_graceful_shutdown(async move {
+        asked.changed().await.ok();
+    });
+    let signals = tokio::spawn(async move {
+        wait_for_signal().await;
+        tracing::info!("Stopping");
+        stop.send(true).ok();
+    });
+    let mut ending = stopping.clone();
+    tokio::select! {
+        outcome = async { server.await } => outcome?,
+        // A browser that never lets go must not keep the process.
+        () = async { ending.changed().await.ok(); tokio::time::sleep(Duration::from_secs(5)).await } => {}
+    }
+    if let Some(worker) = worker {
+        worker.await.ok();
+    }
+    signals.abort();
+    Ok(())
+}
+
+/// Opens database and store, and builds what answers requests. Used by `serve` and by the tests.
+pub async fn start(
+    config: &Config,
+    address: SocketAddr,
+    stopping: watch::Receiver<bool>,
+) -> anyhow::Result<(ServerState, axum::Router)> {
+    let public_url = config.public_url(address.port())?;
+    let db = db::open(&config.database_url()?).await.context("The database cannot be opened")?;
+    let store = storage::Store::open(&config.data).context("The store cannot be opened")?;
+    let app = AppState { db: db.clone(), store, public_url };
+    uploads::settle(&app).await.context("Unfinished uploads cannot be settled")?;
+    if config.demo {
+        app::demo::ensure(&app).await.context("The demo project cannot be made")?;
+    }
+    let leptos = LeptosOptions::builder()
+        .output_name("minus-one")
+        .site_root(config.site_root.display().to_string())
+        .site_pkg_dir("pkg")
+        .site_addr(address)
+        .build();
+    let live = Live::start(db, stopping.clone());
+    let state = ServerState { app, leptos, live, writers: Arc::default(), stopping };
+    let router = router::router(state.clone());
+    Ok((state, router))
+}
+
+fn local_worker(config: &Config, stopping: watch::Receiver<bool>) -> anyhow::Result<Option<tokio::task::JoinHandle<()>>> {
+    if config.no_worker {
+        return Ok(None);
+    }
+    let database_url = config.database_url()?;
+    match config.worker_program() {
+        Ok(program) => {
+            let setup = WorkerSetup { program, data: config.data.clone(), database_url };
+            Ok(Some(tokio::spawn(watch_worker(setup, stopping))))
+        }
+        Err(why) => {
+            tracing::warn!("No local worker: {why}. Shots will wait until a worker runs; build it or give --worker-bin");
+            Ok(None)
+        }
+    }
+}
+
+async fn wait_for_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate()).expect("signals can be listened to");
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
+}

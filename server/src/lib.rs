@@ -1,0 +1,14 @@
+//! The web process: router, sessions, uploads, range requests, events, command line. No FFmpeg, no tensors.
+#![recursion_limit = "512"]
+
+pub mod cli;
+pub mod config;
+pub mod live;
+pub mod middleware;
+pub mod router;
+pub mod routes;
+pub mod sessions;
+pub mod state;
+pub mod supervisor;
+pub mod telemetry;
+pub mod uploads;

@@ -1,0 +1,147 @@
+//! Live events: one reader of the event table, many browsers. A browser hears only of projects it may see.
+
+use std::collections::{BTreeSet, HashSet};
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use app::context::Cx;
+use app::error::ApiError;
+use axum::extract::State;
+use axum::response::sse::{KeepAlive, Sse};
+use db::Db;
+use domain::{Action, Event, EventKind, ProjectId, Role, may};
+use futures::Stream;
+use futures::stream::unfold;
+use tokio::sync::{broadcast, watch};
+use tower_sessions::Session;
+
+use crate::routes::Refused;
+use crate::state::ServerState;
+
+/// How often the table is read, and how far back, since transactions commit out of order.
+const EVERY: Duration = Duration::from_millis(150);
+const BACK_MICROS: i64 = 4_000_000;
+/// A session is looked at again this often while a stream is open.
+const RECHECK: Duration = Duration::from_secs(20);
+
+#[derive(Debug, Clone)]
+pub struct Live {
+    sender: broadcast::Sender<Arc<Event>>,
+}
+
+impl Live {
+    /// Starts the reader; it ends with `stopping`.
+    pub fn start(db: Db, mut stopping: watch::Receiver<bool>) -> Self {
+        let (sender, _) = broadcast::channel(4096);
+        let live = Self { sender: sender.clone() };
+        tokio::spawn(async move {
+            let mut seen = BTreeSet::new();
+            let mut since = db::now();
+            let mut sweep_at = since;
+            while !*stopping.borrow() {
+                match db::events::since(&db, since - BACK_MICROS).await {
+                    Ok(events) => {
+                        for event in events {
+                            if seen.insert(event.event_id) {
+                                sender.send(Arc::new(event)).ok(); // nobody listening is fine
+                            }
+                        }
+                        since = db::now();
+                        while seen.len() > 20_000 {
+                            seen.pop_first();
+                        }
+                    }
+                    Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "Could not read live events"),
+                }
+                if since > sweep_at {
+                    sweep_at = since + 600_000_000;
+                    db::events::sweep(&db, since - 3_600_000_000).await.ok();
+                    db::sessions::sweep(&db, since).await.ok();
+                }
+                tokio::select! {
+                    _ = tokio::time::sleep(EVERY) => {}
+                    _ = stopping.changed() => {}
+                }
+            }
+        });
+        live
+    }
+}
+
+/// What one listener may know.
+struct Ear {
+    state: ServerState,
+    session: Session,
+    receiver: broadcast::Receiver<Arc<Event>>,
+    role: Role,
+    projects: HashSet<ProjectId>,
+    checked: tokio::time::Instant,
+}
+
+impl Ear {
+    async fn look_again(&mut self) -> Result<(), ApiError> {
+        let cx = Cx::from_session(&self.state.app, &self.session).await?;
+        self.role = cx.viewer.role;
+        self.projects = cx.project_ids().await?.into_iter().collect();
+        self.checked = tokio::time::Instant::now();
+        Ok(())
+    }
+
+    fn hears(&self, event: &Event) -> bool {
+        if self.role == Role::Client && !event.kind.is_for_clients() {
+            return false;
+        }
+        event.project_id.is_none_or(|id| may(self.role, Action::SeeEveryProject) || self.projects.contains(&id))
+    }
+
+    /// The next event for this listener; `None` ends the stream (signed out, or the server stops).
+    async fn next(&mut self) -> Option<Message> {
+        let mut stopping = self.state.stopping.clone();
+        loop {
+            if *stopping.borrow() {
+                return None;
+            }
+            let received = tokio::select! {
+                received = self.receiver.recv() => received,
+                _ = tokio::time::sleep(RECHECK) => {
+                    self.look_again().await.ok()?;
+                    continue;
+                }
+                _ = stopping.changed() => return None,
+            };
+            match received {
+                Ok(event) => {
+                    let moved = matches!(event.kind, EventKind::People | EventKind::Project);
+                    if moved || self.checked.elapsed() > RECHECK {
+                        self.look_again().await.ok()?;
+                    }
+                    if self.hears(&event) {
+                        let text = serde_json::to_string(&*event).expect("events are plain JSON");
+                        return Some(Message::default().data(text));
+                    }
+                }
+                // Too slow: the view must read everything again.
+                Err(broadcast::error::RecvError::Lagged(_)) => return Some(Message::default().event("reset").data("{}")),
+                Err(broadcast::error::RecvError::Closed) => return None,
+            }
+        }
+    }
+}
+
+type Message = axum::response::sse::Event;
+
+/// `GET /events`: `data:` is a [`domain::Event`]; an event named `reset` means “read everything again”.
+pub async fn events(
+    State(state): State<ServerState>,
+    session: Session,
+) -> Result<Sse<impl Stream<Item = Result<Message, Infallible>>>, Refused> {
+    let receiver = state.live.sender.subscribe();
+    let mut ear =
+        Ear { state, session, receiver, role: Role::Client, projects: HashSet::new(), checked: tokio::time::Instant::now() };
+    ear.look_again().await?;
+    let hello = futures::stream::iter([Ok(Message::default().event("hello").data("{}").retry(Duration::from_millis(800)))]);
+    let rest = unfold(ear, |mut ear| async move { ear.next().await.map(|message| (Ok(message), ear)) });
+    let stream = futures::StreamExt::chain(hello, rest);
+    Ok(Sse::new(stream).keep_alive(KeepAlive::new().interval(Duration::from_secs(15))))
+}

@@ -1,0 +1,94 @@
+//! What every request passes: other sites may not write, and answers say how a browser must treat them.
+
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::header::{HOST, HeaderName, ORIGIN};
+use axum::http::{HeaderValue, Method, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use std::net::SocketAddr;
+
+use crate::state::ServerState;
+
+/// Refuses requests that change something when another site made the browser send them.
+pub async fn same_origin(State(state): State<ServerState>, request: Request, next: Next) -> Response {
+    let reads = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+    if reads || is_same_origin(&request, &state.app.public_url) {
+        return next.run(request).await;
+    }
+    let words = "This request came from another site and was refused. Open Minus One at its own address and try again.";
+    (StatusCode::FORBIDDEN, words).into_response()
+}
+
+/// A browser always names the origin of a write; programs without a browser send neither header.
+fn is_same_origin(request: &Request, public_url: &str) -> bool {
+    let text = |name: HeaderName| request.headers().get(name).and_then(|v| v.to_str().ok());
+    match text(HeaderName::from_static("sec-fetch-site")) {
+        Some("same-origin" | "none") => return true,
+        Some(_) => return false,
+        None => {}
+    }
+    let Some(origin) = text(ORIGIN) else { return true };
+    let authority = origin.split_once("://").map(|(_, rest)| rest);
+    authority.is_some() && (origin == public_url || authority == text(HOST))
+}
+
+/// Headers that keep a page from being framed, sniffed or made to run foreign scripts.
+pub async fn headers(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    for (name, value) in [
+        ("x-content-type-options", "nosniff"),
+        ("referrer-policy", "same-origin"),
+        ("x-frame-options", "DENY"),
+        (
+            "content-security-policy",
+            "default-src 'self'; img-src 'self' blob: data:; style-src 'self' 'unsafe-inline'; \
+             script-src 'self' 'unsafe-inline' 'wasm-unsafe-eval'; object-src 'none'; base-uri 'self'; frame-ancestors 'none'",
+        ),
+    ] {
+        headers.entry(HeaderName::from_static(name)).or_insert(HeaderValue::from_static(value));
+    }
+    response
+}
+
+/// Tells server functions where the request came from, for throttling.
+pub async fn client_address(mut request: Request, next: Next) -> Response {
+    let address = request
+        .extensions()
+        .get::<ConnectInfo<SocketAddr>>()
+        .map_or_else(|| "unknown".to_owned(), |info| info.0.ip().to_string());
+    request.extensions_mut().insert(app::context::ClientAddress(address));
+    next.run(request).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::body::Body;
+
+    fn request(headers: &[(&str, &str)]) -> Request {
+        let mut builder = Request::builder().method("POST").uri("/api/x").header("host", "studio.test:8998");
+        for (name, value) in headers {
+            builder = builder.header(*name, *value);
+        }
+        builder.body(Body::empty()).expect("a request")
+    }
+
+    #[test]
+    fn writes_from_other_sites_are_refused() {
+        let public = "https://m1.example";
+        let cases: [(&[(&str, &str)], bool); 8] = [
+            (&[], true),
+            (&[("origin", "http://studio.test:8998")], true),
+            (&[("origin", "https://m1.example")], true),
+            (&[("origin", "http://evil.test")], false),
+            (&[("origin", "null")], false),
+            (&[("sec-fetch-site", "same-origin"), ("origin", "http://studio.test:8998")], true),
+            (&[("sec-fetch-site", "cross-site"), ("origin", "http://studio.test:8998")], false),
+            (&[("sec-fetch-site", "same-site")], false),
+        ];
+        for (headers, allowed) in cases {
+            assert_eq!(is_same_origin(&request(headers), public), allowed, "{headers:?}");
+        }
+    }
+}

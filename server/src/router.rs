@@ -1,0 +1,86 @@
+//! Every address the server answers.
+
+use app::context::AppState;
+use app::{App, shell};
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::{HeaderValue, Request, header};
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, head, options, post};
+use leptos::context::provide_context;
+use leptos_axum::{LeptosRoutes, generate_route_list};
+use tower::ServiceExt;
+use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate};
+use tower_http::services::ServeDir;
+
+use crate::routes::{health, media, tus};
+use crate::state::ServerState;
+use crate::{live, middleware, sessions};
+
+/// Largest quadmask file that can be imported.
+const MOST_IMPORT_BYTES: usize = 2 << 30;
+
+pub fn router(state: ServerState) -> Router {
+    let context = {
+        let app = state.app.clone();
+        move || provide_context::<AppState>(app.clone())
+    };
+    let pages = {
+        let options = state.leptos.clone();
+        move || shell(options.clone())
+    };
+    // Not for streams of events, and pictures and movies are small already.
+    let compress = DefaultPredicate::new()
+        .and(NotForContentType::new("text/event-stream"))
+        .and(NotForContentType::new("video/"))
+        .and(NotForContentType::new("application/zip"));
+    Router::new()
+        .route("/healthz", get(health))
+        .route("/events", get(live::events))
+        .route("/api/uploads", options(tus::options).post(tus::create))
+        .route("/api/uploads/{upload}", head(tus::head).patch(tus::patch).delete(tus::delete).options(tus::options))
+        .route("/media/shots/{shot}/{file}", get(media::shot))
+        .route("/media/shots/{shot}/draft/{file}", get(media::draft_frame))
+        .route("/media/quadmasks/{quadmask}/{file}", get(media::quadmask))
+        .route("/media/versions/{version}/{file}", get(media::version))
+        .route(
+            "/api/shots/{shot}/import-quadmask",
+            post(media::import_quadmask).layer(DefaultBodyLimit::max(MOST_IMPORT_BYTES)),
+        )
+        .leptos_routes_with_context(&state, generate_route_list(App), context, pages)
+        .fallback(site_file)
+        .layer(CompressionLayer::new().compress_when(compress))
+        .layer(from_fn(middleware::client_address))
+        .layer(from_fn_with_state(state.clone(), middleware::same_origin))
+        .layer(sessions::layer(state.app.db.clone(), &state.app.public_url))
+        .layer(from_fn(middleware::headers))
+        .with_state(state)
+}
+
+/// Files of the built client; anything else is the page that says so.
+async fn site_file(State(state): State<ServerState>, request: Request<axum::body::Body>) -> Response {
+    let (parts, body) = request.into_parts();
+    let files = ServeDir::new(&*state.leptos.site_root).precompressed_br().precompressed_gzip();
+    let attempt = Request::from_parts(parts.clone(), axum::body::Body::empty());
+    let served = match files.oneshot(attempt).await {
+        Ok(response) => response,
+        Err(never) => match never {},
+    };
+    if served.status().is_success() || served.status() == axum::http::StatusCode::NOT_MODIFIED {
+        let mut response = served.map(axum::body::Body::new);
+        // Names do not change with the content: ask each time, answer “not modified”.
+        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+        return response.into_response();
+    }
+    let options = state.leptos.clone();
+    let app = state.app.clone();
+    let render = leptos_axum::render_app_to_stream_with_context(
+        move || provide_context::<AppState>(app.clone()),
+        move || shell(options.clone()),
+    );
+    let mut page = render(Request::from_parts(parts, body)).await.into_response();
+    *page.status_mut() = axum::http::StatusCode::NOT_FOUND;
+    page
+}

@@ -1,0 +1,222 @@
+//! Pictures, proxies and results by shot, quadmask or version. A hash alone opens nothing: every address is checked
+//! against the project of its subject.
+
+use app::context::Cx;
+use app::error::ApiError;
+use axum::Json;
+use axum::body::{Body, Bytes};
+use axum::extract::{Path, Query, Request, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use db::media::QuadmaskMedia;
+use domain::{Action, Hash, Job, QuadmaskId, ShotId, VersionId, may};
+use serde::Deserialize;
+use tower::ServiceExt;
+use tower_http::services::ServeFile;
+use tower_sessions::Session;
+
+use super::Refused;
+use super::zip::Frames;
+use crate::state::ServerState;
+
+type Answer = Result<Response, Refused>;
+
+fn id<T: std::str::FromStr>(text: &str) -> Result<T, Refused> {
+    text.parse().map_err(|_| Refused(ApiError::NotFound))
+}
+
+/// A blob with byte ranges and validation by its hash.
+async fn blob(state: &ServerState, hash: Hash, content_type: &'static str, request: Request) -> Answer {
+    let tag = format!("\"{hash}\"");
+    if request.headers().get(header::IF_NONE_MATCH).is_some_and(|v| v.as_bytes() == tag.as_bytes()) {
+        return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response());
+    }
+    let path = state.app.store.path_of(hash);
+    let mut response = match ServeFile::new(&path).oneshot(request).await {
+        Ok(response) => response.map(Body::new),
+        Err(never) => match never {},
+    };
+    if response.status() == StatusCode::NOT_FOUND {
+        tracing::error!(blob = %hash, "A blob that a row names is not in the store");
+        return Err(Refused(ApiError::Internal));
+    }
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, max-age=600"));
+    headers.insert(header::ETAG, HeaderValue::from_str(&tag).expect("hexadecimal"));
+    Ok(response)
+}
+
+fn attachment(mut response: Response, name: &str) -> Response {
+    let safe: String = name.chars().map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '_' }).collect();
+    let value = format!("attachment; filename=\"{safe}\"");
+    response.headers_mut().insert(header::CONTENT_DISPOSITION, HeaderValue::from_str(&value).expect("ASCII"));
+    response
+}
+
+fn or_not_found<T>(found: Option<T>) -> Result<T, Refused> {
+    found.ok_or(Refused(ApiError::NotFound))
+}
+
+/// `GET /media/shots/{shot}/{file}`: `poster.jpg`, `strip.jpg`, `proxy.mov`, `proxy.json`, `plate`.
+pub async fn shot(
+    State(state): State<ServerState>,
+    session: Session,
+    Path((shot, file)): Path<(String, String)>,
+    request: Request,
+) -> Answer {
+    let cx = Cx::from_session(&state.app, &session).await?;
+    let shot_id: ShotId = id(&shot)?;
+    let media = db::media::of_shot(&state.app.db, shot_id).await.map_err(ApiError::from)?;
+    cx.project(media.project_id, Action::ViewShot).await?;
+    match file.as_str() {
+        "poster.jpg" => blob(&state, or_not_found(media.poster)?, "image/jpeg", request).await,
+        "strip.jpg" => blob(&state, or_not_found(media.strip)?, "image/jpeg", request).await,
+        "proxy.mov" => blob(&state, or_not_found(media.proxy)?, "video/quicktime", request).await,
+        "proxy.json" => {
+            let index = db::media::proxy_index_of_shot(&state.app.db, shot_id).await.map_err(ApiError::from)?;
+            Ok(json(or_not_found(index)?))
+        }
+        "plate" => {
+            let answer = blob(&state, media.plate, "application/octet-stream", request).await?;
+            Ok(attachment(answer, &media.file_name))
+        }
+        _ => Err(Refused(ApiError::NotFound)),
+    }
+}
+
+fn json(text: String) -> Response {
+    ([(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "private, max-age=600")], text).into_response()
+}
+
+/// `GET /media/shots/{shot}/draft/{frame}.png`
+pub async fn draft_frame(
+    State(state): State<ServerState>,
+    session: Session,
+    Path((shot, file)): Path<(String, String)>,
+    request: Request,
+) -> Answer {
+    let cx = Cx::from_session(&state.app, &session).await?;
+    let shot_id: ShotId = id(&shot)?;
+    let media = db::media::of_shot(&state.app.db, shot_id).await.map_err(ApiError::from)?;
+    cx.project(media.project_id, Action::ViewShot).await?;
+    let frame: u32 = id(file.strip_suffix(".png").unwrap_or(""))?;
+    let hash = db::media::draft_frame(&state.app.db, shot_id, frame).await.map_err(ApiError::from)?;
+    blob(&state, or_not_found(hash)?, "image/png", request).await
+}
+
+/// One frame of a quadmask's manifest: `null` where the frame is background only.
+#[derive(Debug, Deserialize)]
+struct ManifestFrame {
+    png: Option<Hash>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Manifest {
+    frames: Vec<ManifestFrame>,
+}
+
+/// `GET /media/quadmasks/{quadmask}/{file}`: `{frame}.png`, `quadmask_0.mp4`, `quadmask.zip`.
+pub async fn quadmask(
+    State(state): State<ServerState>,
+    session: Session,
+    Path((quadmask, file)): Path<(String, String)>,
+    request: Request,
+) -> Answer {
+    let cx = Cx::from_session(&state.app, &session).await?;
+    let quadmask_id: QuadmaskId = id(&quadmask)?;
+    let QuadmaskMedia { project_id, shot_id, shot_name, n, manifest, movie } =
+        db::media::of_quadmask(&state.app.db, quadmask_id).await.map_err(ApiError::from)?;
+    let project = cx.project(project_id, Action::ViewShot).await?;
+    if file == "quadmask_0.mp4" {
+        let answer = blob(&state, or_not_found(movie)?, "video/mp4", request).await?;
+        return Ok(attachment(answer, "quadmask_0.mp4"));
+    }
+    let manifest: Manifest = serde_json::from_str(&manifest).map_err(|error| {
+        tracing::error!(%error, quadmask.id = %quadmask_id, "A manifest cannot be read");
+        ApiError::Internal
+    })?;
+    if file == "quadmask.zip" {
+        let shot = cx.shot(shot_id, Action::ViewShot).await?;
+        let facts = or_not_found(shot.facts)?;
+        let frames = Frames {
+            pictures: manifest.frames.iter().map(|frame| frame.png).collect(),
+            width: facts.width(),
+            height: facts.height(),
+            first_frame: project.first_frame,
+        };
+        let body = super::zip::stream(state.app.store.clone(), frames);
+        let answer = ([(header::CONTENT_TYPE, "application/zip")], body).into_response();
+        return Ok(attachment(answer, &format!("{shot_name}_quadmask_v{n:03}.zip")));
+    }
+    let frame: usize = id(file.strip_suffix(".png").unwrap_or(""))?;
+    let hash = manifest.frames.get(frame).and_then(|f| f.png);
+    blob(&state, or_not_found(hash)?, "image/png", request).await
+}
+
+/// `GET /media/versions/{version}/{file}`: `proxy.mov`, `proxy.json`, `result.mkv`, `matte.mkv`. Clients see the
+/// proxy of client-visible versions only.
+pub async fn version(
+    State(state): State<ServerState>,
+    session: Session,
+    Path((version, file)): Path<(String, String)>,
+    request: Request,
+) -> Answer {
+    let cx = Cx::from_session(&state.app, &session).await?;
+    let version_id: VersionId = id(&version)?;
+    let media = db::media::of_version(&state.app.db, version_id).await.map_err(ApiError::from)?;
+    cx.project(media.project_id, Action::ViewClientVersions).await?;
+    let sees_all = may(cx.viewer.role, Action::ViewShot);
+    if !sees_all && !(media.client_visible && file.starts_with("proxy.")) {
+        return Err(Refused(ApiError::NotFound));
+    }
+    let name = |what: &str| format!("{}_v{:03}_{what}", media.shot_name, media.n);
+    match file.as_str() {
+        "proxy.mov" => blob(&state, media.proxy, "video/quicktime", request).await,
+        "proxy.json" => {
+            let index = db::media::proxy_index_of_version(&state.app.db, version_id).await.map_err(ApiError::from)?;
+            Ok(json(index))
+        }
+        "result.mkv" => Ok(attachment(blob(&state, media.result, "video/x-matroska", request).await?, &name("result.mkv"))),
+        "matte.mkv" => Ok(attachment(blob(&state, media.matte, "video/x-matroska", request).await?, &name("matte.mkv"))),
+        _ => Err(Refused(ApiError::NotFound)),
+    }
+}
+
+#[derive(Debug, Deserialize)]
+pub struct ImportName {
+    #[serde(default)]
+    name: String,
+}
+
+/// `POST /api/shots/{shot}/import-quadmask?name=…`: the body becomes the draft, through a job.
+pub async fn import_quadmask(
+    State(state): State<ServerState>,
+    session: Session,
+    Path(shot): Path<String>,
+    Query(ImportName { name }): Query<ImportName>,
+    body: Bytes,
+) -> Result<Json<serde_json::Value>, Refused> {
+    let cx = Cx::from_session(&state.app, &session).await?;
+    let shot_id: ShotId = id(&shot)?;
+    let shot = cx.shot(shot_id, Action::EditShot).await?;
+    if body.is_empty() {
+        return Err(Refused(ApiError::Invalid(format!("“{name}” is empty: choose a quadmask movie or a zip of PNGs."))));
+    }
+    cx.may_edit_draft(&shot).await?;
+    let size = body.len() as i64;
+    let file = state.app.store.put(body.to_vec()).await.map_err(ApiError::from)?;
+    let job_id = state
+        .app
+        .db
+        .write(move |tx| {
+            let job = Job::ImportQuadmask { shot_id, file, name: name.clone() };
+            Box::pin(async move {
+                db::blobs::record(tx, file, size).await?;
+                jobs::enqueue(tx, &job, Some(shot.project_id), Some(shot_id), None, 5).await
+            })
+        })
+        .await
+        .map_err(ApiError::from)?;
+    Ok(Json(serde_json::json!({ "job_id": job_id })))
+}

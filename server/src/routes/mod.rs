@@ -1,0 +1,45 @@
+//! Handlers that are not pages: uploads, media, health.
+
+pub mod media;
+pub mod tus;
+mod zip;
+
+use app::error::ApiError;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+
+/// An [`ApiError`] as a plain answer: the sentence is the body.
+#[derive(Debug)]
+pub struct Refused(pub ApiError);
+
+impl<E: Into<ApiError>> From<E> for Refused {
+    fn from(error: E) -> Self {
+        Self(error.into())
+    }
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        let status = match &self.0 {
+            ApiError::SignedOut => StatusCode::UNAUTHORIZED,
+            ApiError::Forbidden => StatusCode::FORBIDDEN,
+            ApiError::NotFound => StatusCode::NOT_FOUND,
+            ApiError::Conflict(_) => StatusCode::CONFLICT,
+            ApiError::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            ApiError::Throttled { .. } => StatusCode::TOO_MANY_REQUESTS,
+            ApiError::Internal | ApiError::Network(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        (status, self.0.to_string()).into_response()
+    }
+}
+
+/// `GET /healthz`: the process answers and the database too.
+pub async fn health(axum::extract::State(state): axum::extract::State<crate::state::ServerState>) -> Response {
+    match db::uploads::promised_bytes(&state.app.db).await {
+        Ok(_) => (StatusCode::OK, "ok").into_response(),
+        Err(error) => {
+            tracing::error!(error = &error as &dyn std::error::Error, "The database does not answer");
+            (StatusCode::SERVICE_UNAVAILABLE, "The database does not answer").into_response()
+        }
+    }
+}

@@ -1,0 +1,341 @@
+//! Resumable uploads: the tus 1.0 core protocol with creation and termination, so that any tus client works.
+
+use std::time::Duration;
+
+use app::context::Cx;
+use app::error::ApiError;
+use axum::body::{Body, BodyDataStream};
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use base64::Engine;
+use db::uploads::Upload;
+use domain::{Action, ProjectId, SequenceId, UploadId};
+use futures::StreamExt;
+use tower_sessions::Session;
+
+use super::Refused;
+use crate::state::ServerState;
+use crate::uploads::{Finished, Hashed, finish, open_part};
+
+/// Largest plate: 1 TB.
+const MOST_BYTES: i64 = 1 << 40;
+/// What must stay free for proxies, masks and results.
+const RESERVE_BYTES: u64 = 512 << 20;
+/// A browser that says nothing for so long has gone; what came is kept.
+const SILENCE: Duration = Duration::from_secs(30);
+
+const UPLOAD_OFFSET: HeaderName = HeaderName::from_static("upload-offset");
+const UPLOAD_LENGTH: HeaderName = HeaderName::from_static("upload-length");
+
+fn tus(status: StatusCode) -> axum::http::response::Builder {
+    Response::builder().status(status).header("tus-resumable", "1.0.0").header(header::CACHE_CONTROL, "no-store")
+}
+
+fn say(status: StatusCode, words: impl Into<String>) -> Response {
+    tus(status).header(header::CONTENT_TYPE, "text/plain; charset=utf-8").body(Body::from(words.into())).expect("plain headers")
+}
+
+fn number(headers: &HeaderMap, name: &HeaderName) -> Option<i64> {
+    headers.get(name)?.to_str().ok()?.parse().ok()
+}
+
+/// Refuses clients of another protocol version.
+fn version_ok(headers: &HeaderMap) -> Result<(), Response> {
+    match headers.get("tus-resumable").map(HeaderValue::as_bytes) {
+        Some(b"1.0.0") => Ok(()),
+        _ => Err(say(StatusCode::PRECONDITION_FAILED, "This server speaks tus 1.0.0: send the header Tus-Resumable: 1.0.0.")),
+    }
+}
+
+/// `OPTIONS /api/uploads`
+pub async fn options() -> Response {
+    tus(StatusCode::NO_CONTENT)
+        .header("tus-version", "1.0.0")
+        .header("tus-extension", "creation,termination")
+        .header("tus-max-size", MOST_BYTES)
+        .body(Body::empty())
+        .expect("plain headers")
+}
+
+/// The value of one key of `Upload-Metadata`.
+fn metadata(headers: &HeaderMap, key: &str) -> Option<String> {
+    let text = headers.get("upload-metadata")?.to_str().ok()?;
+    let value = text.split(',').find_map(|pair| {
+        let (name, value) = pair.trim().split_once(' ').unwrap_or((pair.trim(), ""));
+        (name == key).then_some(value.trim())
+    })?;
+    let bytes = base64::engine::general_purpose::STANDARD.decode(value).ok()?;
+    String::from_utf8(bytes).ok()
+}
+
+fn gigabytes(bytes: u64) -> String {
+    format!("{:.1} GB", bytes as f64 / 1e9)
+}
+
+/// `POST /api/uploads`: room is checked before the first byte travels.
+pub async fn create(
+    State(state): State<ServerState>,
+    session: Session,
+    headers: HeaderMap,
+) -> Result<Response, Refused> {
+    if let Err(answer) = version_ok(&headers) {
+        return Ok(answer);
+    }
+    let cx = Cx::from_session(&state.app, &session).await?;
+    let invalid = |words: &str| Refused(ApiError::Invalid(words.to_owned()));
+    let project_id: ProjectId = metadata(&headers, "project")
+        .and_then(|id| id.parse().ok())
+        .ok_or_else(|| invalid("The upload does not say which project it is for: drop the file on a project's page."))?;
+    cx.project(project_id, Action::Upload).await?;
+    let sequence_id: Option<SequenceId> = match metadata(&headers, "sequence").filter(|s| !s.is_empty()) {
+        Some(text) => {
+            let id = text.parse().map_err(|_| Refused(ApiError::NotFound))?;
+            cx.sequence(project_id, id).await?;
+            Some(id)
+        }
+        None => None,
+    };
+    let file_name = metadata(&headers, "filename").unwrap_or_else(|| "plate".to_owned());
+    let size = number(&headers, &UPLOAD_LENGTH)
+        .ok_or_else(|| invalid("The upload does not say how long the file is (Upload-Length)."))?;
+    if size <= 0 {
+        return Ok(say(StatusCode::UNPROCESSABLE_ENTITY, format!("“{file_name}” is empty (0 bytes): export it again.")));
+    }
+    if size > MOST_BYTES {
+        return Ok(say(StatusCode::PAYLOAD_TOO_LARGE, format!("“{file_name}” is larger than 1 TB: trim it first.")));
+    }
+    let free = state.app.store.free_bytes().map_err(ApiError::from)?;
+    let promised = promised_but_missing(&state).await?;
+    let needed = size as u64 + promised + RESERVE_BYTES;
+    if needed > free {
+        return Ok(say(
+            StatusCode::INSUFFICIENT_STORAGE,
+            format!(
+                "There is no room for “{file_name}”: it needs {}, the server has {} left. Ask whoever runs the server to free some.",
+                gigabytes(size as u64),
+                gigabytes(free.saturating_sub(promised + RESERVE_BYTES))
+            ),
+        ));
+    }
+    let person = cx.viewer.person_id;
+    let upload_id = state
+        .app
+        .db
+        .write(move |tx| {
+            let file_name = file_name.clone();
+            Box::pin(async move { db::uploads::create(tx, project_id, sequence_id, person, &file_name, size).await })
+        })
+        .await
+        .map_err(ApiError::from)?;
+    Ok(tus(StatusCode::CREATED)
+        .header(header::LOCATION, format!("/api/uploads/{upload_id}"))
+        .body(Body::empty())
+        .expect("plain headers"))
+}
+
+async fn promised_but_missing(state: &ServerState) -> Result<u64, ApiError> {
+    let open = db::uploads::open(&state.app.db).await?;
+    let missing = |upload: &Upload| (upload.size_bytes as u64).saturating_sub(received(state, upload));
+    Ok(open.iter().map(missing).sum())
+}
+
+/// Bytes of an upload that are on the disk.
+pub fn received(state: &ServerState, upload: &Upload) -> u64 {
+    if upload.is_done {
+        return upload.size_bytes as u64;
+    }
+    std::fs::metadata(state.app.store.part_path(&upload.upload_id.to_string())).map_or(0, |m| m.len())
+}
+
+/// The upload, if it is the viewer's own and the project still theirs.
+async fn own_upload(state: &ServerState, session: &Session, id: &str) -> Result<Upload, Refused> {
+    let cx = Cx::from_session(&state.app, session).await?;
+    let upload_id: UploadId = id.parse().map_err(|_| Refused(ApiError::NotFound))?;
+    let upload = db::uploads::get(&state.app.db, upload_id).await.map_err(ApiError::from)?;
+    cx.project(upload.project_id, Action::Upload).await?;
+    if upload.person_id != cx.viewer.person_id {
+        return Err(Refused(ApiError::NotFound));
+    }
+    Ok(upload)
+}
+
+/// `HEAD /api/uploads/{id}`: how far it came.
+pub async fn head(
+    State(state): State<ServerState>,
+    session: Session,
+    Path(id): Path<String>,
+) -> Result<Response, Refused> {
+    let upload = own_upload(&state, &session, &id).await?;
+    let offset = received(&state, &upload);
+    if offset == upload.size_bytes as u64 && !upload.is_done {
+        // The last byte came, the answer did not: do now what was left.
+        let slot = state.writers.slot(upload.upload_id);
+        let mut hashed = slot.hashed.lock().await;
+        conclude(&state, &upload, &mut hashed).await?;
+    }
+    Ok(tus(StatusCode::OK)
+        .header(UPLOAD_OFFSET, offset)
+        .header(UPLOAD_LENGTH, upload.size_bytes)
+        .body(Body::empty())
+        .expect("plain headers"))
+}
+
+/// `PATCH /api/uploads/{id}`: appends; the answer to the last piece says which shot it became.
+pub async fn patch(
+    State(state): State<ServerState>,
+    session: Session,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Refused> {
+    if let Err(answer) = version_ok(&headers) {
+        return Ok(answer);
+    }
+    if headers.get(header::CONTENT_TYPE).is_none_or(|t| t != "application/offset+octet-stream") {
+        return Ok(say(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Send Content-Type: application/offset+octet-stream."));
+    }
+    let upload = own_upload(&state, &session, &id).await?;
+    if upload.is_done {
+        return Ok(say(StatusCode::CONFLICT, "This upload is already finished."));
+    }
+    let Some(offset) = number(&headers, &UPLOAD_OFFSET) else {
+        return Ok(say(StatusCode::BAD_REQUEST, "Send the header Upload-Offset."));
+    };
+    let slot = state.writers.slot(upload.upload_id);
+    slot.newest.send_modify(|n| *n += 1); // whoever still writes lets go
+    let mut gone = slot.newest.subscribe();
+    let mut hashed = slot.hashed.lock().await;
+    let part = state.app.store.part_path(&upload.upload_id.to_string());
+    let outcome = append(&part, &mut hashed, offset as u64, upload.size_bytes as u64, body.into_data_stream(), &mut gone).await;
+    db::uploads::touch(&state.app.db, upload.upload_id).await.map_err(ApiError::from)?;
+    match outcome {
+        Ok(Written::All) => {
+            let finished = conclude(&state, &upload, &mut hashed).await?;
+            state.writers.forget(upload.upload_id);
+            let text = serde_json::to_string(&finished).expect("plain JSON");
+            Ok(tus(StatusCode::OK)
+                .header(UPLOAD_OFFSET, upload.size_bytes)
+                .header(header::CONTENT_TYPE, "application/json")
+                .body(Body::from(text))
+                .expect("plain headers"))
+        }
+        Ok(Written::Some(at)) => {
+            Ok(tus(StatusCode::NO_CONTENT).header(UPLOAD_OFFSET, at).body(Body::empty()).expect("plain headers"))
+        }
+        Ok(Written::OtherOffset(at)) => Ok(tus(StatusCode::CONFLICT)
+            .header(UPLOAD_OFFSET, at)
+            .body(Body::from(format!("{at} bytes are here; go on from there.")))
+            .expect("plain headers")),
+        Ok(Written::TooMuch) => Ok(say(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "The file grew while it was uploaded. Cancel this upload and drop the file again.",
+        )),
+        Err(error) if matches!(error.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded) => Ok(say(
+            StatusCode::INSUFFICIENT_STORAGE,
+            "The server's disk is full. What came so far is kept: free some space there, then resume.",
+        )),
+        Err(error) => {
+            tracing::error!(%error, upload.id = %upload.upload_id, "An upload could not be written");
+            Err(Refused(ApiError::Internal))
+        }
+    }
+}
+
+enum Written {
+    All,
+    /// So many bytes are here; the connection ended early or another one took over.
+    Some(u64),
+    OtherOffset(u64),
+    TooMuch,
+}
+
+async fn append(
+    part: &std::path::PathBuf,
+    hashed: &mut Hashed,
+    offset: u64,
+    size: u64,
+    mut body: BodyDataStream,
+    gone: &mut tokio::sync::watch::Receiver<u64>,
+) -> std::io::Result<Written> {
+    let mut state = std::mem::take(hashed);
+    let opened = part.clone();
+    let (mut file, length, mut caught_up) = blocking(move || {
+        let (file, length) = open_part(&opened)?;
+        if length == offset {
+            state.catch_up(&opened, length)?;
+        }
+        Ok((file, length, state))
+    })
+    .await?;
+    if length != offset {
+        return Ok(Written::OtherOffset(length));
+    }
+    let mut buffer: Vec<u8> = Vec::with_capacity(2 << 20);
+    let mut ended = false;
+    while !ended {
+        let next = tokio::select! {
+            next = tokio::time::timeout(SILENCE, body.next()) => next.ok().flatten(),
+            _ = gone.changed() => None,
+        };
+        match next {
+            Some(Ok(bytes)) => buffer.extend_from_slice(&bytes),
+            Some(Err(_)) | None => ended = true,
+        }
+        if caught_up.offset() + buffer.len() as u64 > size {
+            return Ok(Written::TooMuch);
+        }
+        if buffer.len() >= 1 << 20 || (ended && !buffer.is_empty()) {
+            let bytes = std::mem::take(&mut buffer);
+            (file, caught_up, buffer) = blocking(move || {
+                caught_up.append(&mut file, &bytes)?;
+                let mut empty = bytes;
+                empty.clear();
+                Ok((file, caught_up, empty))
+            })
+            .await?;
+        }
+    }
+    let at = caught_up.offset();
+    *hashed = caught_up;
+    Ok(if at == size { Written::All } else { Written::Some(at) })
+}
+
+async fn conclude(state: &ServerState, upload: &Upload, hashed: &mut Hashed) -> Result<Finished, Refused> {
+    let part = state.app.store.part_path(&upload.upload_id.to_string());
+    let mut known = std::mem::take(hashed);
+    let size = upload.size_bytes as u64;
+    let hash = blocking(move || known.catch_up(&part, size).map(|()| known.hash())).await.map_err(|error| {
+        tracing::error!(%error, "A finished upload could not be read again");
+        ApiError::Internal
+    })?;
+    finish(&state.app, upload, hash).await.map_err(|error| {
+        tracing::error!("A finished upload did not become a shot: {error:#}");
+        Refused(ApiError::Internal)
+    })
+}
+
+/// `DELETE /api/uploads/{id}`
+pub async fn delete(
+    State(state): State<ServerState>,
+    session: Session,
+    Path(id): Path<String>,
+) -> Result<Response, Refused> {
+    let upload = own_upload(&state, &session, &id).await?;
+    if upload.is_done {
+        return Ok(say(StatusCode::CONFLICT, "This upload is finished: its shot is in the project."));
+    }
+    let slot = state.writers.slot(upload.upload_id);
+    slot.newest.send_modify(|n| *n += 1);
+    let _writing = slot.hashed.lock().await;
+    db::uploads::delete(&state.app.db, upload.upload_id).await.map_err(ApiError::from)?;
+    tokio::fs::remove_file(state.app.store.part_path(&upload.upload_id.to_string())).await.ok();
+    state.writers.forget(upload.upload_id);
+    Ok(tus(StatusCode::NO_CONTENT).body(Body::empty()).expect("plain headers").into_response())
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
+) -> std::io::Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(std::io::Error::other)?
+}
