@@ -161,8 +161,9 @@ pub async fn edit(tx: &mut AnyConnection, shot_id: ShotId) -> Result<Locked> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Created {
     pub shot_id: ShotId,
-    /// The project has these bytes already, in this shot; no new one was made.
-    pub duplicate_of: Option<(ShotId, String)>,
+    pub name: String,
+    /// The project had these bytes already, in this shot; no new one was made.
+    pub duplicate: bool,
 }
 
 /// Makes the shot of an upload whose bytes are in the store, and queues its reading. The same plate twice in a project
@@ -198,8 +199,7 @@ pub async fn create(
         .fetch_optional(&mut *tx)
         .await?;
     if let Some(row) = same {
-        let shot_id = row.word("shot_id")?;
-        return Ok(Created { shot_id, duplicate_of: Some((shot_id, row.text("name")?)) });
+        return Ok(Created { shot_id: row.word("shot_id")?, name: row.text("name")?, duplicate: true });
     }
     blobs::record(tx, plate, size_bytes).await?;
     let shot_id = ShotId(new_uuid());
@@ -211,7 +211,7 @@ pub async fn create(
     .bind(shot_id.to_string())
     .bind(project_id.to_string())
     .bind(sequence_id.map(|id| id.to_string()))
-    .bind(name)
+    .bind(&name)
     .bind(file_name)
     .bind(Phase::Uploaded.slug())
     .bind(plate.to_string())
@@ -221,7 +221,7 @@ pub async fn create(
     .await?;
     events::tell(tx, Some(project_id), Some(shot_id), &EventKind::Project).await?;
     enqueue_ingest(tx, project_id, shot_id).await?;
-    Ok(Created { shot_id, duplicate_of: None })
+    Ok(Created { shot_id, name, duplicate: false })
 }
 
 async fn enqueue_ingest(tx: &mut AnyConnection, project_id: ProjectId, shot_id: ShotId) -> Result<()> {

@@ -1,0 +1,96 @@
+//! Who does the work: a row per worker process, kept alive by being seen.
+
+use db::{Error, Result};
+use domain::JobId;
+use sqlx::Row;
+
+use crate::Queue;
+
+/// A worker not seen for this long is gone.
+const GONE_MICROS: i64 = 30_000_000;
+/// Its row is kept this long, so that people see what happened.
+const FORGOTTEN_MICROS: i64 = 24 * 3600 * 1_000_000;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Worker {
+    pub worker: String,
+    pub host: String,
+    pub pid: i64,
+    /// What it can do, e.g. “plate engine · 2 threads”.
+    pub about: String,
+    pub started_at: i64,
+    pub seen_at: i64,
+    pub job_id: Option<JobId>,
+    pub is_alive: bool,
+}
+
+impl Queue {
+    /// A worker says that it is there. `worker`: a name that no other process has.
+    pub async fn register(&self, worker: &str, host: &str, pid: u32, about: &str) -> Result<()> {
+        let now = db::now();
+        sqlx::query("delete from worker where seen_at < $1")
+            .bind(now - FORGOTTEN_MICROS)
+            .execute(self.db.pool())
+            .await?;
+        sqlx::query(
+            "insert into worker (worker, host, pid, about, started_at, seen_at) values ($1, $2, $3, $4, $5, $5)
+             on conflict (worker) do update set host = excluded.host, pid = excluded.pid, about = excluded.about,
+                 started_at = excluded.started_at, seen_at = excluded.seen_at, job_id = null",
+        )
+        .bind(worker)
+        .bind(host)
+        .bind(i64::from(pid))
+        .bind(about)
+        .bind(now)
+        .execute(self.db.pool())
+        .await?;
+        Ok(())
+    }
+
+    /// Call it every ten seconds, with the job that is being done.
+    pub async fn seen(&self, worker: &str, job_id: Option<JobId>) -> Result<()> {
+        sqlx::query("update worker set seen_at = $2, job_id = $3 where worker = $1")
+            .bind(worker)
+            .bind(db::now())
+            .bind(job_id.map(|id| id.to_string()))
+            .execute(self.db.pool())
+            .await?;
+        Ok(())
+    }
+
+    /// The worker stops on purpose.
+    pub async fn gone(&self, worker: &str) -> Result<()> {
+        sqlx::query("delete from worker where worker = $1").bind(worker).execute(self.db.pool()).await?;
+        Ok(())
+    }
+
+    /// Workers seen within a day, the living first.
+    pub async fn workers(&self) -> Result<Vec<Worker>> {
+        let now = db::now();
+        let rows = sqlx::query(
+            "select worker, host, pid, about, started_at, seen_at, job_id from worker where seen_at >= $1
+             order by seen_at desc, worker",
+        )
+        .bind(now - FORGOTTEN_MICROS)
+        .fetch_all(self.db.pool())
+        .await?;
+        rows.iter()
+            .map(|row| {
+                let job_id: Option<String> = row.try_get("job_id")?;
+                let seen_at: i64 = row.try_get("seen_at")?;
+                Ok(Worker {
+                    worker: row.try_get("worker")?,
+                    host: row.try_get("host")?,
+                    pid: row.try_get("pid")?,
+                    about: row.try_get("about")?,
+                    started_at: row.try_get("started_at")?,
+                    seen_at,
+                    job_id: job_id
+                        .map(|id| id.parse().map_err(|_| Error::Corrupt("worker.job_id".into())))
+                        .transpose()?,
+                    is_alive: seen_at >= now - GONE_MICROS,
+                })
+            })
+            .collect()
+    }
+}
