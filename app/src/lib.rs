@@ -4,14 +4,79 @@
 pub mod api;
 pub mod browser;
 pub mod components;
+#[cfg(feature = "ssr")]
+pub mod context;
 pub mod error;
+#[cfg(feature = "ssr")]
+mod masks;
 pub mod pages;
+#[cfg(feature = "ssr")]
+mod password;
 pub mod routes;
 pub mod state;
 
 use leptos::prelude::*;
+use leptos_meta::{MetaTags, Title, provide_meta_context};
+use leptos_router::components::{ParentRoute, Route, Router, Routes};
+use leptos_router::{SsrMode, path};
+
+use components::ui::{KeySheet, ToastList, provide_key_map, provide_toasts};
+use components::upload::UploadPanel;
+use state::live::provide_live;
+use state::session::provide_session;
+use state::uploads::provide_uploads;
+
+/// The document around [`App`], for the server.
+pub fn shell(options: LeptosOptions) -> impl IntoView {
+    view! {
+        <!DOCTYPE html>
+        <html lang="en">
+            <head>
+                <meta charset="utf-8"/>
+                <meta name="viewport" content="width=device-width, initial-scale=1"/>
+                <meta name="color-scheme" content="dark light"/>
+                <script src="/theme.js"></script>
+                <link rel="icon" href="/favicon.svg" type="image/svg+xml"/>
+                <link rel="preload" href="/fonts/inter-latin.woff2" r#as="font" r#type="font/woff2" crossorigin=""/>
+                <link rel="stylesheet" href="/pkg/minus-one.css"/>
+                <HydrationScripts options/>
+                <MetaTags/>
+            </head>
+            <body>
+                <App/>
+            </body>
+        </html>
+    }
+}
 
 #[component]
 pub fn App() -> impl IntoView {
-    view! { <p>"Minus One"</p> }
+    provide_meta_context();
+    provide_toasts();
+    provide_key_map();
+    provide_live();
+    provide_session();
+    provide_uploads();
+    view! {
+        <Title formatter=|page: String| if page.is_empty() { "Minus One".to_owned() } else { format!("{page} · Minus One") }/>
+        <Router>
+            <Routes fallback=pages::NotFound>
+                <Route path=path!("/setup") view=pages::setup::SetupPage ssr=SsrMode::Async/>
+                <Route path=path!("/sign-in") view=pages::sign_in::SignInPage ssr=SsrMode::Async/>
+                <Route path=path!("/invite/:token") view=pages::invitation::InvitationPage ssr=SsrMode::Async/>
+                <ParentRoute path=path!("") view=pages::gate::Gate ssr=SsrMode::Async>
+                    <Route path=path!("/") view=pages::projects::ProjectsPage ssr=SsrMode::Async/>
+                    <Route path=path!("/people") view=pages::people::PeoplePage ssr=SsrMode::Async/>
+                    <Route path=path!("/jobs") view=pages::jobs::JobsPage ssr=SsrMode::Async/>
+                    <ParentRoute path=path!("/projects/:project") view=pages::project::ProjectFrame ssr=SsrMode::Async>
+                        <Route path=path!("") view=pages::board::BoardPage ssr=SsrMode::Async/>
+                        <Route path=path!("/settings") view=pages::settings::SettingsPage ssr=SsrMode::Async/>
+                    </ParentRoute>
+                </ParentRoute>
+            </Routes>
+            <KeySheet/>
+            <UploadPanel/>
+            <ToastList/>
+        </Router>
+    }
 }

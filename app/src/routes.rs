@@ -2,7 +2,51 @@
 
 /// Addresses of pages and media.
 pub mod href {
-    use domain::{ProjectId, QuadmaskId, ShotId, VersionId};
+    use domain::{ProjectId, QuadmaskId, ShotId, UploadId, VersionId};
+
+    use crate::api::projects::{ShotFilter, Sort};
+
+    pub const PEOPLE: &str = "/people";
+
+    pub const JOBS: &str = "/jobs";
+
+    /// Where to go after signing in is kept in the address.
+    pub fn sign_in(next: &str) -> String {
+        if next == "/" { "/sign-in".to_owned() } else { format!("/sign-in?next={}", encode(next)) }
+    }
+
+    /// The board with a filter; the plain address when nothing is filtered.
+    pub fn board(id: ProjectId, filter: &ShotFilter) -> String {
+        let ShotFilter { phases, sequence_id, q, sort } = filter;
+        let mut query = Vec::new();
+        if !phases.is_empty() {
+            let slugs: Vec<_> = phases.iter().map(|phase| phase.slug()).collect();
+            query.push(format!("status={}", slugs.join(",")));
+        }
+        if let Some(sequence) = sequence_id {
+            query.push(format!("sequence={sequence}"));
+        }
+        if !q.is_empty() {
+            query.push(format!("q={}", encode(q)));
+        }
+        if *sort == Sort::Name {
+            query.push("sort=name".to_owned());
+        }
+        let mark = if query.is_empty() { "" } else { "?" };
+        format!("{}{mark}{}", project(id), query.join("&"))
+    }
+
+    /// Percent-encoding for one value of a query.
+    pub fn encode(value: &str) -> String {
+        value.bytes().fold(String::with_capacity(value.len()), |mut text, byte| {
+            if byte.is_ascii_alphanumeric() || b"-_.~/".contains(&byte) {
+                text.push(char::from(byte));
+            } else {
+                text += &format!("%{byte:02X}");
+            }
+            text
+        })
+    }
 
     pub fn project(id: ProjectId) -> String {
         format!("/projects/{id}")
@@ -78,6 +122,11 @@ pub mod href {
 
     /// tus 1.0 endpoint. `Upload-Metadata`: `filename`, `project`, optional `sequence` (base64 values).
     pub const UPLOADS: &str = "/api/uploads";
+
+    /// One upload: HEAD, PATCH, DELETE.
+    pub fn upload(id: UploadId) -> String {
+        format!("{UPLOADS}/{id}")
+    }
 
     /// Server-sent events: `data:` is a `domain::Event` in JSON; only what the viewer may know.
     pub const EVENTS: &str = "/events";

@@ -1,1 +1,26 @@
 //! One page per address of the URL map.
+
+pub mod board;
+pub mod gate;
+pub mod invitation;
+pub mod jobs;
+pub mod people;
+pub mod project;
+pub mod projects;
+pub mod settings;
+pub mod setup;
+pub mod sign_in;
+
+use leptos::prelude::*;
+
+use crate::components::layout::EntryCard;
+
+/// An address that leads nowhere.
+#[component]
+pub fn NotFound() -> impl IntoView {
+    view! {
+        <EntryCard title="Nothing here" text="This address leads nowhere: it may be mistyped, or what was here is gone.">
+            <a class="button" data-kind="primary" href="/">"All projects"</a>
+        </EntryCard>
+    }
+}

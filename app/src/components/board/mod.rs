@@ -1,0 +1,13 @@
+//! The board of a project: filter, cards, and the window of cards that is in the page.
+
+mod card;
+mod chips;
+mod filter;
+mod grid;
+mod search;
+mod window;
+
+pub use chips::FilterBar;
+pub use filter::{filter_of, tab_of};
+pub use grid::BoardGrid;
+pub use search::SearchField;

@@ -1,0 +1,67 @@
+//! The board: a project's shots, filtered by the address.
+
+use domain::Action;
+use leptos::prelude::*;
+use leptos_meta::Title;
+use leptos_router::hooks::use_query_map;
+
+use super::project::{InProject, use_project};
+use crate::api::projects::{ProjectView, list_shots};
+use crate::components::board::{BoardGrid, FilterBar, filter_of};
+use crate::components::ui::{Failure, Loading, use_key_map};
+use crate::components::upload::Unfinished;
+
+/// Cards in the first answer; more come as one scrolls.
+const FIRST: u32 = 60;
+
+#[component]
+pub fn BoardPage() -> impl IntoView {
+    let InProject { id, view } = use_project();
+    let query = use_query_map();
+    let filter = Memo::new(move |_| query.with(filter_of));
+    let first = Resource::new(
+        move || (id.get(), filter.get()),
+        |(id, filter)| async move { list_shots(id, filter.clone(), 0, FIRST).await.map(|page| (filter, page)) },
+    );
+    use_key_map().show("Board", &[("/", "Search shots"), ("Enter", "Open the shot in focus")]);
+    let board = move || {
+        Suspend::new(async move {
+            let project = view.await.ok();
+            let may_upload = project.is_some_and(|project| project.may.contains(&Action::Upload));
+            match first.await {
+                Ok((filter, page)) => view! {
+                    <BoardGrid project=id.get_untracked() filter first=page may_upload>
+                        <Head/>
+                    </BoardGrid>
+                }
+                .into_any(),
+                Err(error) => view! { <Failure error retry=move |()| first.refetch()/> }.into_any(),
+            }
+        })
+    };
+    view! { <Transition fallback=Loading>{board}</Transition> }
+}
+
+#[component]
+fn Head() -> impl IntoView {
+    let InProject { id, view } = use_project();
+    let query = use_query_map();
+    let filter = Signal::derive(move || query.with(filter_of));
+    let known = Memo::new(move |last: Option<&Option<ProjectView>>| {
+        view.get().and_then(Result::ok).or_else(|| last.cloned().flatten())
+    });
+    let counts = Signal::derive(move || {
+        known.with(|known| known.as_ref().map(|known| known.counts.clone()).unwrap_or_default())
+    });
+    let name = move || {
+        known.with(|known| known.as_ref().map(|known| known.project.name.clone()).unwrap_or_default())
+    };
+    view! {
+        <Title text=name/>
+        <header class="board__head">
+            <h1>"Shots"</h1>
+            <FilterBar project=id filter counts/>
+        </header>
+        <Unfinished project=id/>
+    }
+}

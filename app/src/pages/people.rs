@@ -1,0 +1,230 @@
+//! People of the studio: roles, who may still come in, invitations by link.
+
+use domain::{Action, EventKind, PersonId, Role};
+use leptos::html;
+use leptos::prelude::*;
+use leptos_meta::Title;
+
+use super::projects::StudioFrame;
+use crate::api::people::{Invite, PersonRow, SetActive, SetRole, list_people};
+use crate::api::projects::{ProjectCard, list_projects};
+use crate::browser::clipboard;
+use crate::components::ui::{
+    Avatar, Button, Dialog, ErrorLine, Failure, Glyph, Icon, Kind, Loading, Select, use_toasts,
+};
+use crate::state::live::use_live;
+use crate::state::session::{error_of, use_me};
+
+#[derive(Clone, Copy)]
+struct Changes {
+    role: ServerAction<SetRole>,
+    active: ServerAction<SetActive>,
+}
+
+#[component]
+pub fn PeoplePage() -> impl IntoView {
+    let me = use_me();
+    let changes = Changes { role: ServerAction::new(), active: ServerAction::new() };
+    let heard = use_live().changes(300, |event| event.kind == EventKind::People);
+    let people = Resource::new(
+        move || (changes.role.version().get(), changes.active.version().get(), heard.get()),
+        |_| list_people(),
+    );
+    let projects = Resource::new(|| (), |()| list_projects());
+    let inviting = RwSignal::new(false);
+    let may_manage = Memo::new(move |_| me.may(Action::ManagePeople));
+    let toasts = use_toasts();
+    for error in [error_of(changes.role), error_of(changes.active)] {
+        Effect::new(move |_| {
+            if let Some(error) = error.get() {
+                toasts.fail(error);
+            }
+        });
+    }
+    let table = move || {
+        Suspend::new(async move {
+            let names = projects.await.unwrap_or_default();
+            match people.await {
+                Ok(rows) => {
+                    let manage = may_manage.get_untracked();
+                    let me = me.0.with_untracked(|me| me.person_id);
+                    let rows =
+                        rows.into_iter().map(|row| person(row, &names, changes, manage, me)).collect_view();
+                    view! {
+                        <div class="table-scroll">
+                            <table class="table">
+                                <thead>
+                                    <tr>
+                                        <th scope="col">"Name"</th>
+                                        <th scope="col">"Role"</th>
+                                        <th scope="col">"Projects"</th>
+                                        <th scope="col"><span class="visually-hidden">"Actions"</span></th>
+                                    </tr>
+                                </thead>
+                                <tbody>{rows}</tbody>
+                            </table>
+                        </div>
+                    }
+                    .into_any()
+                }
+                Err(error) => view! { <Failure error retry=move |()| people.refetch()/> }.into_any(),
+            }
+        })
+    };
+    view! {
+        <Title text="People"/>
+        <StudioFrame>
+            <header class="page__head">
+                <h1>"People"</h1>
+                <Show when=move || may_manage.get()>
+                    <Button kind=Kind::Primary on:click=move |_| inviting.set(true)>
+                        <Icon glyph=Glyph::Add/> "Invite"
+                    </Button>
+                </Show>
+            </header>
+            <Transition fallback=Loading>{table}</Transition>
+        </StudioFrame>
+        <Dialog open=inviting title="Invite somebody".to_owned()>
+            <Transition>
+                {move || Suspend::new(async move {
+                    let projects = projects.await.unwrap_or_default();
+                    view! { <InviteForm projects/> }
+                })}
+            </Transition>
+        </Dialog>
+    }
+}
+
+fn person(
+    row: PersonRow,
+    projects: &[ProjectCard],
+    changes: Changes,
+    manage: bool,
+    me: PersonId,
+) -> impl IntoView + use<> {
+    let PersonRow { person, projects: of } = row;
+    let id = person.person_id;
+    let names: Vec<String> = projects
+        .iter()
+        .filter(|card| of.contains(&card.project.project_id))
+        .map(|card| card.project.name.clone())
+        .collect();
+    let names =
+        if domain::may(person.role, Action::SeeEveryProject) { "all".to_owned() } else { names.join(", ") };
+    let roles: Vec<(String, String)> =
+        Role::ALL.into_iter().map(|role| (role.word().to_owned(), role.word().to_owned())).collect();
+    let role = person.role;
+    let on_change = move |word: String| {
+        if let Ok(role) = word.parse::<Role>() {
+            changes.role.dispatch(SetRole { person_id: id, role });
+        }
+    };
+    let role_cell = if manage && person.active {
+        view! {
+            <Select
+                bare=true
+                label=format!("Role of {}", person.name)
+                name="role"
+                choices=roles
+                value=Signal::stored(role.word().to_owned())
+                on_change
+            />
+        }
+        .into_any()
+    } else {
+        view! { <span>{role.word()}</span> }.into_any()
+    };
+    let (word, kind) = if person.active { ("Deactivate", Kind::Quiet) } else { ("Activate", Kind::Plain) };
+    let active = person.active;
+    let actions = (manage && id != me).then(|| {
+        view! {
+            <Button small=true kind on:click=move |_| {
+                changes.active.dispatch(SetActive { person_id: id, active: !active });
+            }>{word}</Button>
+        }
+    });
+    view! {
+        <tr data-active=active.to_string()>
+            <td>
+                <div class="person">
+                    <Avatar name=person.name.clone()/>
+                    <div>
+                        <div class="person__name">
+                            {person.name.clone()} {(id == me).then_some(" (you)")}
+                            {(!active).then(|| view! { <span class="badge">"deactivated"</span> })}
+                        </div>
+                        <div class="faint">{person.email.clone()}</div>
+                    </div>
+                </div>
+            </td>
+            <td title=role.sentence()>{role_cell}</td>
+            <td class="muted">{if names.is_empty() { "none yet".to_owned() } else { names }}</td>
+            <td class="table__actions">{actions}</td>
+        </tr>
+    }
+}
+
+#[component]
+fn InviteForm(projects: Vec<ProjectCard>) -> impl IntoView {
+    let action = ServerAction::<Invite>::new();
+    let error = error_of(action);
+    let role = RwSignal::new(Role::Artist.word().to_owned());
+    let sentence = move || role.with(|role| role.parse::<Role>().map(Role::sentence).unwrap_or_default());
+    let project =
+        RwSignal::new(projects.first().map(|card| card.project.project_id.to_string()).unwrap_or_default());
+    let roles: Vec<(String, String)> =
+        Role::ALL.into_iter().skip(1).map(|role| (role.word().to_owned(), role.word().to_owned())).collect();
+    let places: Vec<(String, String)> = projects
+        .iter()
+        .map(|card| (card.project.project_id.to_string(), card.project.name.clone()))
+        .chain([(String::new(), "no project yet".to_owned())])
+        .collect();
+    let on_submit = move |event: leptos::ev::SubmitEvent| {
+        event.prevent_default();
+        if let Ok(role) = role.get_untracked().parse::<Role>() {
+            let project_id = project.get_untracked().parse().ok();
+            action.dispatch(Invite { role, project_id });
+        }
+    };
+    let link =
+        move || action.value().with(|value| value.as_ref().and_then(|value| value.as_ref().ok().cloned()));
+    view! {
+        <form class="form" on:submit=on_submit>
+            <Select label="Role" name="role" choices=roles value=role on_change=move |word| role.set(word)/>
+            <p class="faint">{sentence} "."</p>
+            <Select label="Project" name="project_id" choices=places value=project on_change=move |id| project.set(id)/>
+            <ErrorLine error/>
+            <div class="form__end">
+                <Button kind=Kind::Primary submit=true disabled=action.pending()>"Make a link"</Button>
+            </div>
+        </form>
+        {move || link().map(|link| view! { <LinkToCopy link/> })}
+    }
+}
+
+#[component]
+fn LinkToCopy(link: String) -> impl IntoView {
+    let field = NodeRef::<html::Input>::new();
+    let said = RwSignal::new("Whoever opens it makes one account; it is valid for seven days.");
+    let copy = move |_| {
+        let Some(field) = field.get_untracked() else { return };
+        leptos::task::spawn_local(async move {
+            let copied = clipboard::copy(field).await;
+            said.set(if copied {
+                "✓ Copied. Send it to the person."
+            } else {
+                "Selected: press Ctrl+C (⌘C) to copy it."
+            });
+        });
+    };
+    view! {
+        <div class="copy">
+            <label class="field copy__field">
+                <span class="field__label">"Invitation link"</span>
+                <input node_ref=field class="field__input mono" readonly=true value=link/>
+            </label>
+            <Button on:click=copy><Icon glyph=Glyph::Copy/> "Copy"</Button>
+            <p class="copy__note faint" role="status">{move || said.get()}</p>
+        </div>
+    }
+}

@@ -1,0 +1,199 @@
+//! A project's settings: name, first frame, who must approve, who belongs to it.
+
+use domain::{ApprovalPolicy, Person, PersonId, Role};
+use leptos::prelude::*;
+use leptos_meta::Title;
+
+use super::project::{InProject, use_project};
+use crate::api::people::list_people;
+use crate::api::projects::{ProjectView, SetMember, UpdateProject};
+use crate::components::ui::{Avatar, Button, Check, ErrorLine, Failure, Field, Kind, Loading, use_toasts};
+use crate::state::session::error_of;
+
+#[component]
+pub fn SettingsPage() -> impl IntoView {
+    let InProject { view, .. } = use_project();
+    let people = Resource::new(|| (), |()| list_people());
+    let page = move || {
+        Suspend::new(async move {
+            let everybody: Vec<Person> = people
+                .await
+                .unwrap_or_default()
+                .into_iter()
+                .map(|row| row.person)
+                .filter(|person| person.active)
+                .collect();
+            match view.await {
+                Ok(project) => view! { <Forms project everybody/> }.into_any(),
+                Err(error) => view! { <Failure error/> }.into_any(),
+            }
+        })
+    };
+    view! {
+        <Title text="Project settings"/>
+        <div class="page page--narrow">
+            <header class="page__head"><h1>"Project settings"</h1></header>
+            <Transition fallback=Loading>{page}</Transition>
+        </div>
+    }
+}
+
+#[component]
+fn Forms(project: ProjectView, everybody: Vec<Person>) -> impl IntoView {
+    let ProjectView { project, members, .. } = project;
+    let project_id = project.project_id;
+    let name = RwSignal::new(project.name);
+    let first_frame = RwSignal::new(project.first_frame.to_string());
+    let needed = RwSignal::new(project.policy.needed);
+    let named = RwSignal::new(project.policy.of);
+    let not_author = RwSignal::new(project.policy.not_author);
+    let policy = Memo::new(move |_| ApprovalPolicy {
+        needed: needed.get(),
+        of: named.get(),
+        not_author: not_author.get(),
+    });
+
+    let action = ServerAction::<UpdateProject>::new();
+    let toasts = use_toasts();
+    Effect::new(move |_| {
+        if action.value().with(|value| matches!(value, Some(Ok(())))) {
+            toasts.say("Settings saved");
+        }
+    });
+    let number_error = RwSignal::new(None::<String>);
+    let on_submit = move |event: leptos::ev::SubmitEvent| {
+        event.prevent_default();
+        match first_frame.get_untracked().trim().parse() {
+            Ok(first_frame) => {
+                number_error.set(None);
+                let (name, policy) = (name.get_untracked(), policy.get_untracked());
+                action.dispatch(UpdateProject { project_id, name, first_frame, policy });
+            }
+            Err(_) => number_error.set(Some("The first frame is a whole number, like 1001.".to_owned())),
+        }
+    };
+    let server_error = error_of(action);
+    let error = Signal::derive(move || number_error.get().or_else(|| server_error.get()));
+    let deciders: Vec<Person> = everybody
+        .iter()
+        .filter(|person| domain::may(person.role, domain::Action::DecideQuadmask))
+        .cloned()
+        .collect();
+    view! {
+        <form class="form" on:submit=on_submit>
+            <section class="panel">
+                <h2>"Name and numbering"</h2>
+                <div class="panel__fields">
+                    <Field label="Name" name="name" max_length=80 value=name on_input=move |text| name.set(text)/>
+                    <Field
+                        label="First frame"
+                        name="first_frame"
+                        kind="number"
+                        min=0
+                        max=1_000_000
+                        value=first_frame
+                        on_input=move |text| first_frame.set(text)
+                        hint=Signal::stored("The number shown for the first picture of every shot.".to_owned())
+                    />
+                </div>
+            </section>
+            <section class="panel">
+                <h2>"Who must approve"</h2>
+                <p class="muted">"Nothing is removed before a quadmask is approved like this: " <strong>{move || policy.get().sentence()}</strong> "."</p>
+                <label class="field field--number">
+                    <span class="field__label">"People who must agree"</span>
+                    <input
+                        class="field__input"
+                        type="number"
+                        min="1"
+                        max="10"
+                        value=needed.get_untracked()
+                        prop:value=move || needed.get()
+                        on:input=move |event| {
+                            if let Ok(n) = event_target_value(&event).parse::<u32>() {
+                                needed.set(n.clamp(1, 10));
+                            }
+                        }
+                    />
+                </label>
+                <Check label="Not the one who made the quadmask" checked=not_author on_change=move |on| not_author.set(on)/>
+                <fieldset class="people-choice">
+                    <legend class="field__label">"Only these people (nobody ticked: everyone who may approve)"</legend>
+                    {deciders.into_iter().map(|person| named_person(person, named)).collect_view()}
+                </fieldset>
+                <Show when=move || { let of = named.with(Vec::len) as u32; of > 0 && needed.get() > of }>
+                    <p class="error-line">"More people must agree than are ticked: nothing could ever be approved."</p>
+                </Show>
+            </section>
+            <ErrorLine error/>
+            <div class="form__row">
+                <Button kind=Kind::Primary submit=true disabled=action.pending()>"Save settings"</Button>
+            </div>
+        </form>
+        <Members project_id members everybody/>
+    }
+}
+
+fn named_person(person: Person, named: RwSignal<Vec<PersonId>>) -> impl IntoView {
+    let id = person.person_id;
+    view! {
+        <Check
+            label=format!("{} · {}", person.name, person.role.word())
+            checked=Signal::derive(move || named.with(|named| named.contains(&id)))
+            on_change=move |on| named.update(|named| {
+                named.retain(|one| *one != id);
+                if on {
+                    named.push(id);
+                }
+            })
+        />
+    }
+}
+
+#[component]
+fn Members(project_id: domain::ProjectId, members: Vec<Person>, everybody: Vec<Person>) -> impl IntoView {
+    let action = ServerAction::<SetMember>::new();
+    let InProject { view, .. } = use_project();
+    let error = error_of(action);
+    Effect::new(move |before: Option<()>| {
+        action.version().track();
+        if before.is_some() {
+            view.refetch();
+        }
+    });
+    let member_ids: Vec<PersonId> = members.iter().map(|person| person.person_id).collect();
+    let row = move |person: Person| {
+        let id = person.person_id;
+        let sees_all = domain::may(person.role, domain::Action::SeeEveryProject);
+        let on = member_ids.contains(&id) || sees_all;
+        view! {
+            <li class="member">
+                <Avatar name=person.name.clone()/>
+                <span class="member__name">{person.name.clone()} <span class="muted">" · " {person.role.word()}</span></span>
+                {if sees_all {
+                    view! { <span class="faint">"sees every project"</span> }.into_any()
+                } else {
+                    let (word, kind) = if on { ("Remove", Kind::Quiet) } else { ("Add", Kind::Plain) };
+                    view! {
+                        <ActionForm action>
+                            <input type="hidden" name="project_id" value=project_id.to_string()/>
+                            <input type="hidden" name="person_id" value=id.to_string()/>
+                            <input type="hidden" name="on" value=(!on).to_string()/>
+                            <Button kind small=true submit=true>{word}</Button>
+                        </ActionForm>
+                    }
+                    .into_any()
+                }}
+            </li>
+        }
+    };
+    let clients_note = everybody.iter().any(|person| person.role == Role::Client);
+    view! {
+        <section class="panel">
+            <h2>"People in this project"</h2>
+            <ErrorLine error/>
+            <ul class="members">{everybody.into_iter().map(row).collect_view()}</ul>
+            {clients_note.then(|| view! { <p class="faint">"Clients see only versions that were shown to the client."</p> })}
+        </section>
+    }
+}
