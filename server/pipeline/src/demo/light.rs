@@ -2,7 +2,7 @@
 
 use super::math::{V3, smooth, v3};
 use super::shape::{Few, Solid};
-use super::stage::Lamp;
+use super::stage::{Lamp, Moment};
 use super::surroundings::{Place, Spot};
 
 /// How near a solid darkens the ground it stands on.
@@ -13,6 +13,11 @@ pub struct Light<'a> {
     pub lamp: Lamp,
     pub solids: &'a [Solid],
     pub place: &'a Place,
+    /// For every solid, the solids that can shade it, itself included where it is folded.
+    pub shades: Vec<Vec<usize>>,
+    /// The sides of the lamp's window.
+    across: V3,
+    upward: V3,
 }
 
 /// A spot on a solid.
@@ -25,7 +30,23 @@ pub struct Surface {
     pub solid: usize,
 }
 
-impl Light<'_> {
+impl<'a> Light<'a> {
+    pub fn new(moment: &'a Moment, place: &'a Place) -> Self {
+        let Moment { lamp, solids, .. } = moment;
+        let toward = (lamp.at - place.around.pool).unit();
+        let across = V3::UP.cross(toward).unit();
+        let shades = solids.iter().enumerate().map(|(index, shaded)| {
+            let toward = (lamp.at - shaded.centre).unit();
+            let wide = shaded.reach * (1.0 + lamp.softness) + 0.05;
+            let shades =
+                |other: &Solid| other.met_by(shaded.centre, toward, wide, lamp.softness * 1.01).is_some();
+            let all = solids.iter().enumerate();
+            let all = all.filter(|(k, other)| if *k == index { other.folded } else { shades(other) });
+            all.map(|(k, _)| k).collect()
+        });
+        Self { lamp: *lamp, solids, place, shades: shades.collect(), across, upward: toward.cross(across) }
+    }
+
     /// The parts of a solid that can darken surroundings within `radius` of `centre`. May name too many.
     pub fn may_shade(&self, solid: &Solid, centre: V3, radius: f32) -> Option<Few> {
         let to = solid.centre - centre;
@@ -39,19 +60,9 @@ impl Light<'_> {
         met.map(|(_, few)| few)
     }
 
-    /// What a ray that meets no solid sees; `shading` are the solids that matter here.
+    /// What a spot of the surroundings sends along `ray`; `shading` are the solids that matter there.
     #[inline]
-    pub fn on_surroundings(&self, eye: V3, ray: V3, px: f32, shading: &[(usize, Few)]) -> V3 {
-        let (spot, second) = self.place.see(eye, ray, px);
-        let first = self.on_spot(&spot, ray, shading);
-        match second {
-            Some((spot, share)) => first.lerp(self.on_spot(&spot, ray, shading), share.min(1.0)),
-            None => first,
-        }
-    }
-
-    #[inline]
-    fn on_spot(&self, spot: &Spot, ray: V3, shading: &[(usize, Few)]) -> V3 {
+    pub fn on_spot(&self, spot: &Spot, ray: V3, shading: &[(usize, Few)]) -> V3 {
         let to_lamp = self.lamp.at - spot.place;
         let far = to_lamp.length();
         let toward = to_lamp / far;
@@ -99,15 +110,16 @@ impl Light<'_> {
         let facing = toward.dot(normal);
         // Light wraps a little around round things: the lamp has a size.
         let mut lit = ((facing + 0.12) / 1.12).max(0.0);
-        for (index, solid) in self.solids.iter().enumerate() {
+        for &index in &self.shades[own] {
+            let solid = &self.solids[index];
             if lit <= 0.0 {
                 break;
             }
-            if index != own {
-                lit *= self.passes(solid, solid.all(), (place, toward), far, 0.01);
-            } else if solid.folded {
-                lit *= self.passes(solid, solid.all(), (place + normal * 0.02, toward), far, 0.07);
-            }
+            lit *= if index == own {
+                self.passes(solid, solid.all(), (place + normal * 0.02, toward), far, 0.07)
+            } else {
+                self.passes(solid, solid.all(), (place, toward), far, 0.01)
+            };
         }
         let up = 0.5 + 0.5 * normal.y;
         let height = (place.y * 1.6).clamp(0.0, 1.0);
@@ -139,9 +151,7 @@ impl Light<'_> {
         if back.dot(toward) < 0.3 {
             return 0.0;
         }
-        let across = V3::UP.cross(toward).unit();
-        let upward = toward.cross(across);
-        let (x, y) = (back.dot(across).abs(), back.dot(upward).abs());
+        let (x, y) = (back.dot(self.across).abs(), back.dot(self.upward).abs());
         smooth(0.17 + soft, 0.17 - soft.min(0.1), x) * smooth(0.22 + soft, 0.22 - soft.min(0.1), y)
     }
 
@@ -187,7 +197,7 @@ impl Light<'_> {
             if least <= 0.0 {
                 return 0.0;
             }
-            t += d.max(0.22 * softness * t + 0.003);
+            t += d.max(0.3 * softness * t + 0.004);
         }
         least * least * (3.0 - 2.0 * least)
     }

@@ -165,7 +165,7 @@ pub fn cosine(turns: f32) -> f32 {
 /// 0 below `from`, 1 above `to`, with level ends between.
 #[inline]
 pub fn smooth(from: f32, to: f32, x: f32) -> f32 {
-    let t = ((x - from) / (to - from)).clamp(0.0, 1.0);
+    let t = ((x - from) * (1.0 / (to - from))).clamp(0.0, 1.0);
     t * t * (3.0 - 2.0 * t)
 }
 

@@ -28,7 +28,7 @@ use std::sync::OnceLock;
 use domain::{Cause, Levels, Rate, Target, Words};
 
 use film::Film;
-use render::{Canvas, render};
+use render::{Canvas, Studio, render};
 use shot::{ACTION, Shot, World};
 use stage::Moment;
 use surroundings::Place;
@@ -231,7 +231,7 @@ impl Scene {
 
     /// The target's pixels, grown by two: `[height × width]`, 255 inside, 0 elsewhere.
     pub fn primary(&self, frame: u32) -> Vec<u8> {
-        truth::primary(&self.canvas(frame, World::Plate))
+        truth::primary(&truth::target_canvas(self, frame))
     }
 
     /// Frame `frame` of the true quadmask: the target's pixels grown by two, and the cells of [`Self::causes`].
@@ -249,7 +249,7 @@ impl Scene {
     }
 
     /// What else changes when the target goes. The cells of all causes together hold every sample that differs
-    /// outside the target. Worked out from all frames on the first call: two to three renders a frame.
+    /// outside the target. Worked out from all frames on the first call, which takes about as long as rendering them.
     pub fn causes(&self) -> &[Cause] {
         self.causes.get_or_init(|| truth::causes(self))
     }
@@ -265,7 +265,11 @@ impl Scene {
     }
 
     fn canvas(&self, frame: u32, world: World) -> Canvas {
-        render(&self.moment(frame, world), &self.place, &self.film, self.width, self.height, frame)
+        render(self.studio(), &self.moment(frame, world), frame)
+    }
+
+    fn studio(&self) -> Studio<'_> {
+        Studio { place: &self.place, film: &self.film, width: self.width, height: self.height }
     }
 }
 

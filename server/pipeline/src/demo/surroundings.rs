@@ -9,6 +9,8 @@ pub struct Place {
     pub around: Surroundings,
     ground: Texture,
     wall: Texture,
+    /// Repeats of ground and wall per world unit.
+    per_unit: (f32, f32),
     /// The ground's mean colour, for the light it throws back.
     pub bounce: V3,
 }
@@ -28,7 +30,8 @@ impl Place {
         let ground = Texture::bake(&around.ground, texels, seed as u32 ^ 0x6a0);
         let wall = Texture::bake(&around.wall, texels / 2, seed as u32 ^ 0x3a11);
         let bounce = ground.at(0.5, 0.5, 1.0);
-        Self { around, ground, wall, bounce }
+        let per_unit = (1.0 / around.ground_repeat, 1.0 / around.wall_repeat);
+        Self { around, ground, wall, per_unit, bounce }
     }
 
     /// The place where a ray ends, its distance, and whether that is the ground.
@@ -45,38 +48,40 @@ impl Place {
         (eye + ray * far, far, false)
     }
 
-    /// What a ray sees, and where the ground ends inside the pixel, a second spot with its share.
-    /// `px` is a pixel's width at distance 1.
+    /// How far a ray passes above the ground's end, in pixels of width `px` at distance 1.
     #[inline]
-    pub fn see(&self, eye: V3, ray: V3, px: f32) -> (Spot, Option<(Spot, f32)>) {
-        let (place, far, on_ground) = self.meet(eye, ray);
-        // How far the ray passes above the ground's edge, in pixels.
-        let edge = (self.around.ground_end - eye.z).max(1e-3);
-        let above = (ray.y / ray.z.max(1e-3) + eye.y / edge) / px;
-        let share = 0.5 - above.abs();
-        if on_ground {
-            let first = self.on_ground(place, px * far, ray);
-            if share <= 0.0 {
-                return (first, None);
-            }
-            let beyond = (self.around.wall_z - eye.z) / ray.z.max(1e-3);
-            return (first, Some((self.on_wall(eye + ray * beyond, px * beyond), share)));
-        }
-        let first = self.on_wall(place, px * far);
-        if share <= 0.0 {
-            return (first, None);
-        }
-        let at = eye + ray * (edge / ray.z.max(1e-3));
-        let at = v3(at.x, 0.0, self.around.ground_end);
-        (first, Some((self.on_ground(at, px * edge, ray), share)))
+    pub fn above_end(&self, eye: V3, ray: V3, px: f32) -> f32 {
+        let end = (self.around.ground_end - eye.z).max(1e-3);
+        (ray.y / ray.z.max(1e-3) + eye.y / end) / px
+    }
+
+    /// What a ray sees that meets the ground.
+    #[inline]
+    pub fn see_ground(&self, eye: V3, ray: V3, px: f32) -> Spot {
+        let far = -eye.y / ray.y;
+        self.on_ground(eye + ray * far, px * far, ray)
+    }
+
+    /// What a ray sees that meets the wall.
+    #[inline]
+    pub fn see_wall(&self, eye: V3, ray: V3, px: f32) -> Spot {
+        let far = (self.around.wall_z - eye.z) / ray.z.max(1e-3);
+        self.on_wall(eye + ray * far, px * far)
+    }
+
+    /// The last of the ground that is seen just below a ray which meets the wall.
+    pub fn see_end(&self, eye: V3, ray: V3, px: f32) -> Spot {
+        let far = (self.around.ground_end - eye.z) / ray.z.max(1e-3);
+        let at = eye + ray * far;
+        self.on_ground(v3(at.x, 0.0, self.around.ground_end), px * far, ray)
     }
 
     #[inline]
     fn on_ground(&self, place: V3, px: f32, ray: V3) -> Spot {
-        let repeat = self.around.ground_repeat;
+        let per_unit = self.per_unit.0;
         // Seen at a slant a pixel is longer than wide; the mean of both keeps texture without shimmer.
         let width = px * (1.0 / -ray.y.min(-0.05)).sqrt();
-        let colour = self.ground.at(place.x / repeat, place.z / repeat, width / repeat);
+        let colour = self.ground.at(place.x * per_unit, place.z * per_unit, width * per_unit);
         // The lit bevel of a table's back edge.
         let bevel = if self.around.ground_end < self.around.wall_z {
             smooth(0.05, 0.02, self.around.ground_end - place.z)
@@ -89,9 +94,9 @@ impl Place {
     #[inline]
     fn on_wall(&self, place: V3, px: f32) -> Spot {
         let Self { around, .. } = self;
-        let repeat = around.wall_repeat;
+        let per_unit = self.per_unit.1;
         let blur = px.max(around.wall_blur);
-        let mut colour = self.wall.at(place.x / repeat, place.y / repeat, blur / repeat);
+        let mut colour = self.wall.at(place.x * per_unit, place.y * per_unit, blur * per_unit);
         if around.skirting > 0.0 {
             let soft = px.max(0.004);
             let board = smooth(soft, -soft, place.y - around.skirting);

@@ -11,7 +11,7 @@ fn small(kind: Kind, seed: u64) -> Scene {
 }
 
 fn each(rule: impl Fn(&Scene)) {
-    for (kind, seed) in Kind::ALL.into_iter().zip([0, 0, 0, 0, 0, 0]).chain(Kind::ALL.into_iter().zip(1001..)) {
+    for (kind, seed) in Kind::ALL.map(|kind| (kind, 0)).into_iter().chain(Kind::ALL.into_iter().zip(1001..)) {
         rule(&small(kind, seed));
     }
 }
@@ -25,7 +25,8 @@ fn outside_the_quadmask_plate_and_truth_are_the_same_to_the_last_bit() {
     each(|scene| {
         for frame in 0..scene.frames() {
             let (plate, truth) = (scene.plate_16(frame).samples, scene.truth_16(frame).samples);
-            for (levels, what) in [(scene.quadmask(frame), "cells"), (scene.close_quadmask(frame), "pixels")] {
+            for (levels, what) in [(scene.quadmask(frame), "cells"), (scene.close_quadmask(frame), "pixels")]
+            {
                 for (at, code) in levels.codes().iter().enumerate() {
                     let same = plate[at * 3..at * 3 + 3] == truth[at * 3..at * 3 + 3];
                     assert!(same || *code != 3, "{} frame {frame} pixel {at} ({what})", scene.name());
@@ -97,7 +98,7 @@ fn a_scene_has_the_same_bits_on_every_machine_and_number_of_threads() {
 }
 
 /// Frame 4 of the small carried box.
-const PINNED: u64 = 0;
+const PINNED: u64 = 17_398_520_348_829_524_262;
 
 #[test]
 fn other_seeds_are_other_shots_and_odd_sizes_render() {

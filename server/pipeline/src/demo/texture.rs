@@ -21,37 +21,34 @@ pub enum Stuff {
 
 /// A square picture that repeats, and its halvings down to one texel.
 pub struct Texture {
-    /// Smallest last; RGB and one spare.
+    /// Smallest last. Linear RGB and one spare, so that a texel is one load.
     levels: Vec<(usize, Vec<[f32; 4]>)>,
 }
 
 impl Texture {
     /// `size` texels a side, a power of two.
     pub fn bake(stuff: &Stuff, size: usize, seed: u32) -> Self {
-        let mut top = vec![[0.0; 4]; size * size];
-        top.par_chunks_mut(size).enumerate().for_each(|(y, row)| {
+        let mut fine = vec![V3::ZERO; size * size];
+        fine.par_chunks_mut(size).enumerate().for_each(|(y, row)| {
             for (x, texel) in row.iter_mut().enumerate() {
-                let c = stuff.at((x as f32 + 0.5) / size as f32, (y as f32 + 0.5) / size as f32, seed);
-                *texel = [c.x, c.y, c.z, 0.0];
+                *texel = stuff.at((x as f32 + 0.5) / size as f32, (y as f32 + 0.5) / size as f32, seed);
             }
         });
-        let mut levels = vec![(size, top)];
-        while let Some((size, fine)) = levels.last().filter(|(size, _)| *size > 1) {
-            let half = size / 2;
-            let mut coarse = vec![[0.0; 4]; half * half];
-            for (at, texel) in coarse.iter_mut().enumerate() {
-                let from = at / half * 2 * size + at % half * 2;
-                for (c, value) in texel.iter_mut().enumerate() {
-                    *value = 0.25
-                        * (fine[from][c]
-                            + fine[from + 1][c]
-                            + fine[from + size][c]
-                            + fine[from + size + 1][c]);
-                }
+        let mut levels = vec![];
+        let mut size = size;
+        loop {
+            levels.push((size, fine.iter().map(|c| [c.x, c.y, c.z, 0.0]).collect()));
+            if size == 1 {
+                return Self { levels };
             }
-            levels.push((half, coarse));
+            let half = size / 2;
+            let coarse = (0..half * half).map(|at| {
+                let from = at / half * 2 * size + at % half * 2;
+                (fine[from] + fine[from + 1] + fine[from + size] + fine[from + size + 1]) * 0.25
+            });
+            fine = coarse.collect();
+            size = half;
         }
-        Self { levels }
     }
 
     /// The colour at `(u, v)` (1 = one repeat) averaged over about `width` of a repeat.
@@ -61,12 +58,11 @@ impl Texture {
         let bits = texels.to_bits();
         let level = ((bits >> 23) as usize).saturating_sub(127); // floor of the binary logarithm, texels ≥ 1
         let part = f32::from_bits(bits & 0x007f_ffff | 0x3f80_0000) - 1.0;
-        let fine = self.bilinear(level, u, v);
-        if texels <= 1.0 {
-            return v3(fine[0], fine[1], fine[2]);
+        let mut colour = self.bilinear(level, u, v);
+        if part > 0.0 {
+            colour = mixed(&colour, &self.bilinear(level + 1, u, v), part);
         }
-        let coarse = self.bilinear(level + 1, u, v);
-        v3(mix(fine[0], coarse[0], part), mix(fine[1], coarse[1], part), mix(fine[2], coarse[2], part))
+        v3(colour[0], colour[1], colour[2])
     }
 
     #[inline]
@@ -78,13 +74,21 @@ impl Texture {
         let (fx, fy) = (x - left, y - top);
         let (x0, y0) = (left as i32 as usize & mask, top as i32 as usize & mask);
         let (x1, y1) = ((x0 + 1) & mask, (y0 + 1) & mask);
-        let (a, b) = (texels[y0 * size + x0], texels[y0 * size + x1]);
-        let (c, d) = (texels[y1 * size + x0], texels[y1 * size + x1]);
-        std::array::from_fn(|k| {
-            let upper = a[k] + (b[k] - a[k]) * fx;
-            upper + (c[k] + (d[k] - c[k]) * fx - upper) * fy
-        })
+        let upper = mixed(&texels[y0 * size + x0], &texels[y0 * size + x1], fx);
+        let lower = mixed(&texels[y1 * size + x0], &texels[y1 * size + x1], fx);
+        mixed(&upper, &lower, fy)
     }
+}
+
+/// Four lanes at once.
+#[inline]
+fn mixed(a: &[f32; 4], b: &[f32; 4], amount: f32) -> [f32; 4] {
+    [
+        a[0] + (b[0] - a[0]) * amount,
+        a[1] + (b[1] - a[1]) * amount,
+        a[2] + (b[2] - a[2]) * amount,
+        a[3] + (b[3] - a[3]) * amount,
+    ]
 }
 
 /// A value 0–1 that belongs to a lattice point.

@@ -8,7 +8,7 @@ use domain::{
 use uuid::Uuid;
 
 use super::Scene;
-use super::render::Canvas;
+use super::render::{Canvas, render_changes, render_target};
 use super::shot::{ACTION, Extent, World};
 
 /// How far the target's mask reaches beyond its last visible pixel.
@@ -30,9 +30,7 @@ pub fn levels(scene: &Scene, primary: &[u8]) -> Levels {
 
 /// Primary, and affected to the pixel.
 pub fn close_levels(scene: &Scene, frame: u32) -> Levels {
-    let plate = scene.canvas(frame, World::Plate);
-    let truth = scene.canvas(frame, World::Truth);
-    let gone = scene.canvas(frame, World::Gone);
+    let [plate, gone, truth] = worlds(scene, frame);
     let primary = primary(&plate);
     let width = scene.width as usize;
     let changed: Vec<u8> = (0..primary.len())
@@ -90,10 +88,7 @@ struct Changes {
 }
 
 fn changes(scene: &Scene, frame: u32) -> Changes {
-    let plate = scene.canvas(frame, World::Plate);
-    let gone = scene.canvas(frame, World::Gone);
-    let moved = scene.moment(frame, World::Gone) != scene.moment(frame, World::Truth);
-    let truth = moved.then(|| scene.canvas(frame, World::Truth));
+    let [plate, gone, truth] = worlds(scene, frame);
     let primary = primary(&plate);
     let grid = Grid::of(scene.width, scene.height);
     let mut found = Changes::default();
@@ -108,7 +103,7 @@ fn changes(scene: &Scene, frame: u32) -> Changes {
                 if primary[at] == 0 && differs(&plate, &gone, at) {
                     found.shade.insert(cell);
                 }
-                if truth.as_ref().is_some_and(|truth| differs(&gone, truth, at)) {
+                if differs(&gone, &truth, at) {
                     found.rewritten.insert(cell);
                 }
             }
@@ -118,6 +113,17 @@ fn changes(scene: &Scene, frame: u32) -> Changes {
         }
     }
     found
+}
+
+/// A frame in all three worlds, drawn only where they may differ.
+fn worlds(scene: &Scene, frame: u32) -> [Canvas; 3] {
+    let moments = [World::Plate, World::Gone, World::Truth].map(|world| scene.moment(frame, world));
+    render_changes(scene.studio(), [&moments[0], &moments[1], &moments[2]], frame)
+}
+
+/// The plate, drawn only where the target shows.
+pub fn target_canvas(scene: &Scene, frame: u32) -> Canvas {
+    render_target(scene.studio(), &scene.moment(frame, World::Plate), frame)
 }
 
 fn differs(one: &Canvas, two: &Canvas, at: usize) -> bool {
@@ -154,8 +160,7 @@ fn path(scene: &Scene) -> Vec<PathPoint> {
 
 /// The target with clicks: where it is first well seen, where it is largest and where it is last well seen.
 pub fn target(scene: &Scene) -> Target {
-    let seen: Vec<Vec<u8>> =
-        (0..scene.frames).map(|frame| scene.canvas(frame, World::Plate).target).collect();
+    let seen: Vec<Vec<u8>> = (0..scene.frames).map(|frame| target_canvas(scene, frame).target).collect();
     let area = |frame: &usize| seen[*frame].iter().filter(|&&v| v != 0).count();
     let largest = (0..seen.len()).rev().max_by_key(area).unwrap_or(0);
     let well = |frame: &usize| area(frame) * 2 > area(&largest);
