@@ -20,7 +20,9 @@ pub enum ApiError {
     Invalid(String),
     #[error("Too many tries. Wait {seconds} seconds and try again.")]
     Throttled { seconds: u32 },
-    #[error("Something broke on the server. Nothing was lost; try again, and look at the server's log if it stays.")]
+    #[error(
+        "Something broke on the server. Nothing was lost; try again, and look at the server's log if it stays."
+    )]
     Internal,
     /// The server could not be reached.
     #[error("No answer from the server ({0}). Check the connection; nothing was lost.")]
@@ -37,6 +39,63 @@ impl FromServerFnError for ApiError {
                 Self::Invalid(format!("The request was not understood: {why}. Reload the page."))
             }
             _ => Self::Internal,
+        }
+    }
+}
+
+/// Where a cause becomes what a viewer may know; the rest is logged here, once.
+#[cfg(feature = "ssr")]
+mod causes {
+    use super::ApiError;
+
+    fn broken(error: &(dyn std::error::Error + 'static)) -> ApiError {
+        tracing::error!(error, "A request failed on the server");
+        ApiError::Internal
+    }
+
+    impl From<db::Error> for ApiError {
+        fn from(error: db::Error) -> Self {
+            match error {
+                db::Error::NotFound => Self::NotFound,
+                db::Error::Conflict(sentence) => Self::Conflict(sentence),
+                db::Error::Invalid(sentence) => Self::Invalid(sentence),
+                db::Error::Taken(_) => Self::Conflict("Somebody else did this at the same moment. Look again.".into()),
+                db::Error::Open { .. } | db::Error::Migrate(_) | db::Error::Corrupt(_) | db::Error::Sqlx(_) => {
+                    broken(&error)
+                }
+            }
+        }
+    }
+
+    impl From<storage::Error> for ApiError {
+        fn from(error: storage::Error) -> Self {
+            match error {
+                storage::Error::Full { .. } => Self::Invalid(
+                    "The server's disk is full, so this was not stored. Free some space on it and try again.".into(),
+                ),
+                storage::Error::Missing(_) | storage::Error::Damaged { .. } | storage::Error::Io { .. } => {
+                    broken(&error)
+                }
+            }
+        }
+    }
+
+    impl From<tower_sessions::session::Error> for ApiError {
+        fn from(error: tower_sessions::session::Error) -> Self {
+            broken(&error)
+        }
+    }
+
+    /// A blocking piece of work panicked.
+    impl From<tokio::task::JoinError> for ApiError {
+        fn from(error: tokio::task::JoinError) -> Self {
+            broken(&error)
+        }
+    }
+
+    impl From<domain::mask::BadMask> for ApiError {
+        fn from(error: domain::mask::BadMask) -> Self {
+            broken(&error)
         }
     }
 }

@@ -25,7 +25,7 @@ pub struct DraftFrame {
     pub affected_area: i64,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct DraftView {
     /// Who edits now; others see it read-only until they take over.
     pub editor: Option<PersonId>,
@@ -39,47 +39,133 @@ pub struct DraftView {
 
 #[server]
 pub async fn get_draft(shot_id: ShotId) -> Result<DraftView, ApiError> {
-    Err(ApiError::Internal)
+    let cx = crate::context::Cx::signed_in().await?;
+    cx.shot(shot_id, domain::Action::ViewShot).await?;
+    draft_view(&cx, shot_id).await
 }
 
 /// Becomes the editor of the draft. Also called every 20 s while editing; an editor not heard of for 60 s is gone.
 /// `take_over` replaces another editor who is still here.
 #[server]
 pub async fn edit_draft(shot_id: ShotId, take_over: bool) -> Result<(), ApiError> {
-    Err(ApiError::Internal)
+    let cx = crate::context::Cx::signed_in().await?;
+    cx.shot(shot_id, domain::Action::EditShot).await?;
+    let person_id = cx.viewer.person_id;
+    Ok(cx.db().write(move |tx| Box::pin(db::draft::hold(tx, shot_id, person_id, take_over))).await?)
 }
 
 /// Paints for good; touched pixels are locked against propagation. `seen` is the frame's revision the stroke was drawn on:
 /// when another change came in between, the stroke is painted on top of that one.
 #[server(input = server_fn::codec::Json)]
 pub async fn draw_stroke(shot_id: ShotId, stroke: Stroke) -> Result<DraftFrame, ApiError> {
-    Err(ApiError::Internal)
+    let cx = crate::context::Cx::signed_in().await?;
+    let shot = cx.shot(shot_id, domain::Action::EditShot).await?;
+    let frames = crate::masks::facts_of(&shot)?.frames;
+    stroke.check(frames).map_err(|bad| ApiError::Invalid(format!("The stroke was not painted: {bad}.")))?;
+    crate::masks::change(&cx, shot_id, stroke.frame, move |canvas| {
+        stroke.paint(&mut canvas.levels);
+        Stroke { level: domain::Level::Primary, ..stroke.clone() }.paint(&mut canvas.locks);
+        Ok(())
+    })
+    .await
 }
 
 #[server]
 pub async fn lock_frame(shot_id: ShotId, frame: u32, locked: bool) -> Result<DraftFrame, ApiError> {
-    Err(ApiError::Internal)
+    let cx = crate::context::Cx::signed_in().await?;
+    cx.shot(shot_id, domain::Action::EditShot).await?;
+    crate::masks::change(&cx, shot_id, frame, move |canvas| {
+        canvas.locked = locked;
+        Ok(())
+    })
+    .await
 }
 
 /// Copies the levels of another frame onto this one and locks its pixels.
 #[server]
 pub async fn copy_frame(shot_id: ShotId, from: u32, to: u32) -> Result<DraftFrame, ApiError> {
-    Err(ApiError::Internal)
+    let cx = crate::context::Cx::signed_in().await?;
+    let shot = cx.shot(shot_id, domain::Action::EditShot).await?;
+    let facts = crate::masks::facts_of(&shot)?;
+    if from >= facts.frames {
+        return Err(ApiError::Invalid(format!(
+            "Frame {from} is not in this shot: it has {} frames.",
+            facts.frames
+        )));
+    }
+    let source = crate::masks::picture(&cx, shot_id, from).await?;
+    crate::masks::change(&cx, shot_id, to, move |canvas| {
+        canvas.levels = source
+            .clone()
+            .unwrap_or_else(|| domain::Levels::background(canvas.levels.width(), canvas.levels.height()));
+        crate::masks::lock_all(&mut canvas.locks);
+        Ok(())
+    })
+    .await
 }
 
 /// Takes back the newest edit of the viewer; the frame it was on.
 #[server]
 pub async fn undo(shot_id: ShotId) -> Result<Option<DraftFrame>, ApiError> {
-    Err(ApiError::Internal)
+    walk(shot_id, db::edits::Walk::Undo).await
 }
 
 #[server]
 pub async fn redo(shot_id: ShotId) -> Result<Option<DraftFrame>, ApiError> {
-    Err(ApiError::Internal)
+    walk(shot_id, db::edits::Walk::Redo).await
 }
 
 /// Grows the primary mask from the clicks over all frames, both ways. Needs a marked target.
 #[server]
 pub async fn start_segment(shot_id: ShotId) -> Result<JobId, ApiError> {
-    Err(ApiError::Internal)
+    let cx = crate::context::Cx::signed_in().await?;
+    cx.shot(shot_id, domain::Action::EditShot).await?;
+    let person_id = cx.viewer.person_id;
+    let job_id = cx
+        .db()
+        .write(move |tx| {
+            Box::pin(async move {
+                let targets = db::brief::targets(&mut *tx, shot_id).await?;
+                if !targets.iter().any(domain::Target::is_marked) {
+                    return Err(db::Error::Invalid(
+                        "Nothing is marked yet: click the target on any frame, or draw a box around it."
+                            .into(),
+                    ));
+                }
+                let shot = db::shots::edit(tx, shot_id).await?;
+                shot.size()?;
+                db::draft::hold(tx, shot_id, person_id, false).await?;
+                let (job, key) = (domain::Job::Segment { shot_id }, format!("segment:{shot_id}"));
+                jobs::enqueue(tx, &job, Some(shot.project_id), Some(shot_id), Some(&key), 0).await
+            })
+        })
+        .await?;
+    Ok(job_id)
+}
+
+#[cfg(feature = "ssr")]
+pub(crate) async fn draft_view(cx: &crate::context::Cx, shot_id: ShotId) -> Result<DraftView, ApiError> {
+    use db::edits::{Walk, can};
+    let pool = cx.db().pool();
+    let person_id = cx.viewer.person_id;
+    let db::draft::State { editor, revision } = db::draft::state(pool, shot_id).await?;
+    let frames = db::draft::frames(pool, shot_id).await?;
+    let (editor, editor_name) = editor.unzip();
+    Ok(DraftView {
+        editor,
+        editor_name,
+        revision,
+        frames: frames.iter().filter(|frame| frame.says_something()).map(crate::masks::view).collect(),
+        can_undo: can(pool, shot_id, person_id, Walk::Undo).await?,
+        can_redo: can(pool, shot_id, person_id, Walk::Redo).await?,
+    })
+}
+
+#[cfg(feature = "ssr")]
+async fn walk(shot_id: ShotId, way: db::edits::Walk) -> Result<Option<DraftFrame>, ApiError> {
+    let cx = crate::context::Cx::signed_in().await?;
+    cx.shot(shot_id, domain::Action::EditShot).await?;
+    let person_id = cx.viewer.person_id;
+    let frame = cx.db().write(move |tx| Box::pin(db::edits::walk(tx, shot_id, person_id, way))).await?;
+    Ok(frame.as_ref().map(crate::masks::view))
 }

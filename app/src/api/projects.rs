@@ -1,7 +1,9 @@
 //! Projects, sequences and the board.
 
 use domain::project::{Project, Sequence};
-use domain::{Action, ApprovalPolicy, Person, PersonId, Phase, Progress, ProjectId, Rate, SequenceId, ShotId, UploadId};
+use domain::{
+    Action, ApprovalPolicy, Person, PersonId, Phase, Progress, ProjectId, Rate, SequenceId, ShotId, UploadId,
+};
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -88,17 +90,60 @@ pub struct UploadRow {
 
 #[server]
 pub async fn list_projects() -> Result<Vec<ProjectCard>, ApiError> {
-    Err(ApiError::Internal)
+    use std::collections::HashSet;
+    let cx = crate::context::Cx::signed_in().await?;
+    let mine: HashSet<ProjectId> = cx.project_ids().await?.into_iter().collect();
+    let counts = db::projects::counts(cx.db(), cx.is_client()).await?;
+    let mut cards = Vec::new();
+    for project in db::projects::list(cx.db()).await?.into_iter().filter(|p| mine.contains(&p.project_id)) {
+        let count = |wanted: &[Phase]| -> u32 {
+            let of_project = counts.iter().filter(|(id, ..)| *id == project.project_id);
+            of_project.filter(|(_, phase, _)| wanted.contains(phase)).map(|(.., shots)| shots).sum()
+        };
+        let (in_review, running) = if cx.is_client() {
+            (0, 0)
+        } else {
+            (count(&[Phase::QuadmaskReview, Phase::ResultReview]), count(&[Phase::Running]))
+        };
+        let posters = db::projects::posters(cx.db(), project.project_id, cx.is_client()).await?;
+        cards.push(ProjectCard { shots: count(&Phase::ALL), in_review, running, posters, project });
+    }
+    Ok(cards)
 }
 
 #[server]
 pub async fn create_project(name: String) -> Result<ProjectId, ApiError> {
-    Err(ApiError::Internal)
+    let cx = crate::context::Cx::signed_in().await?;
+    cx.allowed(Action::CreateProject)?;
+    let by = cx.viewer.person_id;
+    let made = cx
+        .db()
+        .write(move |tx| {
+            let name = name.clone();
+            Box::pin(async move { db::projects::create(tx, &name, by, false).await })
+        })
+        .await?;
+    Ok(made)
 }
 
 #[server]
 pub async fn get_project(project_id: ProjectId) -> Result<ProjectView, ApiError> {
-    Err(ApiError::Internal)
+    let cx = crate::context::Cx::signed_in().await?;
+    let project = cx.project(project_id, Action::ViewClientVersions).await?;
+    let may: Vec<Action> = Action::ALL.into_iter().filter(|&a| domain::may(cx.viewer.role, a)).collect();
+    let all = db::projects::counts(cx.db(), cx.is_client()).await?;
+    let counts = all.into_iter().filter(|(id, ..)| *id == project_id);
+    let mut counts: Vec<(Phase, u32)> = counts.map(|(_, phase, shots)| (phase, shots)).collect();
+    if cx.is_client() {
+        let approved = counts.iter().filter(|(phase, _)| *phase == Phase::Approved).map(|(_, n)| n).sum();
+        let others = counts.iter().filter(|(phase, _)| *phase != Phase::Approved).map(|(_, n)| n).sum();
+        counts = vec![(Phase::ResultReview, others), (Phase::Approved, approved)];
+        counts.retain(|(_, shots)| *shots > 0);
+        return Ok(ProjectView { project, sequences: Vec::new(), members: Vec::new(), counts, may });
+    }
+    let sequences = db::projects::sequences(cx.db(), project_id).await?;
+    let members = db::projects::members(cx.db(), project_id).await?;
+    Ok(ProjectView { project, sequences, members, counts, may })
 }
 
 #[server(input = server_fn::codec::Json)]
@@ -108,17 +153,37 @@ pub async fn update_project(
     first_frame: u32,
     policy: ApprovalPolicy,
 ) -> Result<(), ApiError> {
-    Err(ApiError::Internal)
+    let cx = crate::context::Cx::signed_in().await?;
+    cx.project(project_id, Action::ManageProject).await?;
+    cx.db()
+        .write(move |tx| {
+            let (name, policy) = (name.clone(), policy.clone());
+            Box::pin(async move { db::projects::update(tx, project_id, &name, first_frame, &policy).await })
+        })
+        .await?;
+    Ok(())
 }
 
 #[server]
 pub async fn set_member(project_id: ProjectId, person_id: PersonId, on: bool) -> Result<(), ApiError> {
-    Err(ApiError::Internal)
+    let cx = crate::context::Cx::signed_in().await?;
+    cx.project(project_id, Action::ManageProject).await?;
+    db::people::account(cx.db(), person_id).await?;
+    Ok(cx.db().write(move |tx| Box::pin(db::projects::set_member(tx, project_id, person_id, on))).await?)
 }
 
 #[server]
 pub async fn create_sequence(project_id: ProjectId, name: String) -> Result<SequenceId, ApiError> {
-    Err(ApiError::Internal)
+    let cx = crate::context::Cx::signed_in().await?;
+    cx.project(project_id, Action::Upload).await?;
+    let made = cx
+        .db()
+        .write(move |tx| {
+            let name = name.clone();
+            Box::pin(async move { db::projects::create_sequence(tx, project_id, &name).await })
+        })
+        .await?;
+    Ok(made)
 }
 
 /// At most 100 cards a call.
@@ -129,11 +194,89 @@ pub async fn list_shots(
     offset: u32,
     limit: u32,
 ) -> Result<ShotPage, ApiError> {
-    Err(ApiError::Internal)
+    let cx = crate::context::Cx::signed_in().await?;
+    cx.project(project_id, Action::ViewClientVersions).await?;
+    let client = cx.is_client();
+    let ShotFilter { phases, sequence_id, q, sort } = filter;
+    let filter = db::board::Filter {
+        // Which step the studio is at is not the client's business.
+        phases: if client { Vec::new() } else { phases },
+        sequence_id,
+        q,
+        by_name: sort == Sort::Name,
+        client,
+    };
+    let (total, cards) = db::board::page(cx.db(), project_id, &filter, offset, limit.min(100)).await?;
+    let ids: Vec<ShotId> = cards.iter().map(|card| card.shot_id).collect();
+    let mut jobs =
+        if client { Default::default() } else { jobs::latest_of_shots(cx.db(), &ids, true).await? };
+    let cards = cards.into_iter().map(|card| {
+        let db::board::Card { shot_id, name, phase, problem, removal, has_poster, .. } = card;
+        let db::board::Card { frames, width, height, rate, version, quadmask, updated_at, .. } = card;
+        let job = jobs.remove(&shot_id);
+        if client {
+            let phase = phase_for_clients(phase);
+            let (problem, removal, quadmask) = (None, String::new(), None);
+            return ShotCard {
+                shot_id,
+                name,
+                phase,
+                problem,
+                removal,
+                has_poster,
+                frames,
+                width,
+                height,
+                rate,
+                version,
+                quadmask,
+                job,
+                updated_at,
+            };
+        }
+        ShotCard {
+            shot_id,
+            name,
+            phase,
+            problem,
+            removal,
+            has_poster,
+            frames,
+            width,
+            height,
+            rate,
+            version,
+            quadmask,
+            job,
+            updated_at,
+        }
+    });
+    Ok(ShotPage { total, cards: cards.collect() })
 }
 
 /// Uploads that are not finished.
 #[server]
 pub async fn list_uploads(project_id: ProjectId) -> Result<Vec<UploadRow>, ApiError> {
-    Err(ApiError::Internal)
+    let cx = crate::context::Cx::signed_in().await?;
+    cx.project(project_id, Action::Upload).await?;
+    let mut rows = Vec::new();
+    for upload in db::uploads::open_in(cx.db(), project_id).await? {
+        let part = cx.state.store.part_path(&upload.upload_id.to_string());
+        let received = tokio::fs::metadata(&part).await.map_or(0, |part| part.len());
+        rows.push(UploadRow {
+            upload_id: upload.upload_id,
+            file_name: upload.file_name,
+            size_bytes: upload.size_bytes,
+            received_bytes: i64::try_from(received).unwrap_or(i64::MAX),
+            is_mine: upload.person_id == cx.viewer.person_id,
+            person_name: upload.person_name,
+        });
+    }
+    Ok(rows)
+}
+
+/// What a client is told of a shot's phase.
+#[cfg(feature = "ssr")]
+pub(crate) fn phase_for_clients(phase: Phase) -> Phase {
+    if phase == Phase::Approved { Phase::Approved } else { Phase::ResultReview }
 }

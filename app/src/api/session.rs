@@ -25,38 +25,138 @@ pub struct InvitationView {
 
 #[server]
 pub async fn get_viewer() -> Result<Viewer, ApiError> {
-    Err(ApiError::Internal)
+    use crate::context::{AppState, Cx};
+    let state = AppState::here()?;
+    let person = match Cx::signed_in().await {
+        Ok(cx) => Some(cx.viewer),
+        Err(ApiError::SignedOut) => None,
+        Err(error) => return Err(error),
+    };
+    let has_owner = person.is_some() || db::people::has_owner(&state.db).await?;
+    Ok(Viewer { person, has_owner, public_url: state.public_url })
 }
 
 /// First start only: makes the owner and signs in.
 #[server]
 pub async fn create_owner(name: String, email: String, password: String) -> Result<(), ApiError> {
-    Err(ApiError::Internal)
+    use crate::context::AppState;
+    let state = AppState::here()?;
+    if db::people::has_owner(&state.db).await? {
+        return Err(ApiError::Conflict("This studio has an owner already: sign in.".into()));
+    }
+    let hash = crate::password::hash(password).await?;
+    let person_id = state
+        .db
+        .write(move |tx| {
+            let (name, email, hash) = (name.clone(), email.clone(), hash.clone());
+            Box::pin(async move { db::people::create_owner(tx, &name, &email, &hash).await })
+        })
+        .await?;
+    tracing::info!(person.id = %person_id, "The studio has its owner");
+    begin(&state, person_id).await
 }
 
 #[server]
 pub async fn sign_in(email: String, password: String) -> Result<(), ApiError> {
-    Err(ApiError::Internal)
+    use crate::context::{AppState, ClientAddress};
+    let state = AppState::here()?;
+    let ClientAddress(address) = ClientAddress::here();
+    let email = email.trim().to_lowercase();
+    if let Some(seconds) = db::sign_in::wait(&state.db, &email, &address).await? {
+        return Err(ApiError::Throttled { seconds });
+    }
+    // Counted before it is checked: a hundred tries at once must not all pass the line above.
+    let counted = email.clone();
+    state
+        .db
+        .write(move |tx| {
+            let (email, address) = (counted.clone(), address.clone());
+            Box::pin(async move { db::sign_in::failed(tx, &email, &address).await })
+        })
+        .await?;
+    let account = db::people::by_email(&state.db, &email).await?;
+    let hash = account.as_ref().and_then(|account| account.password_hash.clone());
+    let is_right = crate::password::is_right(password, hash).await?;
+    let Some(account) = account.filter(|account| is_right && account.person.active) else {
+        return Err(ApiError::Invalid(
+            "E-mail or password is wrong, or the account is not active. Ask the owner if you forgot it."
+                .into(),
+        ));
+    };
+    state
+        .db
+        .write(move |tx| {
+            let email = email.clone();
+            Box::pin(async move { db::sign_in::succeeded(tx, &email).await })
+        })
+        .await?;
+    begin(&state, account.person.person_id).await
 }
 
 #[server]
 pub async fn sign_out() -> Result<(), ApiError> {
-    Err(ApiError::Internal)
+    crate::context::session()?.flush().await?;
+    Ok(())
 }
 
 /// Ends every session of the viewer, this one too.
 #[server]
 pub async fn sign_out_everywhere() -> Result<(), ApiError> {
-    Err(ApiError::Internal)
+    let cx = crate::context::Cx::signed_in().await?;
+    let person_id = cx.viewer.person_id;
+    cx.db().write(move |tx| Box::pin(db::people::sign_out_everywhere(tx, person_id))).await?;
+    crate::context::session()?.flush().await?;
+    Ok(())
 }
 
 #[server]
 pub async fn get_invitation(token: String) -> Result<InvitationView, ApiError> {
-    Err(ApiError::Internal)
+    let state = crate::context::AppState::here()?;
+    let db::people::Invitation { role, project_name, invited_by, .. } =
+        db::people::invitation(&state.db, &secret(&token)).await.map_err(|error| match error {
+            db::Error::NotFound => ApiError::Invalid(
+                "This invitation was used, is over or was never there. Ask for a new link.".into(),
+            ),
+            error => error.into(),
+        })?;
+    Ok(InvitationView { role, project_name, invited_by })
 }
 
 /// Makes the account and signs in. The invitation is used up.
 #[server]
-pub async fn accept_invitation(token: String, name: String, email: String, password: String) -> Result<(), ApiError> {
-    Err(ApiError::Internal)
+pub async fn accept_invitation(
+    token: String,
+    name: String,
+    email: String,
+    password: String,
+) -> Result<(), ApiError> {
+    let state = crate::context::AppState::here()?;
+    get_invitation(token.clone()).await?; // before the slow hash, so that strangers cannot keep us busy
+    let hash = crate::password::hash(password).await?;
+    let person_id = state
+        .db
+        .write(move |tx| {
+            let (token, name, email, hash) = (secret(&token), name.clone(), email.clone(), hash.clone());
+            Box::pin(async move { db::people::accept(tx, &token, &name, &email, &hash).await })
+        })
+        .await?;
+    begin(&state, person_id).await
+}
+
+/// The form in which a link's secret is kept.
+#[cfg(feature = "ssr")]
+pub(crate) fn secret(token: &str) -> String {
+    domain::Hash::of(token.as_bytes()).to_string()
+}
+
+/// Signs a person in with a fresh session id, so that an id planted before is worth nothing.
+#[cfg(feature = "ssr")]
+async fn begin(state: &crate::context::AppState, person_id: domain::PersonId) -> Result<(), ApiError> {
+    use crate::context::{key, session};
+    let account = db::people::account(&state.db, person_id).await?;
+    let session = session()?;
+    session.cycle_id().await?;
+    session.insert(key::PERSON, person_id).await?;
+    session.insert(key::EPOCH, account.session_epoch).await?;
+    Ok(())
 }

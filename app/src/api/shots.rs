@@ -42,61 +42,174 @@ pub struct ShotView {
 /// Clients get only client-visible versions; everything else of theirs is empty.
 #[server]
 pub async fn get_shot(shot_id: ShotId) -> Result<ShotView, ApiError> {
-    Err(ApiError::Internal)
+    use domain::Role;
+    let cx = crate::context::Cx::signed_in().await?;
+    let mut shot = cx.shot(shot_id, Action::ViewClientVersions).await?;
+    let project = db::projects::get(cx.db().pool(), shot.project_id).await?;
+    let client = cx.is_client();
+    let grid = shot.facts.as_ref().map(|facts| Grid::of(facts.width(), facts.height()));
+    // A hash per frame is for proofs, not for pages.
+    if let Some(facts) = &mut shot.facts {
+        facts.frame_hashes.clear();
+    }
+    let (previous, next) = db::board::neighbours(cx.db(), shot_id, client).await?;
+    let mut view = ShotView {
+        project_id: project.project_id,
+        project_name: project.name,
+        first_frame: project.first_frame,
+        policy: project.policy,
+        grid,
+        targets: Vec::new(),
+        words: Words::default(),
+        causes: Vec::new(),
+        draft: DraftView::default(),
+        quadmasks: Vec::new(),
+        versions: db::versions::list(cx.db(), shot_id, client).await?,
+        job: None,
+        may: Action::ALL.into_iter().filter(|&action| domain::may(cx.viewer.role, action)).collect(),
+        viewer: cx.viewer.person_id,
+        previous,
+        next,
+        shot,
+    };
+    if client {
+        view.policy = ApprovalPolicy::default();
+        view.shot.phase = super::projects::phase_for_clients(view.shot.phase);
+        view.shot.problem = None;
+        view.shot.file_name = String::new();
+        view.shot.editor = None;
+        if let Some(facts) = &mut view.shot.facts {
+            facts.notes.clear();
+        }
+        for version in &mut view.versions {
+            version.recipe = serde_json::Value::Null;
+            version.decisions.retain(|decision| decision.role == Role::Client);
+        }
+        return Ok(view);
+    }
+    view.targets = db::brief::targets(cx.db().pool(), shot_id).await?;
+    view.words = db::brief::words(cx.db().pool(), shot_id).await?;
+    view.causes = db::brief::causes(cx.db().pool(), shot_id).await?;
+    view.draft = super::draft::draft_view(&cx, shot_id).await?;
+    view.quadmasks = db::quadmasks::list(cx.db(), shot_id).await?;
+    view.job = jobs::latest_of_shots(cx.db(), &[shot_id], false).await?.remove(&shot_id);
+    Ok(view)
 }
 
 #[server]
 pub async fn rename_shot(shot_id: ShotId, name: String) -> Result<(), ApiError> {
-    Err(ApiError::Internal)
+    let cx = crate::context::Cx::signed_in().await?;
+    cx.shot(shot_id, Action::Upload).await?;
+    let done = cx
+        .db()
+        .write(move |tx| {
+            let name = name.clone();
+            Box::pin(async move { db::shots::rename(tx, shot_id, &name).await })
+        })
+        .await?;
+    Ok(done)
 }
 
 #[server]
 pub async fn set_sequence(shot_id: ShotId, sequence_id: Option<SequenceId>) -> Result<(), ApiError> {
-    Err(ApiError::Internal)
+    let cx = crate::context::Cx::signed_in().await?;
+    cx.shot(shot_id, Action::Upload).await?;
+    Ok(cx.db().write(move |tx| Box::pin(db::shots::set_sequence(tx, shot_id, sequence_id))).await?)
 }
 
 #[server]
 pub async fn retry_ingest(shot_id: ShotId) -> Result<(), ApiError> {
-    Err(ApiError::Internal)
+    let cx = crate::context::Cx::signed_in().await?;
+    cx.shot(shot_id, Action::Upload).await?;
+    Ok(cx.db().write(move |tx| Box::pin(db::shots::retry_ingest(tx, shot_id))).await?)
 }
 
 /// A new target with a name and the next colour.
 #[server]
 pub async fn add_target(shot_id: ShotId, name: String) -> Result<Target, ApiError> {
-    Err(ApiError::Internal)
+    let cx = crate::context::Cx::signed_in().await?;
+    cx.shot(shot_id, Action::EditShot).await?;
+    let done = cx
+        .db()
+        .write(move |tx| {
+            let name = name.clone();
+            Box::pin(async move { db::brief::add_target(tx, shot_id, &name).await })
+        })
+        .await?;
+    Ok(done)
 }
 
 /// Name, colour, points and boxes of a target that exists.
 #[server(input = server_fn::codec::Json)]
 pub async fn save_target(shot_id: ShotId, target: Target) -> Result<(), ApiError> {
-    Err(ApiError::Internal)
+    let cx = crate::context::Cx::signed_in().await?;
+    cx.shot(shot_id, Action::EditShot).await?;
+    let done = cx
+        .db()
+        .write(move |tx| {
+            let target = target.clone();
+            Box::pin(async move { db::brief::save_target(tx, shot_id, &target).await })
+        })
+        .await?;
+    Ok(done)
 }
 
 #[server]
 pub async fn delete_target(shot_id: ShotId, target_id: TargetId) -> Result<(), ApiError> {
-    Err(ApiError::Internal)
+    let cx = crate::context::Cx::signed_in().await?;
+    cx.shot(shot_id, Action::EditShot).await?;
+    Ok(cx.db().write(move |tx| Box::pin(db::brief::delete_target(tx, shot_id, target_id))).await?)
 }
 
 #[server(input = server_fn::codec::Json)]
 pub async fn save_words(shot_id: ShotId, words: Words) -> Result<(), ApiError> {
-    Err(ApiError::Internal)
+    let cx = crate::context::Cx::signed_in().await?;
+    cx.shot(shot_id, Action::EditShot).await?;
+    let done = cx
+        .db()
+        .write(move |tx| {
+            let words = words.clone();
+            Box::pin(async move { db::brief::save_words(tx, shot_id, &words).await })
+        })
+        .await?;
+    Ok(done)
 }
 
 /// A new cause; consequence `vanish` until changed.
 #[server]
 pub async fn add_cause(shot_id: ShotId, name: String) -> Result<Cause, ApiError> {
-    Err(ApiError::Internal)
+    let cx = crate::context::Cx::signed_in().await?;
+    cx.shot(shot_id, Action::EditShot).await?;
+    let done = cx
+        .db()
+        .write(move |tx| {
+            let name = name.clone();
+            Box::pin(async move { db::brief::add_cause(tx, shot_id, &name).await })
+        })
+        .await?;
+    Ok(done)
 }
 
 /// Name, reason, consequence and path of a cause that exists. Its cells change only through [`set_cells`].
 #[server(input = server_fn::codec::Json)]
 pub async fn save_cause(shot_id: ShotId, cause: Cause) -> Result<(), ApiError> {
-    Err(ApiError::Internal)
+    let cx = crate::context::Cx::signed_in().await?;
+    cx.shot(shot_id, Action::EditShot).await?;
+    let done = cx
+        .db()
+        .write(move |tx| {
+            let cause = cause.clone();
+            Box::pin(async move { db::brief::save_cause(tx, shot_id, &cause).await })
+        })
+        .await?;
+    Ok(done)
 }
 
 #[server]
 pub async fn delete_cause(shot_id: ShotId, cause_id: CauseId) -> Result<(), ApiError> {
-    Err(ApiError::Internal)
+    let cx = crate::context::Cx::signed_in().await?;
+    cx.shot(shot_id, Action::EditShot).await?;
+    Ok(cx.db().write(move |tx| Box::pin(db::brief::delete_cause(tx, shot_id, cause_id))).await?)
 }
 
 /// Turns grid cells `[row, col]` of a cause on or off over frames `from..=to`.
@@ -109,5 +222,18 @@ pub async fn set_cells(
     from: u32,
     to: u32,
 ) -> Result<Cause, ApiError> {
-    Err(ApiError::Internal)
+    let cx = crate::context::Cx::signed_in().await?;
+    cx.shot(shot_id, Action::EditShot).await?;
+    let person_id = cx.viewer.person_id;
+    let cause = cx
+        .db()
+        .write(move |tx| {
+            let cells = cells.clone();
+            Box::pin(async move {
+                db::draft::hold(tx, shot_id, person_id, false).await?;
+                db::brief::set_cells(tx, shot_id, cause_id, &cells, on, (from, to)).await
+            })
+        })
+        .await?;
+    Ok(cause)
 }

@@ -8,16 +8,45 @@ use crate::error::ApiError;
 /// Runs the approved quadmask again with another recipe. Refused while the policy is not met.
 #[server(input = server_fn::codec::Json)]
 pub async fn start_run(shot_id: ShotId, recipe: PlateRecipe) -> Result<JobId, ApiError> {
-    Err(ApiError::Internal)
+    let cx = crate::context::Cx::signed_in().await?;
+    cx.shot(shot_id, domain::Action::Run).await?;
+    let person_id = cx.viewer.person_id;
+    let (_, job_id) = cx
+        .db()
+        .write(move |tx| {
+            let recipe = recipe.clone();
+            Box::pin(async move { db::runs::start(tx, shot_id, recipe, person_id).await })
+        })
+        .await?;
+    Ok(job_id)
 }
 
 /// One decision on the version's hash. A client's decision is recorded and moves no phase.
 #[server]
-pub async fn decide_version(version_id: VersionId, seen: Hash, verdict: Verdict, note: String) -> Result<(), ApiError> {
-    Err(ApiError::Internal)
+pub async fn decide_version(
+    version_id: VersionId,
+    seen: Hash,
+    verdict: Verdict,
+    note: String,
+) -> Result<(), ApiError> {
+    let cx = crate::context::Cx::signed_in().await?;
+    cx.version(version_id, domain::Action::DecideVersion).await?;
+    let (person_id, role) = (cx.viewer.person_id, cx.viewer.role);
+    cx.db()
+        .write(move |tx| {
+            let note = note.clone();
+            Box::pin(async move {
+                let ballot = db::decisions::Ballot { person_id, role, seen, verdict, note: &note };
+                db::decisions::on_version(tx, version_id, &ballot).await
+            })
+        })
+        .await?;
+    Ok(())
 }
 
 #[server]
 pub async fn show_client(version_id: VersionId, on: bool) -> Result<(), ApiError> {
-    Err(ApiError::Internal)
+    let cx = crate::context::Cx::signed_in().await?;
+    cx.version(version_id, domain::Action::ShowClient).await?;
+    Ok(cx.db().write(move |tx| Box::pin(db::versions::show_client(tx, version_id, on))).await?)
 }
