@@ -5,12 +5,9 @@ use std::time::Instant;
 
 use anyhow::{Result, bail};
 
-use crate::build::{self, Options};
 use crate::setup::{Scope, setup};
 use crate::tally::Tally;
-use crate::{browser, lint, sh, unit};
-
-const DEVELOPMENT: Options = Options { release: false, worker: true };
+use crate::{browser, build, lint, sh, unit};
 
 /// Runs all parts, or `only` one; a part that fails does not keep the others from running.
 pub fn test(only: Option<&str>, yes: bool) -> Result<ExitCode> {
@@ -26,20 +23,25 @@ pub fn test(only: Option<&str>, yes: bool) -> Result<ExitCode> {
     if wanted("lint") {
         run.part("lint", lint::lint);
     }
-    if wanted("unit") || wanted("http") || wanted("e2e") {
-        // The browser tests need it, and some of the server's start the worker.
-        let built = run.step("build", || match only {
-            Some("unit") => Ok(()),
-            Some("http") => build::binaries(DEVELOPMENT),
-            _ => build::build(DEVELOPMENT),
+    if only != Some("lint") {
+        let mut compiled = Vec::new();
+        run.part("build", || {
+            compiled = sh::timed("tests and binaries", unit::compile)?;
+            if wanted("e2e") {
+                sh::timed("client", || build::site(false))?;
+            }
+            Ok(Tally::default())
         });
-        if wanted("unit") || wanted("http") {
-            let crates = match only {
-                Some("unit") => unit::Which::Crates,
-                Some("http") => unit::Which::Server,
-                _ => unit::Which::Both,
-            };
-            run.part("unit and http", || unit::unit(crates));
+        // When something does not compile there is nothing to run.
+        let built = run.parts.last().is_some_and(|(_, _, tally)| tally.failed == 0);
+        let which = match only {
+            Some("unit") => Some(unit::Which::Crates),
+            Some("http") => Some(unit::Which::Server),
+            Some(_) => None,
+            None => Some(unit::Which::Both),
+        };
+        if let Some(which) = which.filter(|_| built) {
+            run.part("unit and http", || unit::run(&compiled, which));
         }
         if wanted("e2e") && built {
             run.part("e2e", || browser::test(&[]));
@@ -70,11 +72,5 @@ impl Run {
         });
         self.total += tally;
         self.parts.push((name, start.elapsed().as_secs_f64(), tally));
-    }
-
-    /// A step that only counts when it fails.
-    fn step(&mut self, name: &'static str, run: impl FnOnce() -> Result<()>) -> bool {
-        self.part(name, || run().map(|()| Tally::default()));
-        self.parts.last().is_some_and(|(_, _, tally)| tally.failed == 0)
     }
 }

@@ -23,38 +23,42 @@ pub enum Which {
     Both,
 }
 
-struct TestBinary {
+pub struct TestBinary {
     file: PathBuf,
     package: PathBuf,
     name: String,
 }
 
-pub fn unit(which: Which) -> Result<Tally> {
-    let mut tally = Tally::default();
-    let mut binaries = Vec::new();
-    sh::timed("compile", || {
-        let mut all = sh::cargo(&["test", "--no-run", "--workspace"]);
-        all.args(["--exclude", "frontend", "--exclude", "xtask", "--exclude", "xtask-web"]);
-        binaries = compile(&mut all)?;
-        binaries.extend(compile(&mut sh::cargo(&["test", "--no-run", "-p", "xtask"]))?);
-        Ok(())
-    })?;
-    let server = place::root().join("server");
-    binaries.retain(|binary| match which {
-        Which::Both => true,
-        Which::Server => binary.package == server,
-        Which::Crates => binary.package != server,
-    });
+/// Compiles every test and the product's binaries, all with the features that tests ask for: `cargo build -p server`
+/// beside it would compile hyper and what stands on it a second time.
+pub fn compile() -> Result<Vec<TestBinary>> {
+    let mut all = sh::cargo(&["build", "--workspace", "--tests", "--bins"]);
+    all.args(["--exclude", "frontend", "--exclude", "xtask", "--exclude", "xtask-web"]);
+    let mut binaries = listed(&mut all)?;
+    binaries.extend(listed(&mut sh::cargo(&["test", "--no-run", "-p", "xtask"]))?);
+    Ok(binaries)
+}
 
+/// Runs those of the compiled tests that are wanted.
+pub fn run(binaries: &[TestBinary], which: Which) -> Result<Tally> {
+    let server = place::root().join("server");
     let database = sh::timed("PostgreSQL", postgres::start)?;
-    for binary in &binaries {
-        tally += run(binary, database.url())?;
+    let mut tally = Tally::default();
+    for binary in binaries {
+        let wanted = match which {
+            Which::Both => true,
+            Which::Server => binary.package == server,
+            Which::Crates => binary.package != server,
+        };
+        if wanted {
+            tally += run_one(binary, database.url())?;
+        }
     }
     Ok(tally)
 }
 
-/// Compiles and lists the test binaries; cargo prints what it has to say itself.
-fn compile(cargo: &mut Command) -> Result<Vec<TestBinary>> {
+/// Runs cargo and lists the test binaries it made; cargo prints what it has to say itself.
+fn listed(cargo: &mut Command) -> Result<Vec<TestBinary>> {
     cargo.arg("--message-format=json-render-diagnostics").stdout(Stdio::piped());
     sh::say(&format!("$ {}", sh::line(cargo)));
     let mut child = cargo.spawn().context("could not start cargo")?;
@@ -79,7 +83,7 @@ fn compile(cargo: &mut Command) -> Result<Vec<TestBinary>> {
 }
 
 /// Runs one test binary as `cargo test` would; shows its failures, its skipped tests and its sum.
-fn run(binary: &TestBinary, database_url: &str) -> Result<Tally> {
+fn run_one(binary: &TestBinary, database_url: &str) -> Result<Tally> {
     let start = Instant::now();
     let output = Command::new(&binary.file)
         .arg("--show-output")
