@@ -13,7 +13,7 @@ const OUTPUT: &str = "minus-one";
 
 #[derive(Clone, Copy)]
 pub struct Options {
-    /// Optimised and compressed; the default compiles in a third of the time and is what the tests use.
+    /// Optimised and compressed; the default shares every compiled crate with the tests and rebuilds in seconds.
     pub release: bool,
     /// The worker is what needs FFmpeg and OpenCV; a web developer can do without.
     pub worker: bool,
@@ -26,7 +26,7 @@ pub fn build(options: Options) -> Result<()> {
 }
 
 /// Server and worker in one cargo call, so that they share every crate with the same features.
-pub fn binaries(options: Options) -> Result<()> {
+fn binaries(options: Options) -> Result<()> {
     let mut words = vec!["build", "-p", "server"];
     words.extend(options.worker.then_some(["-p", "worker"]).into_iter().flatten());
     words.extend(options.release.then_some("--release"));
