@@ -83,7 +83,8 @@ impl<'a> Samples<'a> {
         let (ix, iy) = (fx as i64, fy as i64);
         let mut out = [0.0; MAX_PLANES];
         const NEAR: f32 = 1.0 / 512.0;
-        if (tx < NEAR || tx > 1.0 - NEAR) && (ty < NEAR || ty > 1.0 - NEAR) {
+        let between = NEAR..=1.0 - NEAR;
+        if !between.contains(&tx) && !between.contains(&ty) {
             let at = self.clamped(y.round() as i64, self.height) * self.width
                 + self.clamped(x.round() as i64, self.width);
             for (value, plane) in out.iter_mut().zip(self.planes) {

@@ -1,0 +1,395 @@
+//! A canvas: one clean full-size picture of a region, gathered from the frames in which it is seen.
+//! Which frames to look at is decided on thumbnails; what is never seen stays empty here.
+
+use rayon::prelude::*;
+
+use super::geometry::Map;
+use super::layers::{CLEAN, Plan, grown, is_target};
+use super::picture::{MAX_PLANES, Picture16, Pixel, Rect, Samples};
+use super::survey::Survey;
+use super::views::{CLEAR, NOTHING, Views};
+use super::{Error, Source, survey};
+
+/// Where a canvas pixel comes from.
+pub(crate) const EMPTY: u8 = 0;
+pub(crate) const SEEN: u8 = 1;
+pub(crate) const GUESSED: u8 = 2;
+
+/// Frames compared on thumbnails, and frames read at full size.
+const CANDIDATES: usize = 40;
+const READ: usize = 12;
+/// Looks per pixel that are enough.
+const LOOKS: f32 = 4.0;
+
+/// A picture of `rect`, in the pixels of frame `reference`.
+pub(crate) struct Canvas {
+    pub reference: u32,
+    pub rect: Rect,
+    pub planes: Vec<Vec<u16>>,
+    /// [`EMPTY`], [`SEEN`] or [`GUESSED`] per pixel.
+    pub origin: Vec<u8>,
+    /// How many looks were averaged, in sixteenths.
+    pub looks: Vec<u8>,
+}
+
+impl Canvas {
+    pub fn samples(&self) -> Samples<'_> {
+        Samples { width: self.rect.width as usize, height: self.rect.height as usize, planes: &self.planes }
+    }
+
+    /// Row-major place of a canvas pixel, the nearest one for places outside.
+    pub fn at(&self, x: f64, y: f64) -> usize {
+        let col = (x.round() as i64 - i64::from(self.rect.x)).clamp(0, i64::from(self.rect.width) - 1);
+        let row = (y.round() as i64 - i64::from(self.rect.y)).clamp(0, i64::from(self.rect.height) - 1);
+        row as usize * self.rect.width as usize + col as usize
+    }
+
+    /// Whether there is a picture at (`x`, `y`) of the reference frame.
+    pub fn holds(&self, x: f64, y: f64) -> bool {
+        let inside = self.samples().holds(x - f64::from(self.rect.x), y - f64::from(self.rect.y));
+        inside && self.origin[self.at(x, y)] != EMPTY
+    }
+
+    /// The picture at (`x`, `y`) of the reference frame.
+    pub fn look(&self, x: f64, y: f64) -> Pixel {
+        self.samples().cubic(x - f64::from(self.rect.x), y - f64::from(self.rect.y))
+    }
+}
+
+/// In which order frames are asked.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// Whatever shows most of the region best, near the reference first.
+    Spread,
+    /// Strictly in the order of the list.
+    Listed,
+}
+
+/// One frame seen through the canvas, in blocks.
+struct Look {
+    frame: u32,
+    map: Map,
+    /// Values per plane, 0–255, already matched in exposure.
+    planes: Vec<Vec<f32>>,
+    /// Marks as in [`Views`].
+    marks: Vec<u8>,
+    /// Per plane: gain and offset (of 65535) that match the frame to the reference.
+    exposure: [(f32, f32); MAX_PLANES],
+}
+
+/// Gathers the wanted `blocks` (non-zero; over the views' rectangle) of one canvas.
+pub(crate) fn gather(
+    survey: &Survey,
+    source: &mut dyn Source,
+    views: &Views,
+    blocks: &[u8],
+    order: Order,
+) -> Result<Canvas, Error> {
+    let Views { reference, rect, .. } = *views;
+    let own = Views::new(survey, reference, rect, &[reference])?;
+    let base = look(survey, &own, 0, blocks)?;
+    let mut looks = Vec::new();
+    for at in sampled(views, blocks, order) {
+        let mut look = look(survey, views, at, blocks)?;
+        match_exposure(&mut look, &base, blocks);
+        looks.push(look);
+    }
+    let middle = match order {
+        Order::Spread => medians(&looks, blocks, survey.planes),
+        Order::Listed => firsts(&looks, blocks, survey.planes),
+    };
+    let trust: Vec<Vec<f32>> =
+        looks.par_iter().map(|look| trust(look, &middle, blocks, views.columns)).collect();
+    let mut chosen = choose(&looks, &trust, blocks, order);
+    chosen.sort_by_key(|&at| looks[at].frame);
+
+    let area = rect.area();
+    let mut sums: Vec<Vec<f32>> = vec![vec![0.0; area]; survey.planes];
+    let mut weights = vec![0.0f32; area];
+    for at in chosen {
+        let picture = survey::look(source, looks[at].frame, survey.planes)?;
+        let plan = survey.plan(looks[at].frame)?;
+        let region = Region { rect, blocks, columns: views.columns, factor: survey.factor };
+        add(&mut sums, &mut weights, &looks[at], &trust[at], &picture, &plan, &region);
+    }
+    let looks = weights.iter().map(|&w| (w * 16.0).min(255.0) as u8).collect();
+    let origin = weights.iter().map(|&w| if w > 1e-4 { SEEN } else { EMPTY }).collect();
+    let planes = sums
+        .into_iter()
+        .map(|sum| {
+            let values = sum.par_iter().zip(&weights);
+            values
+                .map(|(&s, &w)| if w > 1e-4 { (s / w + 0.5).clamp(0.0, 65535.0) as u16 } else { 0 })
+                .collect()
+        })
+        .collect();
+    Ok(Canvas { reference, rect, planes, origin, looks })
+}
+
+/// The candidates, as places in the views: an even choice, then whatever else shows blocks that those do not.
+fn sampled(views: &Views, blocks: &[u8], order: Order) -> Vec<usize> {
+    let count = views.frames.len();
+    if count <= CANDIDATES || order == Order::Listed {
+        return (0..count).collect();
+    }
+    let mut chosen: Vec<usize> = (0..CANDIDATES).map(|k| k * (count - 1) / (CANDIDATES - 1)).collect();
+    let mut unseen: Vec<bool> = blocks.iter().map(|&b| b != 0).collect();
+    let see = |unseen: &mut [bool], at: usize| {
+        unseen.iter_mut().zip(&views.marks[at]).for_each(|(u, &m)| *u &= m != CLEAR);
+    };
+    chosen.iter().for_each(|&at| see(&mut unseen, at));
+    let mut rest: Vec<usize> = (0..count).filter(|at| !chosen.contains(at)).collect();
+    rest.sort_by_key(|&at| views.frames[at].abs_diff(views.reference));
+    for at in rest {
+        let left = unseen.iter().filter(|&&u| u).count();
+        if left == 0 || chosen.len() >= CANDIDATES + READ {
+            break;
+        }
+        let shows = unseen.iter().zip(&views.marks[at]).filter(|&(&u, &m)| u && m == CLEAR).count();
+        if shows * 50 > left {
+            see(&mut unseen, at);
+            chosen.push(at);
+        }
+    }
+    chosen
+}
+
+fn look(survey: &Survey, views: &Views, at: usize, blocks: &[u8]) -> Result<Look, Error> {
+    let factor = survey.factor as f64;
+    let frame = views.frames[at];
+    let map = survey.between(views.reference, frame);
+    let marks: Vec<u8> =
+        views.marks[at].iter().zip(blocks).map(|(&mark, &b)| if b == 0 { NOTHING } else { mark }).collect();
+    let thumb = survey.thumb(frame)?;
+    let (width, height) = survey.thumb_size();
+    let mut planes = vec![vec![0.0; marks.len()]; survey.planes];
+    for block in (0..marks.len()).filter(|&b| marks[b] != NOTHING) {
+        let (x, y) = views.centre(survey.factor, block);
+        let (x, y) = map.apply(x, y);
+        let (u, v) = ((x + 0.5) / factor - 0.5, (y + 0.5) / factor - 0.5);
+        for (plane, small) in planes.iter_mut().zip(&thumb.planes) {
+            plane[block] = bilinear(small, width, height, u, v);
+        }
+    }
+    Ok(Look { frame, map, planes, marks, exposure: [(1.0, 0.0); MAX_PLANES] })
+}
+
+fn bilinear<T: Copy + Into<f32>>(values: &[T], width: usize, height: usize, x: f64, y: f64) -> f32 {
+    let x = x.clamp(0.0, width as f64 - 1.0);
+    let y = y.clamp(0.0, height as f64 - 1.0);
+    let (x0, y0) = (x as usize, y as usize);
+    let (x1, y1) = ((x0 + 1).min(width - 1), (y0 + 1).min(height - 1));
+    let (tx, ty) = ((x - x0 as f64) as f32, (y - y0 as f64) as f32);
+    let at = |x: usize, y: usize| values[y * width + x].into();
+    let above = at(x0, y0) * (1.0 - tx) + at(x1, y0) * tx;
+    let below = at(x0, y1) * (1.0 - tx) + at(x1, y1) * tx;
+    above * (1.0 - ty) + below * ty
+}
+
+/// Matches the look's exposure to the reference's over blocks that are clean in both.
+fn match_exposure(look: &mut Look, base: &Look, blocks: &[u8]) {
+    let common: Vec<usize> =
+        (0..blocks.len()).filter(|&b| look.marks[b] == CLEAR && base.marks[b] == CLEAR).collect();
+    if look.frame == base.frame || common.len() < 40 {
+        return;
+    }
+    for (plane, (values, wanted)) in look.planes.iter_mut().zip(&base.planes).enumerate() {
+        let pairs: Vec<(f32, f32)> = common.iter().map(|&b| (values[b], wanted[b])).collect();
+        let (gain, offset) = super::ring::line(&pairs, 2.0);
+        let middle = pairs.iter().map(|p| p.0).sum::<f32>() / pairs.len() as f32;
+        if ((gain - 1.0) * middle + offset).abs() < 0.12 && (gain - 1.0).abs() < 0.004 {
+            continue;
+        }
+        values.iter_mut().for_each(|v| *v = *v * gain + offset);
+        look.exposure[plane] = (gain, offset * 257.0);
+    }
+}
+
+fn medians(looks: &[Look], blocks: &[u8], planes: usize) -> Vec<Vec<f32>> {
+    let mut middle = vec![vec![0.0; blocks.len()]; planes];
+    let mut seen = Vec::new();
+    for block in (0..blocks.len()).filter(|&b| blocks[b] != 0) {
+        let best = looks.iter().map(|l| l.marks[block]).max().unwrap_or(NOTHING);
+        if best == NOTHING {
+            continue;
+        }
+        for (plane, out) in middle.iter_mut().enumerate() {
+            seen.clear();
+            seen.extend(looks.iter().filter(|l| l.marks[block] == best).map(|l| l.planes[plane][block]));
+            let half = seen.len() / 2;
+            out[block] = *seen.select_nth_unstable_by(half, f32::total_cmp).1;
+        }
+    }
+    middle
+}
+
+fn firsts(looks: &[Look], blocks: &[u8], planes: usize) -> Vec<Vec<f32>> {
+    let mut middle = vec![vec![0.0; blocks.len()]; planes];
+    for block in (0..blocks.len()).filter(|&b| blocks[b] != 0) {
+        let best = looks.iter().map(|l| l.marks[block]).max().unwrap_or(NOTHING);
+        let first = looks.iter().find(|l| l.marks[block] == best && best != NOTHING);
+        let Some(first) = first else { continue };
+        for (plane, out) in middle.iter_mut().enumerate() {
+            out[block] = first.planes[plane][block];
+        }
+    }
+    middle
+}
+
+/// How far a look agrees with what most say, 0–1 per block.
+fn trust(look: &Look, middle: &[Vec<f32>], blocks: &[u8], columns: usize) -> Vec<f32> {
+    let rows = blocks.len() / columns;
+    (0..blocks.len())
+        .map(|block| {
+            if look.marks[block] == NOTHING {
+                return 0.0;
+            }
+            let (x, y) = (block % columns, block / columns);
+            let mut difference = 0.0f32;
+            for (seen, middle) in look.planes.iter().zip(middle) {
+                // Where the picture is busy, a fraction of a block's shift makes a difference too.
+                let around = [
+                    y * columns + x.saturating_sub(1),
+                    y * columns + (x + 1).min(columns - 1),
+                    y.saturating_sub(1) * columns + x,
+                    (y + 1).min(rows - 1) * columns + x,
+                ];
+                let busy = around
+                    .iter()
+                    .filter(|&&b| look.marks[b] != NOTHING)
+                    .map(|&b| (middle[b] - middle[block]).abs())
+                    .fold(0.0, f32::max);
+                difference = difference.max((seen[block] - middle[block]).abs() / (3.0 + 0.35 * busy));
+            }
+            // A clean look is never worth nothing: it may be the only one that is read.
+            let (most, least) = if look.marks[block] == CLEAR { (1.0, 0.003) } else { (0.02, 0.0) };
+            (most * (-(difference * difference)).exp()).max(least)
+        })
+        .collect()
+}
+
+fn choose(looks: &[Look], trust: &[Vec<f32>], blocks: &[u8], order: Order) -> Vec<usize> {
+    let wanted: Vec<usize> = (0..blocks.len()).filter(|&b| blocks[b] != 0).collect();
+    let mut had = vec![0.0f32; blocks.len()];
+    let mut chosen: Vec<usize> = Vec::new();
+    let worth = |had: &[f32], at: usize| -> f32 {
+        let value = |&b: &usize| {
+            let more = trust[at][b].min((LOOKS - had[b]).max(0.0));
+            if had[b] < 0.5 { 4.0 * more } else { more }
+        };
+        wanted.iter().map(value).sum()
+    };
+    let enough = 0.01 * wanted.len() as f32;
+    match order {
+        Order::Listed => {
+            for (at, trust) in trust.iter().enumerate() {
+                if chosen.len() < READ && worth(&had, at) > enough {
+                    chosen.push(at);
+                    wanted.iter().for_each(|&b| had[b] += trust[b]);
+                }
+            }
+        }
+        Order::Spread => {
+            while chosen.len() < READ {
+                let far = |at: usize| looks[at].frame.abs_diff(looks[looks.len() / 2].frame) as f32;
+                let best = (0..looks.len())
+                    .filter(|at| !chosen.contains(at))
+                    .map(|at| (at, worth(&had, at) * (1.0 - 0.0005 * far(at)).max(0.5)))
+                    .max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0)));
+                let Some((at, value)) = best else { break };
+                if value <= enough && !(value > 0.0 && chosen.is_empty()) {
+                    break;
+                }
+                chosen.push(at);
+                wanted.iter().for_each(|&b| had[b] += trust[at][b]);
+            }
+        }
+    }
+    chosen
+}
+
+/// The canvas' rectangle and which of its blocks are wanted.
+struct Region<'a> {
+    rect: Rect,
+    blocks: &'a [u8],
+    columns: usize,
+    factor: usize,
+}
+
+/// One line of every plane's sums, and of the weights.
+struct Line<'a> {
+    sums: Vec<&'a mut [f32]>,
+    weights: &'a mut [f32],
+}
+
+/// Adds one frame's clean pixels to the sums.
+fn add(
+    sums: &mut [Vec<f32>],
+    weights: &mut [f32],
+    look: &Look,
+    trust: &[f32],
+    picture: &Picture16,
+    plan: &Plan,
+    region: &Region,
+) {
+    let Region { rect, blocks, columns, factor } = *region;
+    let rows = blocks.len() / columns;
+    let samples = Samples::of(picture);
+    let there = look.map.bounds(rect).grown(4).clipped(plan.width, plan.height);
+    if there.is_empty() {
+        return;
+    }
+    let dirty = dirty(plan, there);
+    let width = rect.width as usize;
+    let mut planes: Vec<_> = sums.iter_mut().map(|s| s.chunks_mut(width)).collect();
+    let lines: Vec<Line> = weights
+        .chunks_mut(width)
+        .map(|weights| {
+            let sums = planes.iter_mut().map(|l| l.next().expect("as many lines as weights")).collect();
+            Line { sums, weights }
+        })
+        .collect();
+    lines.into_par_iter().enumerate().for_each(|(y, line)| {
+        let Line { mut sums, weights } = line;
+        let row = &blocks[y / factor * columns..(y / factor + 1) * columns];
+        for (block, _) in row.iter().enumerate().filter(|&(_, &b)| b != 0) {
+            for x in block * factor..((block + 1) * factor).min(width) {
+                let (bx, by) =
+                    ((x as f64 + 0.5) / factor as f64 - 0.5, (y as f64 + 0.5) / factor as f64 - 0.5);
+                let w = bilinear(trust, columns, rows, bx, by);
+                if w < 2e-4 {
+                    continue;
+                }
+                let (u, v) = look.map.apply(f64::from(rect.x) + x as f64, f64::from(rect.y) + y as f64);
+                if !samples.holds(u, v) {
+                    continue;
+                }
+                let (col, line) = (u.round() as i32 - there.x, v.round() as i32 - there.y);
+                if col < 0 || line < 0 || col >= there.width || line >= there.height {
+                    continue;
+                }
+                if dirty[line as usize * there.width as usize + col as usize] != 0 {
+                    continue;
+                }
+                let seen = samples.cubic(u, v);
+                for ((sum, &(gain, offset)), value) in sums.iter_mut().zip(&look.exposure).zip(seen) {
+                    sum[x] += w * (value * gain + offset);
+                }
+                weights[x] += w;
+            }
+        }
+    });
+}
+
+/// What must not be taken from `there`: a little around everything marked, more around the target, whose soft edge,
+/// motion blur and contact shadow reach beyond its mask.
+fn dirty(plan: &Plan, there: Rect) -> Vec<u8> {
+    let (width, height) = (there.width as usize, there.height as usize);
+    let codes = plan.codes(there);
+    let all: Vec<u8> = codes.iter().map(|&c| u8::from(c != CLEAN)).collect();
+    let target: Vec<u8> = codes.iter().map(|&c| u8::from(is_target(c))).collect();
+    let soft = (plan.width.max(plan.height) as usize / 256).max(2);
+    let mut dirty = grown(&all, width, height, 2);
+    dirty.iter_mut().zip(grown(&target, width, height, soft)).for_each(|(d, t)| *d |= t);
+    dirty
+}

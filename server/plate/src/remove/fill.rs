@@ -1,0 +1,390 @@
+//! One finished frame: canvases looked at through the camera, matched to the ring of plate, softened and grained.
+
+use domain::PlateRecipe;
+use rayon::prelude::*;
+
+use super::canvas::{Canvas, EMPTY, GUESSED};
+use super::geometry::Map;
+use super::grain::{self, Grain};
+use super::layers::{BACKGROUND, CLEAN, is_filled, layer};
+use super::picture::{MAX_PLANES, Picture16, Rect, Samples};
+use super::sprite::Sprite;
+use super::survey::Survey;
+use super::{Filled, matte, ring};
+
+/// A canvas and the layer code that it fills.
+pub(crate) struct Layer {
+    pub code: u8,
+    pub canvas: Canvas,
+}
+
+/// How far a pixel's remainder reaches inward, and how deep the ring is, in cells.
+const DECAY_CELLS: f32 = 10.0;
+const RING_CELLS: u16 = 10;
+/// A remainder of this many levels (of 255) is halved: larger ones are rather something else than a mismatch.
+const REMAINDER: f32 = 12.0;
+
+/// Differences (of 255) between plate and fill in the soft edge that are taken for noise, and surely for the target.
+const FAINT: f32 = 6.0;
+const PLAIN: f32 = 24.0;
+
+/// The ring, in cells over the region.
+struct Match {
+    /// Pixels per side of a cell.
+    cell: usize,
+    columns: usize,
+    rows: usize,
+    /// The layer of each cell: its own, or that of the nearest cell that is filled.
+    labels: Vec<u8>,
+    /// Per layer (in the order of the layers) and plane.
+    lines: Vec<[(f32, f32); MAX_PLANES]>,
+    /// Per plane and cell, of 65535, already dying away inward.
+    remainder: Vec<Vec<f32>>,
+    grain: [Grain; MAX_PLANES],
+}
+
+/// Fills `picture`, which is the plate's own `frame`.
+pub(crate) fn fill(
+    survey: &Survey,
+    recipe: &PlateRecipe,
+    frame: u32,
+    mut picture: Picture16,
+    layers: &[Layer],
+    sprites: &[Sprite],
+) -> Result<Filled, super::Error> {
+    let PlateRecipe { edge_px, feather_px, grain: grain_strength, reach: _, seed } = *recipe;
+    let (width, height) = (survey.width, survey.height);
+    let mut out = vec![0u8; width as usize * height as usize];
+    let plan = survey.plan(frame)?;
+    if plan.bounds().is_empty() {
+        return Ok(Filled { frame, picture, matte: out, seen: 0, guessed: 0 });
+    }
+    let cell = (width.max(height) as usize / 480).clamp(2, 8);
+    let margin = edge_px as i32 + (cell * (RING_CELLS as usize + 1)) as i32;
+    let region = plan.bounds().grown(margin).clipped(width, height);
+    let codes = plan.codes(region);
+    let filled: Vec<u8> = codes.iter().map(|&c| u8::from(is_filled(c))).collect();
+    let mut alpha = matte::soft(&filled, region.width as usize, edge_px, feather_px);
+    let maps: Vec<Map> = layers.iter().map(|l| survey.between(frame, l.canvas.reference)).collect();
+    let matched = match_ring(&picture, region, &codes, &alpha, layers, &maps, cell);
+
+    let (left, top) = (region.x as usize, region.y as usize);
+    let region_width = region.width as usize;
+    let order: Vec<usize> = {
+        let mut order = vec![0; 256];
+        layers.iter().enumerate().for_each(|(at, l)| order[usize::from(l.code)] = at);
+        order
+    };
+    let placed: Vec<_> = sprites.iter().filter_map(|s| s.at(frame).map(|place| (s, place))).collect();
+    let mut lines = Vec::with_capacity(region.height as usize);
+    let mut planes: Vec<_> =
+        picture.planes.iter_mut().map(|p| p.chunks_mut(width as usize).skip(top)).collect();
+    for (y, alpha) in alpha.chunks_mut(region_width).enumerate() {
+        let row: Vec<&mut [u16]> = planes
+            .iter_mut()
+            .map(|p| &mut p.next().expect("the region lies inside")[left..left + region_width])
+            .collect();
+        lines.push((y, row, alpha));
+    }
+    let (seen, guessed) = lines
+        .into_par_iter()
+        .map(|(y, mut row, alpha)| {
+            let codes = &codes[y * region_width..(y + 1) * region_width];
+            let Some(first) = alpha.iter().position(|&a| a > 0) else { return (0, 0) };
+            let last = alpha.iter().rposition(|&a| a > 0).unwrap_or(first);
+            let noise: Vec<Vec<f32>> = (0..row.len())
+                .map(|plane| {
+                    let Grain { strength, likeness } = matched.grain[plane];
+                    let mut values = vec![0.0; last + 1 - first];
+                    if strength > 0.0 && grain_strength > 0.0 {
+                        let (x, y) = (region.x + first as i32, region.y + y as i32);
+                        grain::row(seed, frame, plane, x, y, likeness, &mut values);
+                        values.iter_mut().for_each(|v| *v *= strength * grain_strength);
+                    }
+                    values
+                })
+                .collect();
+            let (mut seen, mut guessed) = (0u64, 0u64);
+            for x in first..=last {
+                if alpha[x] == 0 {
+                    continue;
+                }
+                let label = matched.label(x, y, codes[x]);
+                let layer = order[usize::from(label)];
+                let canvas = &layers[layer].canvas;
+                let (px, py) = ((left + x) as f64, (top + y) as f64);
+                let (u, v) = maps[layer].apply(px, py);
+                let at = canvas.at(u, v);
+                let mut value = canvas.look(u, v);
+                let remainder = matched.remainder_at(x, y, row.len());
+                let looks = f32::from(canvas.looks[at].max(16)) / 16.0;
+                let fresh = (1.0 - 1.0 / looks).max(0.0).sqrt();
+                let mut cover = 0.0;
+                for plane in 0..row.len() {
+                    let (gain, offset) = matched.lines[layer][plane];
+                    value[plane] = value[plane] * gain + offset + remainder[plane];
+                }
+                for (sprite, place) in &placed {
+                    cover = sprite.over(place, px, py, &mut value, cover);
+                }
+                if alpha[x] < 255 && !is_filled(codes[x]) {
+                    let off = (0..row.len())
+                        .map(|plane| (f32::from(row[plane][x]) - value[plane]).abs() / 257.0)
+                        .fold(0.0, f32::max);
+                    // What is left of the target beyond its mask goes as far as the edge allows.
+                    let firm = ((off - FAINT) / (PLAIN - FAINT)).clamp(0.0, 1.0) * 255.0;
+                    alpha[x] = alpha[x].max(firm as u8);
+                }
+                for (plane, row) in row.iter_mut().enumerate() {
+                    let noise = noise[plane][x - first] * fresh * (1.0 - cover);
+                    row[x] = (value[plane] + noise + 0.5).clamp(0.0, 65535.0) as u16;
+                }
+                if canvas.origin[at] == GUESSED || canvas.origin[at] == EMPTY {
+                    guessed += 1
+                } else {
+                    seen += 1
+                }
+            }
+            (seen, guessed)
+        })
+        .reduce(|| (0, 0), |a, b| (a.0 + b.0, a.1 + b.1));
+    for (y, line) in alpha.chunks(region_width).enumerate() {
+        let start = (top + y) * width as usize + left;
+        out[start..start + region_width].copy_from_slice(line);
+    }
+    Ok(Filled { frame, picture, matte: out, seen, guessed })
+}
+
+impl Match {
+    fn label(&self, x: usize, y: usize, code: u8) -> u8 {
+        if is_filled(code) { layer(code) } else { self.labels[y / self.cell * self.columns + x / self.cell] }
+    }
+
+    fn remainder_at(&self, x: usize, y: usize, planes: usize) -> [f32; MAX_PLANES] {
+        let place = |k: usize, count: usize| {
+            let at = ((k as f32 + 0.5) / self.cell as f32 - 0.5).clamp(0.0, count as f32 - 1.0);
+            let low = at as usize;
+            (low, (low + 1).min(count - 1), at - low as f32)
+        };
+        let ((x0, x1, tx), (y0, y1, ty)) = (place(x, self.columns), place(y, self.rows));
+        let mut out = [0.0; MAX_PLANES];
+        for (out, grid) in out.iter_mut().zip(&self.remainder).take(planes) {
+            let above = grid[y0 * self.columns + x0] * (1.0 - tx) + grid[y0 * self.columns + x1] * tx;
+            let below = grid[y1 * self.columns + x0] * (1.0 - tx) + grid[y1 * self.columns + x1] * tx;
+            *out = above * (1.0 - ty) + below * ty;
+        }
+        out
+    }
+}
+
+/// What a cell of the ring shows in the plate and in the fill, 0–255 per plane.
+struct Mean {
+    layer: usize,
+    plate: [f32; MAX_PLANES],
+    fill: [f32; MAX_PLANES],
+}
+
+fn match_ring(
+    picture: &Picture16,
+    region: Rect,
+    codes: &[u8],
+    alpha: &[u8],
+    layers: &[Layer],
+    maps: &[Map],
+    cell: usize,
+) -> Match {
+    let (width, height) = (region.width as usize, region.height as usize);
+    let (columns, rows) = (width.div_ceil(cell), height.div_ceil(cell));
+    let planes = picture.planes.len();
+    let mut labels = vec![CLEAN; columns * rows];
+    let mut distance = vec![u16::MAX; columns * rows];
+    let mut usable = vec![true; columns * rows];
+    for y in 0..height {
+        for x in 0..width {
+            let (at, block) = (y * width + x, y / cell * columns + x / cell);
+            if is_filled(codes[at]) {
+                labels[block] = layer(codes[at]);
+            }
+            if alpha[at] > 0 {
+                distance[block] = 0;
+            }
+            usable[block] &= codes[at] == CLEAN;
+        }
+    }
+    walk(&mut distance, &mut labels, columns, rows);
+    for label in labels.iter_mut().filter(|l| **l == CLEAN) {
+        *label = BACKGROUND;
+    }
+
+    // Means over the cells of the ring, of plate and of fill.
+    let ring: Vec<usize> =
+        (0..columns * rows).filter(|&b| usable[b] && distance[b] >= 1 && distance[b] <= RING_CELLS).collect();
+    let samples = Samples::of(picture);
+    let step = (cell / 4).max(1);
+    let order = |code: u8| layers.iter().position(|l| l.code == code).unwrap_or(0);
+    let means: Vec<Option<Mean>> = ring
+        .par_iter()
+        .map(|&block| {
+            let layer = order(labels[block]);
+            let canvas = &layers[layer].canvas;
+            let (mut plate, mut fill, mut count) = ([0.0; MAX_PLANES], [0.0; MAX_PLANES], 0.0);
+            let (x0, y0) = (block % columns * cell, block / columns * cell);
+            for y in (y0..(y0 + cell).min(height)).step_by(step) {
+                for x in (x0..(x0 + cell).min(width)).step_by(step) {
+                    let (px, py) = (region.x as usize + x, region.y as usize + y);
+                    let (u, v) = maps[layer].apply(px as f64, py as f64);
+                    if !canvas.holds(u, v) {
+                        continue;
+                    }
+                    let look = canvas.look(u, v);
+                    for plane in 0..planes {
+                        plate[plane] += f32::from(samples.planes[plane][py * samples.width + px]);
+                        fill[plane] += look[plane];
+                    }
+                    count += 1.0;
+                }
+            }
+            let mean = |sum: [f32; MAX_PLANES]| sum.map(|v| v / count / 257.0);
+            (count > 0.0).then(|| Mean { layer, plate: mean(plate), fill: mean(fill) })
+        })
+        .collect();
+    let lines: Vec<[(f32, f32); MAX_PLANES]> = (0..layers.len())
+        .map(|layer| {
+            std::array::from_fn(|plane| {
+                let pairs: Vec<(f32, f32)> = means
+                    .iter()
+                    .flatten()
+                    .filter(|m| m.layer == layer)
+                    .map(|m| (m.fill[plane], m.plate[plane]))
+                    .collect();
+                if plane >= planes || pairs.len() < 8 {
+                    return (1.0, 0.0);
+                }
+                let (gain, offset) = ring::line(&pairs, 1.5);
+                (gain, offset * 257.0)
+            })
+        })
+        .collect();
+
+    let mut remainder = vec![vec![0.0f32; columns * rows]; planes];
+    let mut weights = vec![0.0f32; columns * rows];
+    for (&block, mean) in ring.iter().zip(&means) {
+        let Some(Mean { layer, plate, fill }) = mean else { continue };
+        if distance[block] > 4 {
+            continue;
+        }
+        weights[block] = 1.0 / f32::from(distance[block]);
+        for plane in 0..planes {
+            let (gain, offset) = lines[*layer][plane];
+            let off = plate[plane] - fill[plane] * gain - offset / 257.0;
+            remainder[plane][block] = off / (1.0 + (off / REMAINDER).powi(2)) * 257.0;
+        }
+    }
+    if weights.iter().any(|&w| w > 0.0) {
+        ring::spread(&mut remainder, &mut weights, columns, rows);
+    }
+    let inward = depth(&distance, columns, rows);
+    for grid in &mut remainder {
+        for (value, &deep) in grid.iter_mut().zip(&inward) {
+            *value *= (-f32::from(deep) / DECAY_CELLS).exp();
+        }
+    }
+    let grain = measure_grain(picture, region, codes, alpha, layers, maps, &lines);
+    Match { cell, columns, rows, labels, lines, remainder, grain }
+}
+
+/// Fills `distance` outward from its zeros, in cells (four neighbours), carrying labels along.
+fn walk(distance: &mut [u16], labels: &mut [u8], columns: usize, rows: usize) {
+    let mut queue: std::collections::VecDeque<usize> =
+        (0..distance.len()).filter(|&b| labels[b] != CLEAN).collect();
+    let mut reached: Vec<bool> = labels.iter().map(|&l| l != CLEAN).collect();
+    while let Some(block) = queue.pop_front() {
+        for next in neighbours(block, columns, rows) {
+            if !reached[next] {
+                reached[next] = true;
+                labels[next] = labels[block];
+                if distance[next] != 0 {
+                    distance[next] = distance[block].saturating_add(1);
+                }
+                queue.push_back(next);
+            }
+        }
+    }
+}
+
+/// How many cells each hole cell is away from the ring.
+fn depth(distance: &[u16], columns: usize, rows: usize) -> Vec<u16> {
+    let mut depth: Vec<u16> = distance.iter().map(|&d| if d == 0 { u16::MAX } else { 0 }).collect();
+    let mut queue: std::collections::VecDeque<usize> = (0..depth.len()).filter(|&b| depth[b] == 0).collect();
+    while let Some(block) = queue.pop_front() {
+        for next in neighbours(block, columns, rows) {
+            if depth[next] == u16::MAX {
+                depth[next] = depth[block] + 1;
+                queue.push_back(next);
+            }
+        }
+    }
+    depth
+}
+
+fn neighbours(block: usize, columns: usize, rows: usize) -> impl Iterator<Item = usize> {
+    let (x, y) = (block % columns, block / columns);
+    [
+        (x > 0).then(|| block - 1),
+        (x + 1 < columns).then(|| block + 1),
+        (y > 0).then(|| block - columns),
+        (y + 1 < rows).then(|| block + columns),
+    ]
+    .into_iter()
+    .flatten()
+}
+
+/// Grain from what is left between plate and fill where both show the same.
+fn measure_grain(
+    picture: &Picture16,
+    region: Rect,
+    codes: &[u8],
+    alpha: &[u8],
+    layers: &[Layer],
+    maps: &[Map],
+    lines: &[[(f32, f32); MAX_PLANES]],
+) -> [Grain; MAX_PLANES] {
+    const RUN: usize = 20;
+    const RUNS: usize = 600;
+    let (width, height) = (region.width as usize, region.height as usize);
+    let (layer, map) = (&layers[0], &maps[0]);
+    let canvas = &layer.canvas;
+    let mut rows: Vec<Vec<Vec<f32>>> = vec![Vec::new(); picture.planes.len()];
+    let places = width / RUN * height;
+    let step = (places / (RUNS * 4)).max(1) | 1;
+    for place in (0..places).step_by(step) {
+        let (x, y) = (place % (width / RUN) * RUN, place / (width / RUN));
+        let line = y * width + x;
+        let clear = |at: usize| codes[at] == CLEAN && alpha[at] == 0;
+        if !(line..line + RUN).all(clear) {
+            continue;
+        }
+        let mut residue = vec![Vec::with_capacity(RUN); picture.planes.len()];
+        for k in 0..RUN {
+            let (px, py) = (region.x as usize + x + k, region.y as usize + y);
+            let (u, v) = map.apply(px as f64, py as f64);
+            let at = canvas.at(u, v);
+            if canvas.looks[at] < 32 {
+                break;
+            }
+            let look = canvas.look(u, v);
+            for (plane, residue) in residue.iter_mut().enumerate() {
+                let (gain, offset) = lines[0][plane];
+                let plate = f32::from(picture.planes[plane][py * picture.width as usize + px]);
+                residue.push(plate - look[plane] * gain - offset);
+            }
+        }
+        if residue[0].len() == RUN {
+            residue.into_iter().enumerate().for_each(|(plane, r)| rows[plane].push(r));
+        }
+        if rows[0].len() >= RUNS {
+            break;
+        }
+    }
+    std::array::from_fn(|plane| rows.get(plane).map_or(Grain::default(), |rows| grain::measure(rows)))
+}
