@@ -4,9 +4,10 @@ use std::ffi::{CStr, CString, c_char, c_int};
 
 use domain::Colour;
 use ffmpeg_next::ffi::{
-    AVCodecContext, AVCodecParameters, AVColorPrimaries, AVColorRange, AVColorSpace, AVColorTransferCharacteristic,
-    AVFrame, av_color_primaries_from_name, av_color_primaries_name, av_color_range_from_name, av_color_range_name,
-    av_color_space_from_name, av_color_space_name, av_color_transfer_from_name, av_color_transfer_name,
+    AVCodecContext, AVCodecParameters, AVColorPrimaries, AVColorRange, AVColorSpace,
+    AVColorTransferCharacteristic, AVFrame, av_color_primaries_from_name, av_color_primaries_name,
+    av_color_range_from_name, av_color_range_name, av_color_space_from_name, av_color_space_name,
+    av_color_transfer_from_name, av_color_transfer_name,
 };
 
 use crate::{Family, PixelFormat};
@@ -75,7 +76,8 @@ impl Tags {
         };
         Colour {
             primaries: primaries.unwrap_or_else(|| by_matrix.to_owned()),
-            transfer: transfer.unwrap_or_else(|| if by_matrix == "bt2020" { "bt2020-10" } else { by_matrix }.to_owned()),
+            transfer: transfer
+                .unwrap_or_else(|| if by_matrix == "bt2020" { "bt2020-10" } else { by_matrix }.to_owned()),
             matrix,
             range: range.unwrap_or_else(|| if limited { "tv" } else { "pc" }.to_owned()),
             assumed,

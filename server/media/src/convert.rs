@@ -4,11 +4,11 @@ use std::ffi::c_int;
 use std::ptr;
 
 use domain::Colour;
-use ffmpeg_next::ffi::{
-    AVPixelFormat, SwsContext, sws_freeContext, sws_getCoefficients, sws_init_context, sws_scale,
-    sws_alloc_context, sws_setColorspaceDetails,
-};
 use ffmpeg_next::ffi::av_opt_set_int;
+use ffmpeg_next::ffi::{
+    AVPixelFormat, SwsContext, sws_alloc_context, sws_freeContext, sws_getCoefficients, sws_init_context,
+    sws_scale, sws_setColorspaceDetails,
+};
 
 use crate::colour::{is_full, luma_weights, matrix_number};
 use crate::error::engine;
@@ -63,8 +63,14 @@ impl Picture {
         let (w, h) = turned(width, height, rotation);
         if self.format.family() == Family::Rgb {
             let rgb = self.to_rgb(width, height, colour, rotation)?;
-            let luma = |p: &[u8]| (299 * u32::from(p[0]) + 587 * u32::from(p[1]) + 114 * u32::from(p[2]) + 500) / 1000;
-            return Ok(Grey8 { width, height, data: rgb.data.chunks_exact(3).map(|p| luma(p) as u8).collect() });
+            let luma = |p: &[u8]| {
+                (299 * u32::from(p[0]) + 587 * u32::from(p[1]) + 114 * u32::from(p[2]) + 500) / 1000
+            };
+            return Ok(Grey8 {
+                width,
+                height,
+                data: rgb.data.chunks_exact(3).map(|p| luma(p) as u8).collect(),
+            });
         }
         let mut data = self.luma8();
         if (w, h) != (self.width, self.height) {
@@ -113,7 +119,7 @@ pub(crate) fn turned(width: u32, height: u32, rotation: u16) -> (u32, u32) {
 
 /// Turns rows of `N`-byte pixels clockwise; `width` and `height` are those before turning.
 pub(crate) fn turn<const N: usize>(data: Vec<u8>, width: usize, height: usize, rotation: u16) -> Vec<u8> {
-    if rotation % 360 == 0 {
+    if rotation.is_multiple_of(360) {
         return data;
     }
     let mut out = vec![0; data.len()];
@@ -210,7 +216,11 @@ impl Scaler {
     /// Scales into the targets: buffers with their strides, each padded by the caller.
     fn run(&mut self, picture: &Picture, targets: &mut [(&mut Vec<u8>, usize)]) -> Result<(), Error> {
         assert!(picture.is_whole(), "a picture has all its planes");
-        assert_eq!(self.source, (picture.format, picture.width, picture.height), "made for this kind of picture");
+        assert_eq!(
+            self.source,
+            (picture.format, picture.width, picture.height),
+            "made for this kind of picture"
+        );
         let mut sources = [ptr::null::<u8>(); 4];
         let mut strides = [0 as c_int; 4];
         self.padded.resize(picture.planes.len(), Vec::new());
@@ -273,7 +283,13 @@ pub(crate) struct ToJpeg {
 
 impl ToJpeg {
     /// For pictures like `like`; `width`×`height` is the size after turning.
-    pub fn new(like: &Picture, width: u32, height: u32, colour: &Colour, rotation: u16) -> Result<Self, Error> {
+    pub fn new(
+        like: &Picture,
+        width: u32,
+        height: u32,
+        colour: &Colour,
+        rotation: u16,
+    ) -> Result<Self, Error> {
         let (w, h) = turned(width, height, rotation);
         let scaler = Scaler::new(like, colour, SWS_BILINEAR, find("yuv420p"), w, h, true)?;
         let matrix = (like.format.family() == Family::Yuv).then(|| Matrix::to_601(colour)).flatten();
@@ -356,7 +372,7 @@ impl Matrix {
             }
             for line in 2 * row..(2 * row + 2).min(height) {
                 for (x, luma) in y[line * width..][..width].iter_mut().enumerate() {
-                    *luma = ((i32::from(*luma) << 16) + add[x / 2] >> 16).clamp(0, 255) as u8;
+                    *luma = (((i32::from(*luma) << 16) + add[x / 2]) >> 16).clamp(0, 255) as u8;
                 }
             }
         }

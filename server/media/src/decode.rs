@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use ffmpeg_next::codec;
 use ffmpeg_next::ffi::{
-    AV_CODEC_FLAG_BITEXACT, AV_CODEC_FLAG_UNALIGNED, AVSEEK_FLAG_BACKWARD, av_seek_frame, avcodec_find_decoder,
+    AV_CODEC_FLAG_BITEXACT, AV_CODEC_FLAG_UNALIGNED, AVSEEK_FLAG_BACKWARD, av_seek_frame,
+    avcodec_find_decoder,
 };
 use ffmpeg_next::format::context::Input;
 use ffmpeg_next::util::error::EAGAIN;
@@ -107,7 +108,7 @@ impl Decode {
     pub fn seek(&mut self, timestamp: i64) -> Option<i64> {
         // SAFETY: the input is open and the stream is one of its own.
         let done = unsafe {
-            av_seek_frame(self.input.as_mut_ptr(), self.stream as i32, timestamp, AVSEEK_FLAG_BACKWARD as i32)
+            av_seek_frame(self.input.as_mut_ptr(), self.stream as i32, timestamp, AVSEEK_FLAG_BACKWARD)
         };
         self.decoder.flush();
         (self.draining, self.pending, self.refused) = (false, false, 0);

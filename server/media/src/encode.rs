@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use domain::{Colour, Rate};
 use ffmpeg_next::ffi::{
-    AV_CODEC_FLAG_BITEXACT, AV_CODEC_FLAG_GLOBAL_HEADER, AV_CODEC_FLAG_QSCALE, AVFMT_FLAG_BITEXACT, AVFMT_GLOBALHEADER,
+    AV_CODEC_FLAG_BITEXACT, AV_CODEC_FLAG_GLOBAL_HEADER, AV_CODEC_FLAG_QSCALE, AVFMT_FLAG_BITEXACT,
     AVPixelFormat, AVRational, FF_QP2LAMBDA, av_frame_is_writable,
 };
 use ffmpeg_next::format::context::Output;
@@ -55,14 +55,20 @@ impl VideoFile {
         start();
         let failed = writing(path);
         let url = local(path)?;
-        let mut out = format::output_as(&url, settings.container).map_err(&failed)?;
-        // SAFETY: fields of a muxer that has not written its header yet.
-        let global = unsafe {
-            let raw = &mut *out.as_mut_ptr();
-            raw.flags |= AVFMT_FLAG_BITEXACT as i32;
-            (*raw.oformat).flags & AVFMT_GLOBALHEADER as i32 != 0
-        };
-        let encoder = encoder(settings, global)?;
+        let encoder = encoder(settings, true)?;
+        let out = format::output_as(&url, settings.container).map_err(&failed)?;
+        Self::begin(path, settings, encoder, out).inspect_err(|_| remove(path))
+    }
+
+    fn begin(
+        path: &Path,
+        settings: &Settings,
+        encoder: encoder::Video,
+        mut out: Output,
+    ) -> Result<Self, Error> {
+        let failed = writing(path);
+        // SAFETY: a plain field of a muxer that has not written its header yet.
+        unsafe { (*out.as_mut_ptr()).flags |= AVFMT_FLAG_BITEXACT };
         let base = time_base(settings.rate);
         {
             let mut stream = out.add_stream_with(&encoder).map_err(&failed)?;
@@ -78,13 +84,12 @@ impl VideoFile {
         for (key, value) in settings.options {
             options.set(key, value);
         }
-        let done = out.write_header_with(options).map(drop);
-        let frame = frame::Video::empty();
+        out.write_header_with(options).map(drop).map_err(&failed)?;
         let mut file = Self {
             path: path.to_owned(),
             out,
             encoder,
-            frame,
+            frame: frame::Video::empty(),
             packet: Packet::empty(),
             quantiser: settings.quantiser,
             rate: settings.rate,
@@ -92,7 +97,6 @@ impl VideoFile {
             sound,
             finished: false,
         };
-        done.map_err(&failed)?; // from here on `drop` removes what was begun
         file.new_frame();
         Ok(file)
     }
@@ -120,7 +124,7 @@ impl VideoFile {
         self.frame.set_pts(Some(self.written));
         if let Some(quantiser) = self.quantiser {
             // SAFETY: a plain field.
-            unsafe { (*self.frame.as_mut_ptr()).quality = i32::from(quantiser) * FF_QP2LAMBDA as i32 };
+            unsafe { (*self.frame.as_mut_ptr()).quality = i32::from(quantiser) * FF_QP2LAMBDA };
         }
         if let Some(sound) = &mut self.sound {
             let seconds = self.written as f64 / self.rate.per_second();
@@ -184,10 +188,14 @@ impl VideoFile {
 impl Drop for VideoFile {
     fn drop(&mut self) {
         if !self.finished {
-            // Nothing half there; when even that fails there is nobody left to tell.
-            std::fs::remove_file(&self.path).unwrap_or_default();
+            remove(&self.path);
         }
     }
+}
+
+/// Nothing is left half there; when even removing fails there is nobody left to tell.
+fn remove(path: &Path) {
+    std::fs::remove_file(path).unwrap_or_default();
 }
 
 fn time_base(rate: Rate) -> Rational {
@@ -201,7 +209,8 @@ pub(crate) fn encoder(settings: &Settings, global_header: bool) -> Result<encode
         reason: "this FFmpeg was built without it".into(),
     };
     let codec = encoder::find_by_name(settings.encoder).ok_or_else(missing)?;
-    let mut context = codec::Context::new_with_codec(codec).encoder().video().map_err(engine("prepare an encoder"))?;
+    let mut context =
+        codec::Context::new_with_codec(codec).encoder().video().map_err(engine("prepare an encoder"))?;
     let base = time_base(settings.rate);
     context.set_width(settings.width);
     context.set_height(settings.height);
@@ -220,7 +229,7 @@ pub(crate) fn encoder(settings: &Settings, global_header: bool) -> Result<encode
         }
         if let Some(quantiser) = settings.quantiser {
             raw.flags |= AV_CODEC_FLAG_QSCALE as i32;
-            raw.global_quality = i32::from(quantiser) * FF_QP2LAMBDA as i32;
+            raw.global_quality = i32::from(quantiser) * FF_QP2LAMBDA;
         }
         crate::colour::tag(raw, settings.colour);
     }

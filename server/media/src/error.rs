@@ -5,7 +5,9 @@ use std::path::Path;
 /// Every message says what was wrong, where, and what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    #[error("“{file}” cannot be opened: {reason}. Check that the file is still there and readable, then try again.")]
+    #[error(
+        "“{file}” cannot be opened: {reason}. Check that the file is still there and readable, then try again."
+    )]
     Unreadable { file: String, reason: String },
     #[error("“{file}” is empty (0 bytes): its copy never finished. Copy it again from the source.")]
     Empty { file: String },
@@ -29,7 +31,9 @@ pub enum Error {
     TooSmall { file: String, width: u32, height: u32 },
     #[error("“{file}” is {width}×{height}: too large. The largest picture is 8192×4320; export it smaller.")]
     TooLarge { file: String, width: u32, height: u32 },
-    #[error("“{file}” is copy-protected (encrypted), so its frames cannot be read. Export it without protection.")]
+    #[error(
+        "“{file}” is copy-protected (encrypted), so its frames cannot be read. Export it without protection."
+    )]
     Encrypted { file: String },
     #[error(
         "“{file}” uses {what}, which cannot be read here. \
@@ -52,11 +56,15 @@ pub enum Error {
     WrongPicture { file: String, expected: String, got: String },
     #[error("There is no room left on the disk for “{file}”. Free some space, then run this again.")]
     DiskFull { file: String },
-    #[error("“{file}” cannot be written: {reason}. Check the folder and its permissions, then run this again.")]
+    #[error(
+        "“{file}” cannot be written: {reason}. Check the folder and its permissions, then run this again."
+    )]
     Unwritable { file: String, reason: String },
     #[error("Stopped, as asked.")]
     Cancelled,
-    #[error("FFmpeg cannot {doing}: {reason}. Check that the installed FFmpeg is the one named in the README.")]
+    #[error(
+        "FFmpeg cannot {doing}: {reason}. Check that the installed FFmpeg is the one named in the README."
+    )]
     Engine { doing: String, reason: String },
 }
 

@@ -33,7 +33,8 @@ fn kept_as(layout: AVPixelFormat) -> Option<PixelFormat> {
 
 fn layouts() -> Result<Vec<AVPixelFormat>, Error> {
     start();
-    let missing = || Error::Engine { doing: "write FFV1".into(), reason: "this FFmpeg was built without it".into() };
+    let missing =
+        || Error::Engine { doing: "write FFV1".into(), reason: "this FFmpeg was built without it".into() };
     let codec = encoder::find_by_name("ffv1").ok_or_else(missing)?;
     let mut layouts = Vec::new();
     // SAFETY: the list is static and ends with AV_PIX_FMT_NONE.
@@ -65,25 +66,27 @@ impl Ffv1Writer {
         colour: &Colour,
         audio_from: Option<&Path>,
     ) -> Result<Self, Error> {
-        let layout = layouts()?.into_iter().find(|&l| kept_as(l) == Some(*format)).ok_or_else(|| Error::Engine {
-            doing: format!("keep {format} in FFV1"),
-            reason: "FFV1 lacks this format; a wider one was to be chosen".into(),
-        })?;
-        let slices = if width.max(height) >= 1920 { "12" } else { "4" };
-        let settings = Settings {
-            container: "matroska",
-            encoder: "ffv1",
-            layout,
-            width,
-            height,
-            rate,
-            colour,
-            options: &[("level", "3"), ("slices", slices), ("g", "1")],
-            quantiser: None,
-            threads: 2,
-            sound: audio_from,
+        let layout =
+            layouts()?.into_iter().find(|&l| kept_as(l) == Some(*format)).ok_or_else(|| Error::Engine {
+                doing: format!("keep {format} in FFV1"),
+                reason: "FFV1 lacks this format; a wider one was to be chosen".into(),
+            })?;
+        let create = |slices: &str| {
+            let options = [("level", "3"), ("slices", slices), ("g", "1")];
+            let settings =
+                Settings { sound: audio_from, ..settings(layout, width, height, rate, colour, &options) };
+            VideoFile::create(path, &settings)
         };
-        Ok(Self { file: VideoFile::create(path, &settings)?, format: *format })
+        // Level 3 cannot cut every odd size into any number of slices.
+        let wanted: &[&str] =
+            if width.max(height) >= 1920 { &["12", "16", "9", "4"] } else { &["4", "6", "9", "1"] };
+        for slices in wanted {
+            match create(slices) {
+                Err(Error::Engine { .. }) => {}
+                done => return Ok(Self { file: done?, format: *format }),
+            }
+        }
+        Ok(Self { file: create("0")?, format: *format })
     }
 
     /// The format that pictures must have.
@@ -102,6 +105,29 @@ impl Ffv1Writer {
     }
 }
 
+fn settings<'a>(
+    layout: AVPixelFormat,
+    width: u32,
+    height: u32,
+    rate: Rate,
+    colour: &'a Colour,
+    options: &'a [(&'a str, &'a str)],
+) -> Settings<'a> {
+    Settings {
+        container: "matroska",
+        encoder: "ffv1",
+        layout,
+        width,
+        height,
+        rate,
+        colour,
+        options,
+        quantiser: None,
+        threads: 2,
+        sound: None,
+    }
+}
+
 /// Writes 8-bit full-range grey pictures, FFV1 in Matroska: masks and mattes.
 pub struct GreyWriter {
     file: VideoFile,
@@ -110,19 +136,8 @@ pub struct GreyWriter {
 
 impl GreyWriter {
     pub fn create(path: &Path, width: u32, height: u32, rate: Rate) -> Result<Self, Error> {
-        let settings = Settings {
-            container: "matroska",
-            encoder: "ffv1",
-            layout: PixelFormat::GREY8.av(),
-            width,
-            height,
-            rate,
-            colour: &neutral("pc"),
-            options: &[("level", "3"), ("slices", "4"), ("g", "1")],
-            quantiser: None,
-            threads: 2,
-            sound: None,
-        };
+        let (colour, options) = (neutral("pc"), [("level", "3"), ("slices", "4"), ("g", "1")]);
+        let settings = settings(PixelFormat::GREY8.av(), width, height, rate, &colour, &options);
         let file = VideoFile::create(path, &settings)?;
         Ok(Self { file, picture: Picture::new(PixelFormat::GREY8, width, height) })
     }
@@ -154,5 +169,11 @@ fn fill(plane: &mut [u8], grey: &[u8], format: &PixelFormat) -> Result<(), Error
 /// Tags for pictures without colour, where only the range matters.
 pub(crate) fn neutral(range: &str) -> Colour {
     let unsaid = || "unknown".to_owned();
-    Colour { primaries: unsaid(), transfer: unsaid(), matrix: unsaid(), range: range.to_owned(), assumed: false }
+    Colour {
+        primaries: unsaid(),
+        transfer: unsaid(),
+        matrix: unsaid(),
+        range: range.to_owned(),
+        assumed: false,
+    }
 }

@@ -37,7 +37,8 @@ impl PixelFormat {
     /// A format, when FFmpeg has it. `chroma`: log2 of the horizontal and vertical subsampling, `(1, 1)` for 4:2:0.
     pub fn new(family: Family, depth: u8, alpha: bool, chroma: (u8, u8)) -> Option<Self> {
         let format = Self { family, depth, alpha, chroma };
-        let shape = depth >= 8 && (family == Family::Yuv || chroma == (0, 0)) && chroma.0 <= 2 && chroma.1 <= 2;
+        let shape =
+            depth >= 8 && (family == Family::Yuv || chroma == (0, 0)) && chroma.0 <= 2 && chroma.1 <= 2;
         (shape && find(&format.name()) != AVPixelFormat::AV_PIX_FMT_NONE).then_some(format)
     }
 
@@ -51,8 +52,10 @@ impl PixelFormat {
     /// The planar format that holds every sample of FFmpeg's `format` exactly.
     pub(crate) fn unpacked(format: AVPixelFormat) -> Option<Self> {
         let desc = descriptor(format)?;
-        let refused =
-            AV_PIX_FMT_FLAG_BITSTREAM | AV_PIX_FMT_FLAG_HWACCEL | AV_PIX_FMT_FLAG_BAYER | AV_PIX_FMT_FLAG_FLOAT;
+        let refused = AV_PIX_FMT_FLAG_BITSTREAM
+            | AV_PIX_FMT_FLAG_HWACCEL
+            | AV_PIX_FMT_FLAG_BAYER
+            | AV_PIX_FMT_FLAG_FLOAT;
         if desc.flags & refused as u64 != 0 || name_of(format).starts_with("xyz") {
             return None;
         }
@@ -175,7 +178,11 @@ pub(crate) fn name_of(format: AVPixelFormat) -> String {
     // SAFETY: null for unknown formats, else a static C string.
     unsafe {
         let name = av_get_pix_fmt_name(format);
-        if name.is_null() { "an unknown pixel format".into() } else { CStr::from_ptr(name).to_string_lossy().into() }
+        if name.is_null() {
+            "an unknown pixel format".into()
+        } else {
+            CStr::from_ptr(name).to_string_lossy().into()
+        }
     }
 }
 
@@ -191,8 +198,17 @@ mod tests {
     #[test]
     fn names_come_back_as_the_same_format() {
         let names = [
-            "yuv420p", "yuv422p10le", "yuv444p12le", "yuva444p10le", "yuva420p", "gray", "gray16le", "gbrp", "gbrap12le",
-            "yuv411p", "yuv440p",
+            "yuv420p",
+            "yuv422p10le",
+            "yuv444p12le",
+            "yuva444p10le",
+            "yuva420p",
+            "gray",
+            "gray16le",
+            "gbrp",
+            "gbrap12le",
+            "yuv411p",
+            "yuv440p",
         ];
         for name in names {
             assert_eq!(PixelFormat::from_name(name).expect(name).name(), name);

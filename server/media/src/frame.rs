@@ -37,7 +37,11 @@ pub(crate) fn read_frame(frame: &Video, picture: &mut Option<Picture>) -> Option
             let place = Place::of(desc, format, plane);
             for y in 0..rows {
                 let out = &mut target[y as usize * stride..][..stride];
-                read_row(row(frame, place.plane, y, place.bytes(stride / format.bytes_per_sample())), place, out);
+                read_row(
+                    row(frame, place.plane, y, place.bytes(stride / format.bytes_per_sample())),
+                    place,
+                    out,
+                );
             }
         }
     }

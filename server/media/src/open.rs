@@ -16,9 +16,36 @@ use crate::error::name;
 const CONTAINERS: &str = "mov,matroska,webm,mxf,avi,mpegts,wav,mp3,flac,ogg,aac,aiff,w64";
 
 const CODECS: [&str; 30] = [
-    "h264", "hevc", "prores", "dnxhd", "ffv1", "mjpeg", "mpeg4", "mpeg2video", "mpeg1video", "vp8", "vp9", "av1",
-    "png", "qtrle", "rawvideo", "v210", "v410", "cfhd", "huffyuv", "ffvhuff", "utvideo", "jpeg2000", "dvvideo",
-    "magicyuv", "r210", "v308", "v408", "yuv4", "msmpeg4v3", "theora",
+    "h264",
+    "hevc",
+    "prores",
+    "dnxhd",
+    "ffv1",
+    "mjpeg",
+    "mpeg4",
+    "mpeg2video",
+    "mpeg1video",
+    "vp8",
+    "vp9",
+    "av1",
+    "png",
+    "qtrle",
+    "rawvideo",
+    "v210",
+    "v410",
+    "cfhd",
+    "huffyuv",
+    "ffvhuff",
+    "utvideo",
+    "jpeg2000",
+    "dvvideo",
+    "magicyuv",
+    "r210",
+    "v308",
+    "v408",
+    "yuv4",
+    "msmpeg4v3",
+    "theora",
 ];
 
 const AV_LOG_QUIET: i32 = -8;
@@ -84,7 +111,10 @@ fn refusal(path: &Path, error: ffmpeg_next::Error) -> Error {
     }
     let what = if is_text(&head) {
         "a text file"
-    } else if head.starts_with(b"\x89PNG") || head.starts_with(&[0xff, 0xd8, 0xff]) || head.starts_with(b"II*\0") {
+    } else if head.starts_with(b"\x89PNG")
+        || head.starts_with(&[0xff, 0xd8, 0xff])
+        || head.starts_with(b"II*\0")
+    {
         "a still picture"
     } else if head.starts_with(b"PK\x03\x04") {
         "a ZIP archive"
@@ -182,7 +212,9 @@ pub(crate) fn codec_name(parameters: &ffmpeg_next::codec::Parameters) -> String 
 /// Reads packets of `stream` only.
 pub(crate) fn only(input: &mut Input, stream: usize) {
     for index in 0..input.nb_streams() as usize {
-        if index != stream && let Some(mut other) = input.stream_mut(index) {
+        if index != stream
+            && let Some(mut other) = input.stream_mut(index)
+        {
             // SAFETY: the stream belongs to the open input; a plain field.
             unsafe { (*other.as_mut_ptr()).discard = AVDiscard::AVDISCARD_ALL };
         }

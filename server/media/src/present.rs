@@ -16,8 +16,8 @@ use crate::index::{Index, Stamp};
 use crate::scan::Scan;
 use crate::{Error, PixelFormat, Reader};
 
-/// Pictures decoded at the head of a file, and at least at its tail.
-const HEAD: usize = 48;
+/// Pictures decoded at the head of a file (as many as any codec reorders), and at least at its tail.
+const HEAD: usize = 24;
 const TAIL: u32 = 8;
 
 /// The first picture's looks.
@@ -46,23 +46,27 @@ pub(crate) fn present(
     intra: bool,
     progress: &mut dyn FnMut(f32) -> Result<(), Error>,
 ) -> Result<Presented, Error> {
+    let timed = timed(scan, time_base);
+    let (mut head, mut look, mut ended) = (Vec::new(), None, false);
+    let enough = match &timed {
+        _ if intra => 1,
+        Some(index) if (tail_start(index) as usize) < HEAD => usize::MAX, // the tail begins there: go on to the end
+        _ => HEAD,
+    };
     let mut decode = Decode::open(path)?;
-    let mut head = Vec::new();
-    let mut look = None;
-    let mut ended = false;
-    while !ended && head.len() < if intra { 1 } else { HEAD } {
+    while !ended && head.len() < enough {
         ended = !decode.next()?;
         if !ended {
             look = Some(look.map_or_else(|| Look::of(path, &decode.frame), Ok)?);
             head.push(decode.frame.pts());
+            progress(0.1 * (head.len() as f32 / scan.entries.len() as f32).min(1.0))?;
         }
     }
     drop(decode);
     let look = look.ok_or_else(|| Error::NothingDecodes { file: name(path) })?;
-    progress(0.1)?;
 
     let mut notes = Vec::new();
-    let quick = timed(scan, time_base)
+    let quick = timed
         .and_then(|index| match_head(index, &head, ended, &mut notes))
         .filter(|index| ended || tail_decodes(path, index));
     let index = match quick {
@@ -149,11 +153,14 @@ fn match_head(mut index: Index, head: &[Option<i64>], ended: bool, notes: &mut V
 
 /// Whether everything from a key near the end on comes out.
 fn tail_decodes(path: &Path, index: &Index) -> bool {
-    let frames = index.frames();
-    let Some(start) = frames.checked_sub(TAIL.min(frames)).map(|at| index.key_before(at).unwrap_or(0)) else {
-        return false;
-    };
-    Reader::open(path, index).is_ok_and(|mut reader| (start..frames).all(|frame| reader.find(frame).is_ok()))
+    let frames = tail_start(index)..index.frames();
+    Reader::open(path, index)
+        .is_ok_and(|mut reader| frames.into_iter().all(|frame| reader.find(frame).is_ok()))
+}
+
+/// The last place from which the tail can be decoded.
+fn tail_start(index: &Index) -> u32 {
+    index.key_before(index.frames().saturating_sub(TAIL)).unwrap_or(0)
 }
 
 /// Decodes the whole file and keeps what comes out.
@@ -174,7 +181,8 @@ fn by_decoding(
             progress((0.1 + 0.9 * exact.len() as f32 / expected).min(1.0))?;
         }
     }
-    let ascending = |times: &[i64]| times.windows(2).all(|pair| pair[0] < pair[1]) && !times.contains(&i64::MIN);
+    let ascending =
+        |times: &[i64]| times.windows(2).all(|pair| pair[0] < pair[1]) && !times.contains(&i64::MIN);
     if let (Some(mut index), Some(times)) =
         (timed(scan, time_base), exact.into_iter().collect::<Option<Vec<i64>>>())
         && ascending(&times)

@@ -5,8 +5,8 @@ use std::path::Path;
 use domain::{Audio, PlateFacts, Rate, Timecode};
 use ffmpeg_next::Rational;
 use ffmpeg_next::ffi::{
-    AV_CODEC_PROP_INTRA_ONLY, AVMediaType, AVPacketSideDataType, av_display_rotation_get, av_stream_get_side_data,
-    avcodec_descriptor_get,
+    AV_CODEC_PROP_INTRA_ONLY, AVMediaType, AVPacketSideDataType, av_display_rotation_get,
+    av_stream_get_side_data, avcodec_descriptor_get,
 };
 use ffmpeg_next::format::context::Input;
 use ffmpeg_next::format::stream::Stream;
@@ -34,7 +34,8 @@ pub fn probe(
     only(&mut input, number);
     let scanned = scan(path, &mut input, number, &mut |done| progress(done * 0.8))?;
     drop(input);
-    let shown = present(path, &scanned, header.time_base, header.intra, &mut |done| progress(0.8 + done * 0.2))?;
+    let shown =
+        present(path, &scanned, header.time_base, header.intra, &mut |done| progress(0.8 + done * 0.2))?;
     progress(1.0)?;
     let mut notes = header.notes.clone();
     notes.extend(shown.notes);
@@ -65,7 +66,7 @@ impl Header {
             let raw = &*parameters.as_ptr();
             let intra = avcodec_descriptor_get(raw.codec_id)
                 .as_ref()
-                .is_some_and(|d| d.props & AV_CODEC_PROP_INTRA_ONLY as i32 != 0);
+                .is_some_and(|d| d.props & AV_CODEC_PROP_INTRA_ONLY != 0);
             (intra, Tags::of_parameters(raw))
         };
         let pair = |r: Rational| (r.numerator(), r.denominator());
@@ -89,9 +90,25 @@ impl Header {
         }
     }
 
-    fn facts(self, path: &Path, look: Look, index: &Index, mut notes: Vec<String>) -> Result<PlateFacts, Error> {
-        let Self { container, codec, intra: _, time_base: _, said_rates, rotation, tags, timecode, audio, notes: _ } =
-            self;
+    fn facts(
+        self,
+        path: &Path,
+        look: Look,
+        index: &Index,
+        mut notes: Vec<String>,
+    ) -> Result<PlateFacts, Error> {
+        let Self {
+            container,
+            codec,
+            intra: _,
+            time_base: _,
+            said_rates,
+            rotation,
+            tags,
+            timecode,
+            audio,
+            notes: _,
+        } = self;
         let Look { format, full_range, tags: decoded, width, height, interlaced, pixel_aspect } = look;
         check_size(path, width, height)?;
         let upright = if rotation % 180 == 90 { width } else { height };
@@ -107,7 +124,9 @@ impl Header {
         }
         if pixel_aspect.0 != pixel_aspect.1 {
             let (x, y) = pixel_aspect;
-            notes.push(format!("Its pixels are not square ({x}:{y}); the picture is shown as stored, unstretched."));
+            notes.push(format!(
+                "Its pixels are not square ({x}:{y}); the picture is shown as stored, unstretched."
+            ));
         }
         let (rate, variable) = match timing(&index.times, index.time_base, &said_rates) {
             Timing::Constant(rate) => (rate, false),
@@ -126,7 +145,9 @@ impl Header {
         let start_timecode = timecode.and_then(|text| match Timecode::parse(&text, rate) {
             Ok(start) => Some(start.label(0, rate)),
             Err(_) => {
-                notes.push(format!("The file's start timecode “{text}” is not possible at {rate} and is left out."));
+                notes.push(format!(
+                    "The file's start timecode “{text}” is not possible at {rate} and is left out."
+                ));
                 None
             }
         });

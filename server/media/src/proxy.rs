@@ -43,7 +43,13 @@ pub struct ProxyWriter {
 impl ProxyWriter {
     /// For pictures of the plate with `facts`: its coded size, rotation, rate and colours.
     pub fn create(path: &Path, facts: &PlateFacts) -> Result<Self, Error> {
-        Self::create_for(path, (facts.coded_width, facts.coded_height), facts.rotation, facts.rate, &facts.colour)
+        Self::create_for(
+            path,
+            (facts.coded_width, facts.coded_height),
+            facts.rotation,
+            facts.rate,
+            &facts.colour,
+        )
     }
 
     /// The same from the facts that matter.

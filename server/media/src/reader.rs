@@ -57,12 +57,19 @@ impl Reader {
         done
     }
 
+    /// Whether the file is damaged at the frame read last, so that the decoder had to make up a part of it.
+    pub fn was_repaired(&self) -> bool {
+        self.decode.frame.is_corrupt() || self.decode.frame.has_decode_errors()
+    }
+
     fn decode_into(&mut self, frame: u32, picture: &mut Option<Picture>) -> Result<(), Error> {
         self.find(frame)?;
         let decoded = &self.decode.frame;
         let layout = format_of(decoded);
-        let unsupported =
-            || Error::Unsupported { file: name(&self.path), what: format!("the pixel format {}", name_of(layout)) };
+        let unsupported = || Error::Unsupported {
+            file: name(&self.path),
+            what: format!("the pixel format {}", name_of(layout)),
+        };
         let format = PixelFormat::unpacked(layout).ok_or_else(unsupported)?;
         let shape = (format, decoded.width(), decoded.height());
         let (format, width, height) = *self.shape.get_or_insert(shape);

@@ -5,11 +5,13 @@ use std::path::Path;
 use ffmpeg_next::Packet;
 use ffmpeg_next::codec::packet::Ref;
 use ffmpeg_next::ffi::{
-    AV_PKT_FLAG_CORRUPT, AV_PKT_FLAG_DISCARD, AV_PKT_FLAG_KEY, av_rescale, avformat_index_get_entries_count,
+    AV_PKT_FLAG_CORRUPT, AV_PKT_FLAG_DISCARD, AV_PKT_FLAG_KEY, AVPacketSideDataType, av_packet_get_side_data,
+    av_rescale, avformat_index_get_entries_count,
 };
 use ffmpeg_next::format::context::Input;
 
 use crate::Error;
+use crate::error::name;
 use crate::index::Stamp;
 
 /// One packet of the picture stream.
@@ -55,6 +57,9 @@ pub(crate) fn scan(
         if packet.stream() != stream {
             continue;
         }
+        if entries.is_empty() && is_encrypted(&packet) {
+            return Err(Error::Encrypted { file: name(path) });
+        }
         if packet.size() == 0 {
             empty += 1; // repeats the picture before it, in AVI
             continue;
@@ -81,6 +86,12 @@ pub(crate) fn scan(
     Ok(Scan { entries, promised, broken })
 }
 
+fn is_encrypted(packet: &Packet) -> bool {
+    let kind = AVPacketSideDataType::AV_PKT_DATA_ENCRYPTION_INFO;
+    // SAFETY: the packet lives; the size is not asked for.
+    unsafe { !av_packet_get_side_data(packet.as_ptr(), kind, std::ptr::null_mut()).is_null() }
+}
+
 fn promised(input: &Input, stream: usize, entries: &[Entry]) -> u32 {
     let container = input.format().name().to_owned();
     let track = input.stream(stream).expect("chosen from this input");
@@ -91,8 +102,10 @@ fn promised(input: &Input, stream: usize, entries: &[Entry]) -> u32 {
         i64::from(unsafe { avformat_index_get_entries_count(track.as_ptr()) }) - hidden
     } else if container == "avi" {
         track.frames()
-    } else {
+    } else if ["matroska", "mxf"].iter().any(|name| container.starts_with(name)) {
         by_duration(input, stream, entries).unwrap_or(0)
+    } else {
+        0
     };
     u32::try_from(count).unwrap_or(0)
 }
@@ -106,7 +119,13 @@ fn by_duration(input: &Input, stream: usize, entries: &[Entry]) -> Option<i64> {
         Some(seconds) => (seconds * f64::from(base.denominator()) / f64::from(base.numerator())) as i64,
         None if input.nb_streams() == 1 && track.duration() <= 0 => {
             // SAFETY: plain arithmetic; guards against zero denominators itself.
-            unsafe { av_rescale(input.duration(), base.denominator().into(), (1_000_000 * i64::from(base.numerator())).max(1)) }
+            unsafe {
+                av_rescale(
+                    input.duration(),
+                    base.denominator().into(),
+                    (1_000_000 * i64::from(base.numerator())).max(1),
+                )
+            }
         }
         None => track.duration(),
     };
@@ -115,11 +134,12 @@ fn by_duration(input: &Input, stream: usize, entries: &[Entry]) -> Option<i64> {
     }
     let first = entries.iter().filter(|e| e.timed).map(|e| e.stamp.pts).min()?;
     let last = entries.iter().filter(|e| e.timed).map(|e| e.stamp.pts).max()?;
-    let per_frame = f64::from(base.denominator()) / f64::from(base.numerator()) * f64::from(rate.denominator())
+    let per_frame = f64::from(base.denominator()) / f64::from(base.numerator())
+        * f64::from(rate.denominator())
         / f64::from(rate.numerator());
     let start = if container_counts_from_zero(input) { first.min(0) } else { first };
-    let missing = ((start + stated - last) as f64 / per_frame).round() as i64 - 1;
-    (missing > 2).then(|| entries.len() as i64 + missing)
+    let missing = (start.saturating_add(stated).saturating_sub(last) as f64 / per_frame).round() as i64 - 1;
+    (missing > 2).then(|| missing.saturating_add(entries.len() as i64))
 }
 
 /// Matroska's durations end at the last picture's absolute time.

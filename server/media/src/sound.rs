@@ -64,9 +64,10 @@ impl Sound {
             if at < 0.0 {
                 continue; // before the first picture
             }
-            let shift = (self.start * f64::from(self.base.denominator()) / f64::from(self.base.numerator())).round();
-            packet.set_pts(packet.pts().map(|t| t - shift as i64));
-            packet.set_dts(packet.dts().map(|t| t - shift as i64));
+            let shift =
+                (self.start * f64::from(self.base.denominator()) / f64::from(self.base.numerator())).round();
+            packet.set_pts(packet.pts().map(|t| t.saturating_sub(shift as i64)));
+            packet.set_dts(packet.dts().map(|t| t.saturating_sub(shift as i64)));
             packet.set_stream(self.target);
             packet.set_position(-1);
             let base = out.stream(self.target).expect("added before the header").time_base();

@@ -66,7 +66,10 @@ impl FilmStrip {
     /// The strip as a JPEG, and the width of one thumbnail in it. Thumbnails past JPEG's widest picture are left out.
     pub fn jpeg(&self) -> Result<(Vec<u8>, u32), Error> {
         let Some(first) = self.thumbnails.first() else {
-            return Err(Error::Engine { doing: "make a film strip".into(), reason: "it has no pictures".into() });
+            return Err(Error::Engine {
+                doing: "make a film strip".into(),
+                reason: "it has no pictures".into(),
+            });
         };
         let (width, height) = (first.width, first.height);
         let same = |t: &&Rgb8| (t.width, t.height) == (width, height);
@@ -123,7 +126,7 @@ fn still(
     write_frame(&converted, &mut frame).expect("made in the encoder's format");
     frame.set_pts(Some(0));
     // SAFETY: a plain field.
-    unsafe { (*frame.as_mut_ptr()).quality = i32::from(quantiser.clamp(2, 31)) * FF_QP2LAMBDA as i32 };
+    unsafe { (*frame.as_mut_ptr()).quality = i32::from(quantiser.clamp(2, 31)) * FF_QP2LAMBDA };
     let failed = || engine("encode a JPEG");
     encoder.send_frame(&frame).map_err(failed())?;
     encoder.send_eof().map_err(failed())?;

@@ -4,9 +4,28 @@ use domain::Rate;
 
 /// Rates that footage is made at; others are kept as they are.
 const STANDARD: [(u32, u32); 22] = [
-    (6, 1), (8, 1), (10, 1), (12_000, 1001), (12, 1), (15_000, 1001), (15, 1), (16, 1), (18, 1), (24_000, 1001),
-    (24, 1), (25, 1), (30_000, 1001), (30, 1), (48_000, 1001), (48, 1), (50, 1), (60_000, 1001), (60, 1),
-    (100, 1), (120_000, 1001), (120, 1),
+    (6, 1),
+    (8, 1),
+    (10, 1),
+    (12_000, 1001),
+    (12, 1),
+    (15_000, 1001),
+    (15, 1),
+    (16, 1),
+    (18, 1),
+    (24_000, 1001),
+    (24, 1),
+    (25, 1),
+    (30_000, 1001),
+    (30, 1),
+    (48_000, 1001),
+    (48, 1),
+    (50, 1),
+    (60_000, 1001),
+    (60, 1),
+    (100, 1),
+    (120_000, 1001),
+    (120, 1),
 ];
 
 /// How a file's pictures lie in time.
@@ -22,13 +41,15 @@ pub(crate) enum Timing {
 
 /// `times`: ascending, in units of `time_base` seconds. `said`: what the container says, best first.
 pub(crate) fn timing(times: &[i64], time_base: (i32, i32), said: &[(i32, i32)]) -> Timing {
-    let said: Vec<Rate> = said.iter().filter_map(|&(num, den)| exact(i64::from(num), i64::from(den))).collect();
+    let said: Vec<Rate> =
+        said.iter().filter_map(|&(num, den)| exact(i64::from(num), i64::from(den))).collect();
     let (Some(&first), Some(&last)) = (times.first(), times.last()) else { return Timing::Unknown };
     if times.len() < 2 || last <= first {
         return said.first().map_or(Timing::Unknown, |&rate| Timing::Constant(snapped(rate, 2.5e-4)));
     }
     let (num, den) = (i64::from(time_base.0), i64::from(time_base.1));
-    let average = exact((times.len() as i64 - 1).saturating_mul(den), (last - first).saturating_mul(num));
+    let span = last.saturating_sub(first).saturating_mul(num);
+    let average = exact((times.len() as i64 - 1).saturating_mul(den), span);
     let candidates = said.iter().copied().chain(average);
     for rate in candidates {
         for rate in [snapped(rate, 2.5e-4), rate] {
@@ -48,7 +69,10 @@ fn fits(times: &[i64], time_base: (i32, i32), rate: Rate) -> bool {
     let ticks = f64::from(time_base.1) / f64::from(time_base.0) / rate.per_second();
     let tolerance = 1.5f64.min(ticks / 4.0);
     let first = times[0];
-    times.iter().enumerate().all(|(j, &t)| ((t - first) as f64 - j as f64 * ticks).abs() <= tolerance)
+    times
+        .iter()
+        .enumerate()
+        .all(|(j, &t)| (t.saturating_sub(first) as f64 - j as f64 * ticks).abs() <= tolerance)
 }
 
 /// The standard rate within a relative distance, or the rate itself.
@@ -63,14 +87,14 @@ fn snapped(rate: Rate, within: f64) -> Rate {
         .unwrap_or(rate)
 }
 
-/// The fraction, with parts halved until they fit in 32 bits.
+/// The fraction, with parts halved until they fit in FFmpeg's 32 bits.
 fn exact(num: i64, den: i64) -> Option<Rate> {
     if num <= 0 || den <= 0 {
         return None;
     }
     let divisor = gcd(num, den);
     let (mut num, mut den) = (num / divisor, den / divisor);
-    while num > i64::from(u32::MAX) || den > i64::from(u32::MAX) {
+    while num > i64::from(i32::MAX) || den > i64::from(i32::MAX) {
         (num, den) = (num / 2, den / 2);
     }
     Rate::new(num as u32, den as u32).ok()
@@ -90,13 +114,27 @@ mod tests {
 
     #[test]
     fn every_rate_survives_matroska_milliseconds() {
-        let rates =
-            [(12, 1), (24_000, 1001), (24, 1), (25, 1), (30_000, 1001), (30, 1), (50, 1), (60_000, 1001), (60, 1)];
+        let rates = [
+            (12, 1),
+            (24_000, 1001),
+            (24, 1),
+            (25, 1),
+            (30_000, 1001),
+            (30, 1),
+            (50, 1),
+            (60_000, 1001),
+            (60, 1),
+        ];
         for (num, den) in rates {
             let r = rate(num, den);
-            let times: Vec<i64> = (0..400).map(|j| (f64::from(j) * 1000.0 / r.per_second()).round() as i64).collect();
+            let times: Vec<i64> =
+                (0..400).map(|j| (f64::from(j) * 1000.0 / r.per_second()).round() as i64).collect();
             assert_eq!(timing(&times, (1, 1000), &[]), Timing::Constant(r), "{r}");
-            assert_eq!(timing(&times[..9], (1, 1000), &[(num as i32, den as i32)]), Timing::Constant(r), "{r}");
+            assert_eq!(
+                timing(&times[..9], (1, 1000), &[(num as i32, den as i32)]),
+                Timing::Constant(r),
+                "{r}"
+            );
         }
     }
 

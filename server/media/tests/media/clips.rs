@@ -34,6 +34,26 @@ pub fn hashes_by_ffmpeg(path: &Path, format: &str) -> Vec<String> {
         .collect()
 }
 
+/// As `hashes_by_ffmpeg` for 8-bit packed RGB with alpha, taken apart here into planes G B R A: the command line's own
+/// conversion of these rounds.
+pub fn packed_by_ffmpeg(path: &Path, packed: &str, width: usize, height: usize) -> Vec<String> {
+    let output = Command::new("ffmpeg")
+        .args(["-nostdin", "-v", "error", "-i"])
+        .arg(path)
+        .args(["-fps_mode", "passthrough", "-pix_fmt", packed, "-f", "rawvideo", "-"])
+        .output()
+        .expect("the ffmpeg command line is installed");
+    let places = ["g", "b", "r", "a"].map(|c| packed.find(c).expect("a packed format"));
+    let picture = |bytes: &[u8]| {
+        let planes: Vec<u8> = places
+            .iter()
+            .flat_map(|&at| bytes.iter().skip(at).step_by(4).copied().collect::<Vec<u8>>())
+            .collect();
+        domain::Hash::of(&planes).to_string()
+    };
+    output.stdout.chunks_exact(width * height * 4).map(picture).collect()
+}
+
 pub fn probe(path: &Path) -> Result<(PlateFacts, Index), Error> {
     media::probe(path, &mut |_| Ok(()))
 }
@@ -106,6 +126,6 @@ pub fn sample(name: &str) -> Option<PathBuf> {
     if path.exists() {
         return Some(path);
     }
-    println!("skipped: {} is not there", path.display());
+    eprintln!("skipped: {} is not there", path.display());
     None
 }

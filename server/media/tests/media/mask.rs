@@ -2,7 +2,7 @@
 
 use media::{Error, GreyWriter, read_mask, write_quadmask_mp4};
 
-use crate::clips::{facts, folder, rate};
+use crate::clips::{facts, ffmpeg, folder, rate};
 
 const LEVELS: [u8; 4] = [0, 63, 127, 255];
 
@@ -25,6 +25,13 @@ fn a_quadmask_file_is_exact_to_the_level() {
         for frame in (0..12).rev() {
             assert_eq!(mask.read(frame).expect("reads"), frames[frame as usize]);
         }
+        // As VOID's readers see it: full-range RGB.
+        let raw = folder.path().join("raw");
+        let convert =
+            "-i quadmask_0.mp4 -sws_flags accurate_rnd+full_chroma_int -f rawvideo -pix_fmt rgb24 raw";
+        ffmpeg(folder.path(), convert);
+        let green: Vec<u8> = std::fs::read(raw).expect("read").into_iter().skip(1).step_by(3).collect();
+        assert_eq!(green, frames.concat());
     }
 }
 
@@ -37,7 +44,10 @@ fn a_grey_file_keeps_every_level() {
     writer.write(&ramp).expect("writes");
     writer.finish().expect("finishes");
     let about = facts(&path);
-    assert_eq!((about.codec.as_str(), about.pixel_format.as_str(), about.colour.range.as_str()), ("ffv1", "gray", "pc"));
+    assert_eq!(
+        (about.codec.as_str(), about.pixel_format.as_str(), about.colour.range.as_str()),
+        ("ffv1", "gray", "pc")
+    );
     assert_eq!(read_mask(&path).expect("opens").read(0).expect("reads"), ramp);
 }
 

@@ -18,7 +18,11 @@ fn decode_jpeg(folder: &std::path::Path, bytes: &[u8]) -> (u32, u32, Vec<u8>) {
         .expect("ffprobe is installed");
     let text = String::from_utf8_lossy(&about.stdout).trim().to_owned();
     let (w, h) = text.split_once(',').expect("two numbers");
-    (w.parse().expect("width"), h.parse().expect("height"), std::fs::read(folder.join("one.rgb")).expect("read"))
+    (
+        w.parse().expect("width"),
+        h.parse().expect("height"),
+        std::fs::read(folder.join("one.rgb")).expect("read"),
+    )
 }
 
 /// A flat picture of one RGB colour, coded by the textbook.
@@ -48,8 +52,13 @@ fn worst(pixels: &[u8], rgb: [f64; 3]) -> f64 {
     differences.fold(0.0, f64::max)
 }
 
-const COLOURS: [[f64; 3]; 5] =
-    [[200.0, 40.0, 60.0], [30.0, 180.0, 90.0], [20.0, 60.0, 220.0], [128.0, 128.0, 128.0], [250.0, 250.0, 250.0]];
+const COLOURS: [[f64; 3]; 5] = [
+    [200.0, 40.0, 60.0],
+    [30.0, 180.0, 90.0],
+    [20.0, 60.0, 220.0],
+    [128.0, 128.0, 128.0],
+    [250.0, 250.0, 250.0],
+];
 
 const CODINGS: [(&str, &str, &str); 6] = [
     ("yuv420p", "bt709", "tv"),
@@ -74,7 +83,11 @@ fn rgb_and_grey_are_the_textbook_s() {
             let grey = picture.to_grey_full_range(24, 16, &tags, 0).expect("converts");
             let (kr, kb) = if matrix == "bt709" { (0.2126, 0.0722) } else { (0.299, 0.114) };
             let luma = kr * rgb[0] + (1.0 - kr - kb) * rgb[1] + kb * rgb[2];
-            assert!(grey.data.iter().all(|&v| (f64::from(v) - luma).abs() <= 1.0), "{name} {rgb:?}: {}", grey.data[0]);
+            assert!(
+                grey.data.iter().all(|&v| (f64::from(v) - luma).abs() <= 1.0),
+                "{name} {rgb:?}: {}",
+                grey.data[0]
+            );
         }
     }
 }
@@ -105,7 +118,10 @@ fn a_browser_sees_the_plate_s_colours_in_the_proxy() {
 #[test]
 fn a_proxy_has_one_picture_per_frame_at_the_exact_rate() {
     let folder = folder();
-    ffmpeg(folder.path(), "-f lavfi -i testsrc2=s=1440x1080:r=60000/1001 -frames:v 9 -c:v libx264 -preset ultrafast -pix_fmt yuv420p a.mp4");
+    ffmpeg(
+        folder.path(),
+        "-f lavfi -i testsrc2=s=1440x1080:r=60000/1001 -frames:v 9 -c:v libx264 -preset ultrafast -pix_fmt yuv420p a.mp4",
+    );
     ffmpeg(folder.path(), "-i a.mp4 -c copy -metadata:s:v:0 rotate=270 turned.mp4");
     let (about, index) = probe(&folder.path().join("turned.mp4")).expect("probes");
     let mut reader = Reader::open(&folder.path().join("turned.mp4"), &index).expect("opens");

@@ -20,9 +20,11 @@ fn what_is_no_video_is_refused_with_what_it_is() {
     let at = |name: &str| folder.path().join(name);
     fs::write(at("empty.mp4"), b"").expect("written");
     assert!(matches!(refusal(&at("empty.mp4")), Error::Empty { .. }));
-    fs::write(at("text.mp4"), "Dear editor,\nplease find the plate elsewhere.\n".repeat(50)).expect("written");
+    fs::write(at("text.mp4"), "Dear editor,\nplease find the plate elsewhere.\n".repeat(50))
+        .expect("written");
     assert!(refusal(&at("text.mp4")).to_string().contains("text.mp4” is a text file"));
-    fs::write(at("list.mp4"), "#EXTM3U\n#EXT-X-TARGETDURATION:5\n#EXTINF:5,\n/etc/passwd\n").expect("written");
+    fs::write(at("list.mp4"), "#EXTM3U\n#EXT-X-TARGETDURATION:5\n#EXTINF:5,\n/etc/passwd\n")
+        .expect("written");
     assert!(matches!(refusal(&at("list.mp4")), Error::NotVideo { .. }));
     fs::write(at("concat.mp4"), "ffconcat version 1.0\nfile /etc/hostname\n").expect("written");
     assert!(matches!(refusal(&at("concat.mp4")), Error::NotVideo { .. }));
@@ -45,13 +47,16 @@ fn sound_alone_is_refused() {
 fn sizes_outside_the_range_are_refused() {
     let folder = folder();
     let make = |size: &str| {
-        ffmpeg(folder.path(), &format!("-f lavfi -i color=s={size}:r=25 -frames:v 1 -c:v ffv1 a.mkv"));
+        ffmpeg(
+            folder.path(),
+            &format!("-f lavfi -i color=s=64x64:r=25 -frames:v 1 -vf scale={size} -c:v ffv1 a.mkv"),
+        );
         refusal(&folder.path().join("a.mkv"))
     };
-    assert!(matches!(make("64x15"), Error::TooSmall { width: 64, height: 15, .. }));
-    assert!(matches!(make("15x64"), Error::TooSmall { .. }));
-    assert!(matches!(make("8194x64"), Error::TooLarge { .. }));
-    assert!(matches!(make("4400x4322"), Error::TooLarge { .. }));
+    assert!(matches!(make("64:15"), Error::TooSmall { width: 64, height: 15, .. }));
+    assert!(matches!(make("15:64"), Error::TooSmall { .. }));
+    assert!(matches!(make("8194:64"), Error::TooLarge { .. }));
+    assert!(matches!(make("4400:4322"), Error::TooLarge { .. }));
 }
 
 #[test]
@@ -62,7 +67,7 @@ fn a_file_that_breaks_off_says_how_many_frames_are_readable() {
         ("prores.mov", "-c:v prores_ks -movflags +faststart"),
         ("h264.mkv", "-c:v libx264 -g 10 -bf 2"),
         ("ffv1.mkv", "-c:v ffv1 -level 3"),
-        ("dnx.mxf", "-c:v dnxhd -profile:v dnxhr_sq -pix_fmt yuv422p"),
+        ("dnx.mxf", "-s 256x144 -c:v dnxhd -profile:v dnxhr_sq -pix_fmt yuv422p"),
         ("mjpeg.avi", "-c:v mjpeg -pix_fmt yuvj420p"),
         ("hevc.mp4", "-c:v libx265 -x265-params log-level=none -movflags +faststart"),
     ];
@@ -74,7 +79,11 @@ fn a_file_that_breaks_off_says_how_many_frames_are_readable() {
         match refusal(&path) {
             Error::Truncated { readable, expected, .. } => {
                 assert!(readable > 5 && readable < 50, "{file}: {readable} of {expected}");
-                assert!(expected > readable && (49..=51).contains(&expected), "{file}: {readable} of {expected}");
+                // Only Matroska must be guessed from its stated duration.
+                assert!(
+                    expected > readable && (48..=51).contains(&expected),
+                    "{file}: {readable} of {expected}"
+                );
             }
             other => panic!("{file}: {other}"),
         }
@@ -93,6 +102,21 @@ fn a_movie_without_its_table_is_refused() {
 }
 
 #[test]
+fn a_copy_protected_file_is_refused() {
+    let folder = folder();
+    let key = "00112233445566778899aabbccddeeff";
+    ffmpeg(
+        folder.path(),
+        &format!(
+            "-f lavfi -i testsrc2=s=96x64:r=25 -frames:v 10 -c:v libx264 -encryption_scheme cenc-aes-ctr \
+             -encryption_key {key} -encryption_kid {key} a.mp4"
+        ),
+    );
+    let error = refusal(&folder.path().join("a.mp4"));
+    assert!(matches!(error, Error::Encrypted { .. }), "{error}");
+}
+
+#[test]
 fn rubbish_in_the_middle_never_panics() {
     let folder = folder();
     for (file, options) in [
@@ -105,7 +129,7 @@ fn rubbish_in_the_middle_never_panics() {
         ffmpeg(folder.path(), &format!("-f lavfi -i testsrc2=s=96x64:r=25 -frames:v 30 {options} {file}"));
         let path = folder.path().join(file);
         let whole = fs::read(&path).expect("read");
-        for seed in 0..12usize {
+        for seed in 0..6usize {
             let mut broken = whole.clone();
             let start = whole.len() * (seed * 7 % 12) / 12;
             for (i, byte) in broken[start..].iter_mut().take(64 + seed * 40).enumerate() {
@@ -132,7 +156,8 @@ fn a_full_disk_is_said_and_leaves_no_file() {
     std::os::unix::fs::symlink("/dev/full", &path).expect("linked");
     let yuv = format("yuv420p");
     let write = || -> Result<(), Error> {
-        let mut writer = Ffv1Writer::create(&path, &yuv, 256, 256, rate(24, 1), &colour("bt709", "tv"), None)?;
+        let mut writer =
+            Ffv1Writer::create(&path, &yuv, 256, 256, rate(24, 1), &colour("bt709", "tv"), None)?;
         for seed in 0..40 {
             writer.write(&noise(yuv, 256, 256, seed))?;
         }
