@@ -84,7 +84,7 @@ pub async fn start(
     let app = AppState { db: db.clone(), store, public_url };
     uploads::settle(&app).await.context("Unfinished uploads cannot be settled")?;
     if config.demo {
-        app::demo::ensure(&app).await.context("The demo project cannot be made")?;
+        db::demo::ensure(&db).await.context("The demo project cannot be made")?;
     }
     let leptos = LeptosOptions::builder()
         .output_name("minus-one")

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use async_trait::async_trait;
 use db::Db;
 use time::OffsetDateTime;
 use tower_sessions::session::{Id, Record};
@@ -22,6 +23,7 @@ fn micros(at: OffsetDateTime) -> i64 {
     i64::try_from(at.unix_timestamp_nanos() / 1000).unwrap_or(i64::MAX)
 }
 
+#[async_trait]
 impl SessionStore for Rows {
     async fn create(&self, record: &mut Record) -> Result<()> {
         // 128 random bits: a clash is not worth a loop, an overwrite is.

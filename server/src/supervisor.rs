@@ -49,6 +49,7 @@ pub async fn watch_worker(setup: WorkerSetup, mut stopping: watch::Receiver<bool
 fn spawn(setup: &WorkerSetup) -> std::io::Result<Child> {
     Command::new(&setup.program)
         .arg("run")
+        .arg("--stop-with-stdin")
         .arg("--data")
         .arg(&setup.data)
         .env("DATABASE_URL", &setup.database_url)

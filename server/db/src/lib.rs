@@ -5,6 +5,7 @@ pub mod board;
 pub mod brief;
 pub mod decisions;
 mod dialect;
+pub mod demo;
 pub mod draft;
 pub mod edits;
 pub mod events;

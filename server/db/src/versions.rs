@@ -82,6 +82,15 @@ pub async fn newest_n<'e>(executor: impl AnyExecutor<'e>, shot_id: ShotId) -> Re
     row.maybe_count("n")
 }
 
+/// The version that a run made, if it is done.
+pub async fn of_run<'e>(executor: impl AnyExecutor<'e>, run_id: RunId) -> Result<Option<VersionId>> {
+    let made: Option<String> = sqlx::query_scalar("select version_id from version where run_id = $1")
+        .bind(run_id.to_string())
+        .fetch_optional(executor)
+        .await?;
+    made.map(|id| crate::parse("version_id", &id)).transpose()
+}
+
 /// What a finished run leaves behind.
 #[derive(Debug, Clone)]
 pub struct Finished {
@@ -100,12 +109,8 @@ pub struct Finished {
 pub async fn create(tx: &mut AnyConnection, run_id: RunId, finished: &Finished) -> Result<VersionId> {
     let run = runs::get(&mut *tx, run_id).await?;
     let shot = shots::lock(tx, run.shot_id).await?;
-    let made: Option<String> = sqlx::query_scalar("select version_id from version where run_id = $1")
-        .bind(run_id.to_string())
-        .fetch_optional(&mut *tx)
-        .await?;
-    if let Some(id) = made {
-        return crate::parse("version_id", &id);
+    if let Some(made) = of_run(&mut *tx, run_id).await? {
+        return Ok(made);
     }
     shots::step(tx, &shot, ShotStep::RunDone).await?;
     let Finished { manifest, proof, result, matte, proxy, proxy_index } = finished;

@@ -70,7 +70,8 @@ fn with_sources(error: &dyn std::error::Error) -> String {
 }
 
 /// The stage was asked to stop.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("stopped, as asked")]
 pub struct Cancelled;
 
 impl From<Cancelled> for Error {

@@ -66,6 +66,6 @@ fn write(store: &Store, frames: &Frames, to: ToBody) -> io::Result<()> {
         archive.start_file(format!("quadmask.{:04}.png", frames.first_frame + at), options)?;
         archive.write_all(&png)?;
     }
-    archive.finish()?.into_inner()?;
+    archive.finish()?.flush()?;
     Ok(())
 }

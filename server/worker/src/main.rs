@@ -1,7 +1,10 @@
 //! `minus-one-worker`: takes jobs and runs stages. No web code; it links FFmpeg and OpenCV so that the server need not.
 
+mod context;
+mod handlers;
 mod headless;
 mod points;
+mod run;
 
 use clap::{Parser, Subcommand};
 
@@ -15,6 +18,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Take jobs from a server's queue.
+    Run(run::Args),
     /// Run one stage on plain files, without a server.
     Stage {
         #[command(subcommand)]
@@ -36,6 +41,7 @@ fn main() -> std::process::ExitCode {
     let logs = tracing_subscriber::fmt().with_target(false).with_writer(std::io::stderr);
     logs.with_max_level(tracing::Level::INFO).init();
     let outcome = match Cli::parse().command {
+        Command::Run(args) => run::run(&args),
         Command::Stage { stage: Stage::Segment(args) } => headless::segment::run(&args),
         Command::Stage { stage: Stage::Remove(args) } => headless::remove::run(&args),
         Command::Verify(args) => return headless::verify::run(&args),

@@ -1,0 +1,118 @@
+//! What a handler has: rows, blobs, a scratch folder, and the way to say where it is.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::Context as _;
+use db::{Db, Work};
+use domain::{Hash, Step};
+use pipeline::{Cancelled, Reporter};
+use sqlx::AnyConnection;
+use storage::Store;
+use tempfile::TempDir;
+use tokio::runtime::Handle;
+
+/// Where a job is; read by the task that beats its lease.
+#[derive(Debug, Default)]
+pub struct Pulse {
+    pub place: Mutex<Place>,
+    /// Set when somebody asked to cancel, the lease was lost or the worker stops.
+    pub stop: AtomicBool,
+}
+
+#[derive(Debug, Default, Clone)]
+pub struct Place {
+    pub step: Option<Step>,
+    /// Of the whole job, 0–1.
+    pub fraction: f32,
+    /// Lines for the job's log since the last beat.
+    pub log: Vec<String>,
+}
+
+/// One job's surroundings. Handlers run on a blocking thread.
+pub struct Context {
+    pub db: Db,
+    pub store: Store,
+    pub scratch: TempDir,
+    pub pulse: Arc<Pulse>,
+    handle: Handle,
+    /// Steps of this kind of job with their part of its time; parts sum to 1.
+    plan: &'static [(Step, f32)],
+}
+
+impl Context {
+    pub fn new(db: Db, store: Store, pulse: Arc<Pulse>, plan: &'static [(Step, f32)]) -> anyhow::Result<Self> {
+        let scratch = store.scratch()?;
+        Ok(Self { db, store, scratch, pulse, handle: Handle::current(), plan })
+    }
+
+    /// Waits for a read.
+    pub fn wait<T>(&self, read: impl Future<Output = T>) -> T {
+        self.handle.block_on(read)
+    }
+
+    /// One writing transaction.
+    pub fn write<T, F>(&self, work: F) -> db::Result<T>
+    where
+        T: Send,
+        F: for<'c> FnMut(&'c mut AnyConnection) -> Work<'c, T> + Send,
+    {
+        self.handle.block_on(self.db.write(work))
+    }
+
+    pub fn log(&self, line: impl Into<String>) {
+        self.pulse.place.lock().expect("no panic while held").log.push(line.into());
+    }
+
+    /// A blob under a name that people know, so that messages about it read well.
+    pub fn named(&self, hash: Hash, file_name: &str) -> anyhow::Result<PathBuf> {
+        let base = file_name.rsplit(['/', '\\']).next().unwrap_or_default();
+        let safe: String = base.chars().filter(|c| !c.is_control()).take(120).collect();
+        let safe = if safe.is_empty() || safe.starts_with('.') { format!("plate{safe}") } else { safe };
+        let folder = self.scratch.path().join("named");
+        std::fs::create_dir_all(&folder)?;
+        let link = folder.join(safe);
+        if !link.exists() {
+            std::os::unix::fs::symlink(self.store.path_of(hash), &link).context("naming a blob")?;
+        }
+        Ok(link)
+    }
+
+    pub fn reporter(&self) -> Report<'_> {
+        Report { context: self, last: None }
+    }
+}
+
+/// Turns a stage's steps into the fraction of the whole job.
+pub struct Report<'a> {
+    context: &'a Context,
+    last: Option<Step>,
+}
+
+impl Reporter for Report<'_> {
+    fn step(&mut self, step: Step, done: u64, total: u64) -> Result<(), Cancelled> {
+        if self.context.pulse.stop.load(Ordering::Relaxed) {
+            return Err(Cancelled);
+        }
+        let within = done as f32 / total.max(1) as f32;
+        let mut before = 0.0;
+        let mut part = 0.0;
+        for &(planned, share) in self.context.plan {
+            if planned == step {
+                part = share;
+                break;
+            }
+            before += share;
+        }
+        let mut place = self.context.pulse.place.lock().expect("no panic while held");
+        // Steps may come interleaved: the bar only goes forward.
+        place.fraction = place.fraction.max((before + part * within).min(1.0));
+        if self.last != Some(step) {
+            self.last = Some(step);
+            place.log.push(step.sentence().to_owned());
+        }
+        place.step = Some(step);
+        Ok(())
+    }
+}

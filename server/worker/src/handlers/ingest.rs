@@ -1,0 +1,34 @@
+//! Ingest: a plate blob to facts, proxy, strip and poster.
+
+use std::path::Path;
+
+use domain::{Hash, Phase, ShotId};
+use pipeline::stages::ingest::ingest;
+
+use crate::context::Context;
+
+pub fn run(context: &Context, shot_id: ShotId) -> anyhow::Result<()> {
+    let shot = context.wait(db::shots::get(context.db.pool(), shot_id))?;
+    if shot.phase != Phase::Uploaded {
+        return Ok(()); // done by an earlier attempt whose end was not written
+    }
+    let plate = context.named(shot.plate, &shot.file_name)?;
+    let done = ingest(&plate, context.scratch.path(), &mut context.reporter())?;
+    let put = |path: &Path| -> anyhow::Result<(Hash, i64)> {
+        let (hash, size) = context.store.put_file_blocking(path)?;
+        Ok((hash, i64::try_from(size)?))
+    };
+    let (proxy, poster, strip) = (put(&done.proxy)?, put(&done.poster)?, put(&done.strip)?);
+    let index = serde_json::to_string(&done.proxy_index)?;
+    context.log(format!("{} frames, {}", done.facts.frames, done.facts.codec));
+    context.write(|tx| {
+        let (facts, index) = (done.facts.clone(), index.clone());
+        Box::pin(async move {
+            for (hash, size) in [proxy, poster, strip] {
+                db::blobs::record(tx, hash, size).await?;
+            }
+            db::shots::ingested(tx, shot_id, &facts, proxy.0, &index, poster.0, strip.0).await
+        })
+    })?;
+    Ok(())
+}

@@ -1,0 +1,43 @@
+//! Jobs: rows in, one stage, rows out. Running one twice gives the same rows.
+
+mod demo;
+mod ingest;
+mod quadmask_files;
+mod remove;
+mod segment;
+
+use domain::{Job, Step};
+
+use crate::context::Context;
+
+/// What a job does and how its time is spread, learnt from real shots.
+pub fn plan(job: &Job) -> &'static [(Step, f32)] {
+    match job {
+        Job::Ingest { .. } => &[(Step::Probe, 0.05), (Step::Proxy, 0.95)],
+        Job::Segment { .. } => &[(Step::Probe, 0.02), (Step::Track, 0.98)],
+        Job::Remove { .. } => &[
+            (Step::Probe, 0.02),
+            (Step::Register, 0.2),
+            (Step::Background, 0.18),
+            (Step::Fill, 0.15),
+            (Step::Composite, 0.3),
+            (Step::Verify, 0.13),
+            (Step::Store, 0.02),
+        ],
+        Job::ImportQuadmask { .. } => &[(Step::Probe, 0.05), (Step::Store, 0.95)],
+        Job::ExportQuadmask { .. } => &[(Step::Encode, 1.0)],
+        Job::Demo { .. } => &[(Step::Render, 1.0)],
+    }
+}
+
+/// Runs one job to its end. `Cancelled` comes out as [`pipeline::Error::Cancelled`] inside the error.
+pub fn run(context: &Context, job: &Job) -> anyhow::Result<()> {
+    match job {
+        Job::Ingest { shot_id } => ingest::run(context, *shot_id),
+        Job::Segment { shot_id } => segment::run(context, *shot_id),
+        Job::Remove { run_id } => remove::run(context, *run_id),
+        Job::ImportQuadmask { shot_id, file, name } => quadmask_files::import(context, *shot_id, *file, name),
+        Job::ExportQuadmask { quadmask_id } => quadmask_files::export(context, *quadmask_id),
+        Job::Demo { project_id } => demo::run(context, *project_id),
+    }
+}

@@ -1,0 +1,161 @@
+//! Segment: the targets' clicks to a primary mask on every frame of the draft. What a person locked stays.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::{Duration, Instant};
+
+use db::draft::{Frame, MadeFrame};
+use domain::{Hash, Levels, ShotId, Target};
+use pipeline::stages::segment::segment;
+use pipeline::{Error, PlateFile};
+use plate::segment::{FrameMask, Locked, Locks, Prompts, SegmentParams, SourceError};
+
+use crate::context::Context;
+
+/// Frames are written together, at least this often, so that the mask is seen to grow.
+const EVERY: Duration = Duration::from_millis(700);
+const AT_MOST: usize = 12;
+
+pub fn run(context: &Context, shot_id: ShotId) -> anyhow::Result<()> {
+    let shot = context.wait(db::shots::get(context.db.pool(), shot_id))?;
+    let targets = context.wait(db::brief::targets(context.db.pool(), shot_id))?;
+    let path = context.named(shot.plate, &shot.file_name)?;
+    let mut report = context.reporter();
+    let mut plate = PlateFile::open(&path, &mut report)?;
+    let (width, height) = plate.size();
+    let rows = context.wait(db::draft::frames(context.db.pool(), shot_id))?;
+    let mut draft = Draft {
+        context,
+        shot_id,
+        width,
+        height,
+        rows: rows.into_iter().map(|row| (row.frame, row)).collect(),
+        waiting: Vec::new(),
+        written: Instant::now(),
+    };
+    let mut locks = draft.locks();
+    let mut each = |mask: FrameMask| draft.take(mask);
+    segment(&mut plate, &prompts(&targets), &mut locks, &SegmentParams::default(), &mut report, &mut each)?;
+    draft.flush()?;
+    Ok(())
+}
+
+/// All prompts of all targets: one primary mask is the union of the targets.
+fn prompts(targets: &[Target]) -> Prompts {
+    let mut prompts = Prompts::default();
+    for target in targets {
+        for point in &target.points {
+            let side = if point.positive { &mut prompts.positive } else { &mut prompts.negative };
+            side.entry(point.frame).or_default().push((point.x, point.y));
+        }
+        for b in &target.boxes {
+            prompts.boxes.entry(b.frame).or_default().push([b.x0, b.y0, b.x1, b.y1]);
+        }
+    }
+    prompts
+}
+
+struct Draft<'a> {
+    context: &'a Context,
+    shot_id: ShotId,
+    width: u32,
+    height: u32,
+    rows: HashMap<u32, Frame>,
+    waiting: Vec<(FrameMask, MadeFrame)>,
+    written: Instant,
+}
+
+impl<'a> Draft<'a> {
+    fn locks(&self) -> DraftLocks<'a> {
+        let rows: BTreeMap<u32, Frame> =
+            self.rows.iter().filter(|(_, r)| r.locked || r.locks.is_some()).map(|(f, r)| (*f, r.clone())).collect();
+        DraftLocks { context: self.context, rows, width: self.width, height: self.height }
+    }
+
+    fn take(&mut self, mask: FrameMask) -> pipeline::Result<()> {
+        let made = self.merge(&mask).map_err(|error| Error::Input(format!("{error:#}")))?;
+        self.waiting.push((mask, made));
+        if self.waiting.len() >= AT_MOST || self.written.elapsed() > EVERY {
+            self.flush().map_err(|error| Error::Input(format!("{error:#}")))?;
+        }
+        Ok(())
+    }
+
+    /// The new primary layer on top of what people painted and of the affected layer.
+    fn merge(&self, mask: &FrameMask) -> anyhow::Result<MadeFrame> {
+        let row = self.rows.get(&mask.frame);
+        let base = levels(self.context, row.and_then(|r| r.levels), self.width, self.height)?;
+        let lock = match row.and_then(|r| r.locks) {
+            Some(hash) => levels(self.context, Some(hash), self.width, self.height)?.primary(),
+            None => Vec::new(),
+        };
+        let merged = base.with_primary(&mask.mask, &lock)?;
+        let [primary, overlap, affected, _] = merged.areas();
+        let empty = primary + overlap + affected == 0;
+        let png = if empty {
+            None
+        } else {
+            let png = merged.to_png();
+            Some((self.context.store.put_blocking(&png)?, i64::try_from(png.len())?))
+        };
+        Ok(MadeFrame {
+            frame: mask.frame,
+            seen_revision: row.map_or(0, |r| r.revision),
+            levels: png,
+            confidence: Some(f64::from(mask.confidence)),
+            primary_area: i64::try_from(primary + overlap)?,
+            affected_area: i64::try_from(overlap + affected)?,
+        })
+    }
+
+    /// Writes what waits; frames that somebody painted meanwhile are merged again on top of that.
+    fn flush(&mut self) -> anyhow::Result<()> {
+        let mut waiting = std::mem::take(&mut self.waiting);
+        while !waiting.is_empty() {
+            let made: Vec<MadeFrame> = waiting.iter().map(|(_, made)| made.clone()).collect();
+            let shot_id = self.shot_id;
+            let again = self.context.write(|tx| {
+                let made = made.clone();
+                Box::pin(async move { db::draft::put_segment_frames(tx, shot_id, &made).await })
+            })?;
+            let again: BTreeSet<u32> = again.into_iter().collect();
+            waiting.retain(|(mask, _)| again.contains(&mask.frame));
+            for (mask, made) in &mut waiting {
+                let row = self.context.wait(db::draft::frame(self.context.db.pool(), shot_id, mask.frame))?;
+                self.rows.insert(mask.frame, row);
+                *made = self.merge(mask)?;
+            }
+        }
+        self.written = Instant::now();
+        Ok(())
+    }
+}
+
+/// The levels behind a blob; background where there is none.
+pub fn levels(context: &Context, hash: Option<Hash>, width: u32, height: u32) -> anyhow::Result<Levels> {
+    let Some(hash) = hash else { return Ok(Levels::background(width, height)) };
+    Ok(Levels::from_png(&context.store.get_blocking(hash)?)?)
+}
+
+/// What people corrected, as the segmenter asks for it.
+struct DraftLocks<'a> {
+    context: &'a Context,
+    rows: BTreeMap<u32, Frame>,
+    width: u32,
+    height: u32,
+}
+
+impl Locks for DraftLocks<'_> {
+    fn frames(&self) -> BTreeSet<u32> {
+        self.rows.keys().copied().collect()
+    }
+
+    fn load(&mut self, frame: u32) -> Result<Locked, SourceError> {
+        let row = self.rows.get(&frame).ok_or("this frame has no locked pixels")?;
+        let mask = levels(self.context, row.levels, self.width, self.height)?.primary();
+        let lock = match (row.locked, row.locks) {
+            (true, _) | (false, None) => vec![255; mask.len()],
+            (false, Some(hash)) => levels(self.context, Some(hash), self.width, self.height)?.primary(),
+        };
+        Ok(Locked { mask, lock })
+    }
+}

@@ -1,0 +1,229 @@
+//! The worker's loop: claim, run one stage on a blocking thread, beat the lease meanwhile, say how it ended.
+
+use std::io::Read;
+use std::panic::AssertUnwindSafe;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use jobs::{Beat, Lease, Queue};
+use storage::Store;
+use tokio::sync::watch;
+
+use crate::context::{Context, Place, Pulse};
+use crate::handlers;
+
+const KINDS: [&str; 6] = ["ingest", "segment", "remove", "import_quadmask", "export_quadmask", "demo"];
+const LEASE: Duration = Duration::from_secs(15);
+const BEAT: Duration = Duration::from_millis(500);
+const IDLE: Duration = Duration::from_millis(250);
+
+/// Takes jobs until it is asked to stop.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The server's data folder.
+    #[arg(long, default_value = "data", env = "DATA_DIR")]
+    data: PathBuf,
+    /// The server's database; default: the SQLite file in the data folder.
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
+    database_url: Option<String>,
+    /// Stop when standard input closes: the server that started this worker is gone.
+    #[arg(long)]
+    stop_with_stdin: bool,
+}
+
+pub fn run(args: &Args) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    runtime.block_on(work(args))
+}
+
+async fn work(args: &Args) -> anyhow::Result<()> {
+    let (stop, stopping) = watch::channel(false);
+    listen_for_the_end(stop, args.stop_with_stdin);
+    let url = match &args.database_url {
+        Some(url) => url.clone(),
+        None => format!("sqlite://{}", args.data.join("minus-one.db").display()),
+    };
+    let db = db::open(&url).await.context("The database cannot be opened")?;
+    let store = Store::open(&args.data).context("The store cannot be opened")?;
+    let queue = Queue::new(db);
+    let host = std::fs::read_to_string("/etc/hostname").map_or_else(|_| "host".into(), |h| h.trim().to_owned());
+    let pid = std::process::id();
+    let name = format!("{host}-{pid}-{}", db::new_uuid().simple());
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    queue.register(&name, &host, pid, &format!("plate engine · {threads} threads")).await?;
+    tracing::info!("Worker {name} is ready");
+    let mut seen = Instant::now();
+    while !*stopping.borrow() {
+        match queue.claim(&name, &KINDS, LEASE).await {
+            Ok(Some(lease)) => {
+                queue.seen(&name, Some(lease.job_id)).await.ok();
+                run_job(&queue, &store, lease, stopping.clone()).await;
+                queue.seen(&name, None).await.ok();
+            }
+            Ok(None) => {
+                if seen.elapsed() > Duration::from_secs(5) {
+                    seen = Instant::now();
+                    queue.seen(&name, None).await.ok();
+                }
+                let mut ending = stopping.clone();
+                tokio::select! {
+                    _ = tokio::time::sleep(IDLE) => {}
+                    _ = ending.changed() => {}
+                }
+            }
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "The queue does not answer");
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+        }
+    }
+    queue.gone(&name).await.ok();
+    Ok(())
+}
+
+/// SIGTERM, Ctrl-C and, for a supervised worker, the closing of standard input.
+fn listen_for_the_end(stop: watch::Sender<bool>, with_stdin: bool) {
+    let stop = Arc::new(stop);
+    let by_signal = Arc::clone(&stop);
+    tokio::spawn(async move {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut terminate = signal(SignalKind::terminate()).expect("signals can be listened to");
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            _ = terminate.recv() => {}
+        }
+        by_signal.send(true).ok();
+    });
+    if with_stdin {
+        std::thread::spawn(move || {
+            let mut byte = [0];
+            while std::io::stdin().read(&mut byte).is_ok_and(|read| read > 0) {}
+            stop.send(true).ok();
+            // Whatever hangs then must not outlive the server.
+            std::thread::sleep(Duration::from_secs(6));
+            std::process::exit(1);
+        });
+    }
+}
+
+/// How a stage ended.
+enum End {
+    Done,
+    Stopped,
+    Failed(String),
+}
+
+async fn run_job(queue: &Queue, store: &Store, lease: Lease, mut stopping: watch::Receiver<bool>) {
+    let pulse = Arc::new(Pulse::default());
+    let started = Instant::now();
+    let (job, db, store, shared) = (lease.job.clone(), queue.db().clone(), store.clone(), Arc::clone(&pulse));
+    let mut stage = tokio::task::spawn_blocking(move || {
+        // OpenCV and FFmpeg bindings panic on misuse; one job must not take the worker with it.
+        let outcome = std::panic::catch_unwind(AssertUnwindSafe(|| {
+            let context = Context::new(db, store, shared, handlers::plan(&job))?;
+            handlers::run(&context, &job)
+        }));
+        match outcome {
+            Ok(Ok(())) => End::Done,
+            Ok(Err(error)) => ending(&error),
+            Err(_) => End::Failed(
+                "The stage broke off because of a fault in it. Press “Retry”; if it happens again, report it with the job's log."
+                    .into(),
+            ),
+        }
+    });
+    let mut lost = false;
+    let mut asked_to_cancel = false;
+    let end = loop {
+        tokio::select! {
+            end = &mut stage => break end.unwrap_or_else(|error| End::Failed(error.to_string())),
+            _ = tokio::time::sleep(BEAT) => {}
+            _ = stopping.changed() => pulse.stop.store(true, Ordering::Relaxed),
+        }
+        let heard = beat(queue, &lease, &pulse, started).await;
+        match heard {
+            Ok(jobs::Pulse::GoOn) => {}
+            Ok(jobs::Pulse::CancelAsked) => {
+                asked_to_cancel = true;
+                pulse.stop.store(true, Ordering::Relaxed);
+            }
+            Ok(jobs::Pulse::Lost) => {
+                lost = true;
+                pulse.stop.store(true, Ordering::Relaxed);
+            }
+            Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "A beat was missed"),
+        }
+    };
+    if lost {
+        tracing::warn!(job.id = %lease.job_id, "The lease was lost; another worker has the job");
+        return;
+    }
+    beat(queue, &lease, &pulse, started).await.ok(); // the last lines of the log
+    conclude(queue, &lease, end, asked_to_cancel).await;
+}
+
+/// A stage's error for people; being stopped is none.
+fn ending(error: &anyhow::Error) -> End {
+    let stopped = error.chain().any(|cause| {
+        matches!(cause.downcast_ref::<pipeline::Error>(), Some(pipeline::Error::Cancelled))
+            || cause.downcast_ref::<pipeline::Cancelled>().is_some()
+            || matches!(cause.downcast_ref::<media::Error>(), Some(media::Error::Cancelled))
+    });
+    if stopped { End::Stopped } else { End::Failed(format!("{error:#}")) }
+}
+
+async fn beat(queue: &Queue, lease: &Lease, pulse: &Pulse, started: Instant) -> db::Result<jobs::Pulse> {
+    let Place { step, fraction, log } = {
+        let mut place = pulse.place.lock().expect("no panic while held");
+        let log = std::mem::take(&mut place.log);
+        Place { log, ..place.clone() }
+    };
+    let spent = started.elapsed().as_secs_f32();
+    let seconds_left = (fraction > 0.03 && spent > 1.5).then(|| (spent / fraction * (1.0 - fraction)).ceil() as u32);
+    queue.beat(lease, Beat { step, fraction, seconds_left, log: &log.join("\n") }).await
+}
+
+async fn conclude(queue: &Queue, lease: &Lease, end: End, asked_to_cancel: bool) {
+    let db = queue.db();
+    let outcome = match end {
+        End::Done => {
+            let lease = lease.clone();
+            db.write(move |tx| {
+                let lease = lease.clone();
+                Box::pin(async move { jobs::finish(tx, &lease).await })
+            })
+            .await
+        }
+        End::Stopped if asked_to_cancel => {
+            let lease = lease.clone();
+            db.write(move |tx| {
+                let lease = lease.clone();
+                Box::pin(async move { jobs::cancelled(tx, &lease).await })
+            })
+            .await
+        }
+        End::Stopped => {
+            let lease = lease.clone();
+            db.write(move |tx| {
+                let lease = lease.clone();
+                Box::pin(async move { jobs::put_back(tx, &lease).await })
+            })
+            .await
+        }
+        End::Failed(sentence) => {
+            tracing::error!(job.id = %lease.job_id, "{} failed: {sentence}", lease.job.title());
+            let lease = lease.clone();
+            db.write(move |tx| {
+                let (lease, sentence) = (lease.clone(), sentence.clone());
+                Box::pin(async move { jobs::fail(tx, &lease, &sentence).await })
+            })
+            .await
+        }
+    };
+    if let Err(error) = outcome {
+        tracing::error!(error = &error as &dyn std::error::Error, job.id = %lease.job_id, "A job's end could not be written");
+    }
+}
