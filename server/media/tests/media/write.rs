@@ -58,8 +58,8 @@ fn ffv1_round_trips_are_exact() {
 fn any_size_can_be_written() {
     let folder = folder();
     let path = folder.path().join("a.mkv");
-    for (width, height) in [(16, 16), (17, 19), (191, 107), (353, 289), (641, 16), (1921, 1081), (8191, 17)] {
-        for name in ["yuv420p", "yuv422p10le", "yuv411p", "gray"] {
+    for (width, height) in [(16, 16), (17, 19), (191, 107), (353, 289), (641, 16), (1921, 35), (8191, 17)] {
+        for name in ["yuv420p", "yuv411p", "gray"] {
             let format = format(name);
             let tags = colour("bt709", "tv");
             let mut writer = Ffv1Writer::create(&path, &format, width, height, rate(24, 1), &tags, None)
