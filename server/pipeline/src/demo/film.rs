@@ -37,7 +37,7 @@ impl Film {
             let coded = display(light);
             // Most grain in the middle tones.
             let amount = self.strength * (0.35 + 2.6 * coded * (1.0 - coded));
-            let value = (coded + f32::from(grain) * amount).min(1.0).max(0.0);
+            let value = (coded + f32::from(grain) * amount).clamp(0.0, 1.0);
             *out = (value * 65535.0 + 0.5) as i32 as u16;
         }
     }
@@ -46,7 +46,7 @@ impl Film {
 /// The tone curve: a soft shoulder, a slight toe, then sRGB coding. 0–1.
 #[inline]
 fn display(light: f32) -> f32 {
-    let x = light.max(0.0).min(8.0) * 1.05;
+    let x = light.clamp(0.0, 8.0) * 1.05;
     let shoulder = (x * (1.0 + x * 0.05) / (1.0 + x * 0.72)).min(1.0);
     let rise = (shoulder * (1.0 / 0.35)).min(1.0);
     let toe = shoulder * (0.86 + 0.14 * (rise * rise * (3.0 - 2.0 * rise)));
@@ -54,7 +54,7 @@ fn display(light: f32) -> f32 {
     let s1 = toe.sqrt();
     let s2 = s1.sqrt();
     let s3 = s2.sqrt();
-    (0.662_002_7 * s1 + 0.684_122_1 * s2 - 0.323_583_6 * s3 - 0.022_541_147 * toe).max(0.0).min(1.0)
+    (0.662_002_7 * s1 + 0.684_122_1 * s2 - 0.323_583_6 * s3 - 0.022_541_147 * toe).clamp(0.0, 1.0)
 }
 
 /// Noise whose neighbours resemble each other a little, as grains cover more than a pixel; mostly grey.

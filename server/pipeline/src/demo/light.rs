@@ -159,7 +159,8 @@ impl<'a> Light<'a> {
     #[inline]
     fn pool(&self, place: V3) -> f32 {
         let around = &self.place.around;
-        let off = place - around.pool;
+        let mut off = place - around.pool;
+        off.z *= 0.45; // the beam comes from the front and reaches the wall
         let d = off.dot(off) / (around.pool_width * around.pool_width);
         1.0 / (1.0 + d * (1.0 + 0.25 * d))
     }
@@ -182,7 +183,7 @@ impl<'a> Light<'a> {
         if t >= end {
             return 1.0;
         }
-        let (from, step) = (solid.own(place), solid.turn.into_own(toward));
+        let (from, step) = (solid.own(place), solid.turn.own(toward));
         let few = solid.parts_near(few, (from, step), 0.0, softness, end);
         if few.is_none() {
             return 1.0;

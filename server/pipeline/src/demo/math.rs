@@ -127,7 +127,7 @@ impl Turn {
 
     /// From the world's axes to the turned thing's own.
     #[inline]
-    pub fn into_own(&self, v: V3) -> V3 {
+    pub fn own(&self, v: V3) -> V3 {
         v3(self.x.dot(v), self.y.dot(v), self.z.dot(v))
     }
 
@@ -229,7 +229,7 @@ mod tests {
     #[test]
     fn a_turn_and_its_reverse_cancel() {
         let turn = Turn::around(v3(0.6, 0.8, 0.0), 0.21).then(&Turn::around(V3::UP, -0.4));
-        let back = turn.into_own(turn.out(v3(1.0, -2.0, 0.5)));
+        let back = turn.own(turn.out(v3(1.0, -2.0, 0.5)));
         assert!((back - v3(1.0, -2.0, 0.5)).length() < 1e-5);
     }
 }

@@ -152,7 +152,7 @@ impl Scene {
     /// spread over `frames` (at least 1). Sizes from 16×16 up; wide pictures are framed best.
     pub fn new(kind: Kind, seed: u64, width: u32, height: u32, frames: u32, rate: Rate) -> Self {
         let shot = kind.shot(seed);
-        let texels = (width.max(height) as usize).next_power_of_two().clamp(512, 2048);
+        let texels = (width.max(height) as usize).next_power_of_two().clamp(256, 2048);
         let own_seed = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ kind as u64;
         let place = Place::new(shot.surroundings(), texels, own_seed);
         let film = Film::new(own_seed, 0.0125);

@@ -35,7 +35,7 @@ pub fn parcel(role: Role, at: V3, yaw: f32, half: V3, card: V3, tape: V3) -> Sol
     let ink = Ink::with(
         card,
         0.04,
-        Pattern::Band { axis: ACROSS, from: -0.16 * half.z, to: 0.16 * half.z, colour: tape },
+        Pattern::Band { axis: v3(1.0, 0.0, 0.0), from: -0.17 * half.x, to: 0.17 * half.x, colour: tape },
     );
     let block = Shape::Block { centre: V3::ZERO, half, round: 0.025 };
     Solid::new(role, at, Turn::around(V3::UP, yaw), 0.0, vec![Part::new(block, ink)])

@@ -340,7 +340,7 @@ fn trace(solid: &Solid, index: usize, beam: &Beam, layers: &mut Layers) {
     }
     let chord = (reach * reach - aside2).sqrt();
     let (mut t, end) = ((along - chord).max(from).max(0.05), along + chord);
-    let (start, step) = (solid.own(eye), solid.turn.into_own(ray));
+    let (start, step) = (solid.own(eye), solid.turn.own(ray));
     // The closest approach of the rim that is being passed, in half pixels: −1 covers all, +1 nothing.
     let (mut near, mut near_t) = (1.0_f32, t);
     let layer =

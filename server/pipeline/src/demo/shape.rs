@@ -123,11 +123,11 @@ impl Shape {
                 (length - skin) * height * 0.8
             }
             Self::Leaf { length, curl } => {
-                let along = p.x / length; // −0.5 … 0.5 within the blade
-                let lift = curl * (along * along * 4.0 - 0.3) * length
-                    + (p.z / length) * (p.z / length) * length * 0.9;
-                let inside = (0.25 - along * along).max(0.0);
-                let half = length * 1.15 * inside * (1.0 + 0.55 * along * -2.0 * 0.5) + 0.004;
+                // Beyond the blade its bend goes on level, or the distance would be too long there.
+                let along = (p.x / length).clamp(-0.5, 0.5);
+                let half = length * 1.15 * (0.25 - along * along) * (1.0 - 0.55 * along) + 0.004;
+                let across = p.z.clamp(-half, half) / length;
+                let lift = length * (curl * (along * along * 4.0 - 0.3) + across * across * 0.9);
                 let side = p.z.abs() - half;
                 let ends = p.x.abs() - length * 0.5;
                 let thick = (p.y - lift).abs() - 0.012;
@@ -253,7 +253,7 @@ impl Solid {
 
     #[inline]
     pub fn own(&self, p: V3) -> V3 {
-        self.turn.into_own(p - self.at)
+        self.turn.own(p - self.at)
     }
 
     /// Signed distance from `p` (own axes) to the parts in `few`.
@@ -316,7 +316,7 @@ impl Solid {
         if last < 0.0 || to.dot(to) - to.dot(ray) * to.dot(ray) > limit * limit {
             return None;
         }
-        let beam = (self.own(from), self.turn.into_own(ray));
+        let beam = (self.own(from), self.turn.own(ray));
         let few = self.parts_near(self.all(), beam, wide, widening, 1e6);
         if few.0 == 0 {
             return None;

@@ -1,19 +1,25 @@
 //! Rules of the demo scenes, on small pictures.
 
+use std::sync::LazyLock;
+
 use domain::Rate;
 
 use super::*;
 
-const SIZE: (u32, u32, u32) = (320, 180, 10);
+const SIZE: (u32, u32, u32) = (224, 126, 8);
 
 fn small(kind: Kind, seed: u64) -> Scene {
     Scene::new(kind, seed, SIZE.0, SIZE.1, SIZE.2, Rate::new(24, 1).expect("a rate"))
 }
 
+/// The showcase and the unseen scenes; shared, since their causes take a while.
+static SCENES: LazyLock<Vec<Scene>> = LazyLock::new(|| {
+    let showcase = Kind::ALL.map(|kind| (kind, 0)).into_iter();
+    showcase.chain(Kind::ALL.into_iter().zip(1001..)).map(|(kind, seed)| small(kind, seed)).collect()
+});
+
 fn each(rule: impl Fn(&Scene)) {
-    for (kind, seed) in Kind::ALL.map(|kind| (kind, 0)).into_iter().chain(Kind::ALL.into_iter().zip(1001..)) {
-        rule(&small(kind, seed));
-    }
+    SCENES.iter().for_each(rule);
 }
 
 fn fingerprint(samples: &[u16]) -> u64 {
@@ -98,7 +104,7 @@ fn a_scene_has_the_same_bits_on_every_machine_and_number_of_threads() {
 }
 
 /// Frame 4 of the small carried box.
-const PINNED: u64 = 17_398_520_348_829_524_262;
+const PINNED: u64 = 1_063_193_210_323_787_947;
 
 #[test]
 fn other_seeds_are_other_shots_and_odd_sizes_render() {

@@ -136,8 +136,8 @@ impl Shot for BallPins {
     }
 
     fn camera(&self, t: f32) -> Camera {
-        let (eye, at) = (v3(-0.35, 2.15, -5.5), v3(0.1, 0.42, 0.3));
-        Camera::drifting(eye, at, 1.78, self.drift, t)
+        let (eye, at) = (v3(-0.35, 2.15, -5.5), v3(0.12, 0.46, 0.3));
+        Camera::drifting(eye, at, 2.05, self.drift, t)
     }
 
     fn lamp(&self, _t: f32) -> Lamp {

@@ -113,7 +113,7 @@ impl Shot for CarriedBox {
     }
 
     fn camera(&self, t: f32) -> Camera {
-        Camera::drifting(v3(0.0, 1.75, -6.9), v3(0.0, 0.84, 0.4), 1.85, self.drift, t)
+        Camera::drifting(v3(0.0, 1.75, -6.9), v3(-0.1, 0.80, 0.4), 2.1, self.drift, t)
     }
 
     fn lamp(&self, _t: f32) -> Lamp {

@@ -40,7 +40,7 @@ impl CastShadow {
 
 impl Shot for CastShadow {
     fn words(&self) -> Words {
-        words("remove the vase", "A table with an orange and a small block in moving light.")
+        words("remove the vase", "A table with a gourd and a small block in moving light.")
     }
 
     fn target(&self) -> &'static str {
@@ -61,14 +61,14 @@ impl Shot for CastShadow {
     }
 
     fn camera(&self, t: f32) -> Camera {
-        Camera::drifting(v3(0.3, 2.35, -5.4), v3(0.0, 0.62, 0.35), 1.72, 0.35, t)
+        Camera::drifting(v3(0.3, 2.35, -5.4), v3(0.0, 0.66, 0.35), 1.9, 0.35, t)
     }
 
     fn lamp(&self, t: f32) -> Lamp {
+        // From behind on the left to the front on the left: the shadow turns over the table.
         let along = smooth(-0.3, 1.3, t / ACTION);
-        let turns = mix(-0.215, -0.02, along) * self.sweep;
-        let at = v3(7.2 * sine(turns) * 1.2, 6.2, 3.4 * cosine(turns) - 2.4 - 3.0 * along);
-        Lamp { at, softness: 0.11 }
+        let turns = mix(-0.335, -0.17, along) * mix(1.0, self.sweep, 0.4);
+        Lamp { at: v3(8.2 * sine(turns), mix(4.6, 5.6, along), -8.2 * cosine(turns)), softness: 0.10 }
     }
 
     fn solids(&self, t: f32, world: World) -> Vec<Solid> {

@@ -91,7 +91,7 @@ impl Shot for Crossing {
     }
 
     fn camera(&self, t: f32) -> Camera {
-        Camera::drifting(v3(0.2, 1.65, -6.8), v3(0.0, 0.86, 0.4), 1.85, 1.0, t)
+        Camera::drifting(v3(0.2, 1.65, -6.8), v3(0.0, 0.80, 0.4), 2.1, 1.0, t)
     }
 
     fn lamp(&self, _t: f32) -> Lamp {

@@ -93,7 +93,7 @@ impl Shot for FallingLeaf {
         let mut all = vec![
             props::gourd(Role::Extra, v3(-0.95, 0.0, 0.75), 0.05, 0.62, self.skins[0]),
             props::gourd(Role::Extra, v3(0.15, 0.0, 1.35), 0.31, 0.38, self.skins[1]),
-            props::leaf(Role::Extra, v3(1.85, 0.05, 0.6), dry, 0.7, rgb(0xb9792a), rgb(0x6e4319)),
+            props::leaf(Role::Extra, v3(1.85, 0.045, 0.35), dry, 0.7, rgb(0xb9792a), rgb(0x6e4319)),
         ];
         if world == World::Plate {
             let (at, turn) = self.flight(t);

@@ -92,7 +92,7 @@ impl Shot for RollingCart {
     }
 
     fn camera(&self, t: f32) -> Camera {
-        Camera::drifting(v3(0.1, 1.85, -6.6), v3(0.05, 0.78, 0.4), 1.85, 0.0, t)
+        Camera::drifting(v3(0.1, 1.85, -6.6), v3(0.0, 0.70, 0.4), 2.1, 0.0, t)
     }
 
     fn lamp(&self, _t: f32) -> Lamp {
