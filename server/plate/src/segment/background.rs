@@ -37,6 +37,11 @@ impl Background {
         self.from_now = back.then(&self.from_now);
     }
 
+    /// Knows what `other`, which started at the same frame, came to know. Where the camera is now stays.
+    pub fn take_over(&mut self, other: Self) {
+        (self.mean, self.spread, self.seen) = (other.mean, other.spread, other.seen);
+    }
+
     /// Adds what the current frame shows well outside the object.
     pub fn learn(&mut self, lab: &Raster<Lab>, distance: &Raster<f32>) {
         for y in 0..lab.h {

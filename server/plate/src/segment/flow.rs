@@ -83,6 +83,16 @@ pub(crate) struct Affine(pub [f32; 6]);
 impl Affine {
     pub const STILL: Self = Self([1.0, 0.0, 0.0, 0.0, 1.0, 0.0]);
 
+    /// The shift in the middle of all; `None` for none.
+    pub fn median_shift(offsets: &[[f32; 2]]) -> Option<Self> {
+        let middle = |axis: usize| {
+            let mut values: Vec<f32> = offsets.iter().map(|o| o[axis]).collect();
+            values.sort_unstable_by(f32::total_cmp);
+            values.get(values.len() / 2).copied()
+        };
+        Some(Self([1.0, 0.0, middle(0)?, 0.0, 1.0, middle(1)?]))
+    }
+
     pub fn apply(&self, x: f32, y: f32) -> (f32, f32) {
         let m = self.0;
         (m[0] * x + m[1] * y + m[2], m[3] * x + m[4] * y + m[5])
@@ -162,6 +172,48 @@ pub(crate) fn dominant(flow: &Flow, weight: &Raster<f32>) -> Option<Affine> {
     let (ax, bx, kx) = place(mx);
     let (ay, by, ky) = place(my);
     Some(Affine([(1.0 + ax) as f32, bx as f32, kx as f32, ay as f32, (1.0 + by) as f32, ky as f32]))
+}
+
+/// Log odds that a pixel's surroundings went to `other` with the object rather than with the rest, within ±3. Compared by
+/// looks, not by flow: where the picture is flat, flow only repeats its neighbours, and here nothing is said.
+pub(crate) fn motion_odds(
+    now: &Raster<Lab>,
+    other: &Raster<Lab>,
+    object: Option<Affine>,
+    rest: Option<Affine>,
+) -> opencv::Result<Raster<f32>> {
+    let mut odds = now.same(0.0);
+    let (Some(object), Some(rest)) = (object, rest) else { return Ok(odds) };
+    for y in 0..now.h {
+        for x in 0..now.w {
+            let (fx, fy) = (x as f32, y as f32);
+            let (o, r) = (object.apply(fx, fy), rest.apply(fx, fy));
+            if (o.0 - r.0).hypot(o.1 - r.1) < 0.3 || !now.contains(o.0, o.1) || !now.contains(r.0, r.1) {
+                continue;
+            }
+            let here = now.at(x, y);
+            odds.data[y * now.w + x] = (miss(here, other, r) - miss(here, other, o)).clamp(-900.0, 900.0);
+        }
+    }
+    let odds = odds.box_mean(3)?;
+    Ok(odds.map(|d| (d / 40.0).clamp(-3.0, 3.0)))
+}
+
+/// Squared difference between a colour and another picture at a place between pixels.
+fn miss(colour: Lab, other: &Raster<Lab>, (x, y): (f32, f32)) -> f32 {
+    let x = x.clamp(0.0, other.w as f32 - 1.0);
+    let y = y.clamp(0.0, other.h as f32 - 1.0);
+    let (x0, y0) = (x as usize, y as usize);
+    let (x1, y1) = ((x0 + 1).min(other.w - 1), (y0 + 1).min(other.h - 1));
+    let (fx, fy) = (x - x0 as f32, y - y0 as f32);
+    let corners = [other.at(x0, y0), other.at(x1, y0), other.at(x0, y1), other.at(x1, y1)];
+    let weights = [(1.0 - fx) * (1.0 - fy), fx * (1.0 - fy), (1.0 - fx) * fy, fx * fy];
+    (0..3)
+        .map(|k| {
+            let there: f32 = corners.iter().zip(&weights).map(|(c, w)| f32::from(c[k]) * w).sum();
+            (f32::from(colour[k]) - there).powi(2)
+        })
+        .sum()
 }
 
 /// Cramer's rule for a symmetric 3×3 system.

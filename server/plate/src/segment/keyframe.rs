@@ -6,9 +6,12 @@ use std::collections::BinaryHeap;
 
 use super::colour::Mixture;
 use super::cut::HARD;
-use super::flow::{Flow, dominant};
+use super::flow::{Affine, Flow, dominant, motion_odds};
 use super::propagate::{likeness, snap};
 use super::raster::{Lab, Raster, hull_mask};
+
+/// Cost of the way from a click within which the click is believed against the colours.
+const BESIDE: f32 = 25.0;
 
 /// One frame's prompts in analysis pixels.
 #[derive(Clone, Debug, Default)]
@@ -34,7 +37,7 @@ impl Marks {
 }
 
 /// Writes the marks that must hold into a unary: discs around clicks, locked pixels, everything outside all boxes.
-pub(crate) fn pin(unary: &mut Raster<f32>, marks: &Marks, inside_boxes: bool) {
+pub(crate) fn pin(unary: &mut Raster<f32>, lab: &Raster<Lab>, marks: &Marks, inside_boxes: bool) {
     if inside_boxes && !marks.boxes.is_empty() {
         for y in 0..unary.h {
             for x in 0..unary.w {
@@ -51,7 +54,7 @@ pub(crate) fn pin(unary: &mut Raster<f32>, marks: &Marks, inside_boxes: bool) {
     let radius = seed_radius(unary.w, unary.h);
     for (points, value) in [(&marks.positive, HARD), (&marks.negative, -HARD)] {
         for (x, y) in points {
-            disc(unary.w, unary.h, *x, *y, radius, |i| unary.data[i] = value);
+            disc(lab, *x, *y, radius, |i| unary.data[i] = value);
         }
     }
     if let Some(locked) = &marks.locked {
@@ -69,21 +72,32 @@ fn seed_radius(w: usize, h: usize) -> f32 {
     (0.003 * (w as f32).hypot(h as f32)).max(1.0)
 }
 
-fn disc(w: usize, h: usize, x: f32, y: f32, radius: f32, mut each: impl FnMut(usize)) {
+/// Pixels about a click that look like the clicked one: a click close to an edge does not speak for the other side.
+fn disc(lab: &Raster<Lab>, x: f32, y: f32, radius: f32, mut each: impl FnMut(usize)) {
+    let (w, h) = (lab.w, lab.h);
     let reach = radius.ceil() as i32;
-    let (cx, cy) = (x.round() as i32, y.round() as i32);
+    let (cx, cy) = ((x.round() as i32).clamp(0, w as i32 - 1), (y.round() as i32).clamp(0, h as i32 - 1));
+    let clicked = lab.at(cx as usize, cy as usize);
     for dy in -reach..=reach {
         for dx in -reach..=reach {
             let (px, py) = (cx + dx, cy + dy);
             if (dx * dx + dy * dy) as f32 <= radius * radius && px >= 0 && py >= 0 && px < w as i32 && py < h as i32 {
-                each(py as usize * w + px as usize);
+                let i = py as usize * w + px as usize;
+                if difference(lab.data[i], clicked) < 12.0 {
+                    each(i);
+                }
             }
         }
     }
 }
 
 /// The object as the marks of one frame show it, with no other frame's knowledge but the motion around it.
-pub(crate) fn first_mask(lab: &Raster<Lab>, marks: &Marks, motion: Option<&Flow>) -> opencv::Result<Raster<bool>> {
+/// `neighbour`: another frame and the flow to it.
+pub(crate) fn first_mask(
+    lab: &Raster<Lab>,
+    marks: &Marks,
+    neighbour: Option<(&Raster<Lab>, &Flow)>,
+) -> opencv::Result<Raster<bool>> {
     let (w, h) = (lab.w, lab.h);
     if let Some(locked) = &marks.locked
         && locked.data.iter().all(Option::is_some)
@@ -120,7 +134,7 @@ pub(crate) fn first_mask(lab: &Raster<Lab>, marks: &Marks, motion: Option<&Flow>
     let mut object_seeds = lab.same(false);
     let radius = 1.5 * seed_radius(w, h);
     for (x, y) in &shown {
-        disc(w, h, *x, *y, radius, |i| object_seeds.data[i] = true);
+        disc(lab, *x, *y, radius, |i| object_seeds.data[i] = true);
     }
     if let Some(locked) = &marks.locked {
         for (seed, lock) in object_seeds.data.iter_mut().zip(&locked.data) {
@@ -130,55 +144,83 @@ pub(crate) fn first_mask(lab: &Raster<Lab>, marks: &Marks, motion: Option<&Flow>
     }
     let around = region.signed_distance(diagonal)?;
     let boxed = !marks.boxes.is_empty();
-    let clear = if boxed { 3.0 } else { 0.3 * spread };
+    let clear = if boxed { 3.0 } else { 0.4 * spread };
+    let near = geodesic(lab, &object_seeds);
     let mut rest_seeds = around.map(|d| d < -clear);
+    if !boxed {
+        // Unless an edge lies between, or it is really far, it may still be the object.
+        for i in 0..rest_seeds.data.len() {
+            rest_seeds.data[i] &= near.data[i] > 45.0 || around.data[i] < -1.2 * spread;
+        }
+    }
     for (x, y) in &marks.negative {
-        disc(w, h, *x, *y, radius, |i| rest_seeds.data[i] = true);
+        disc(lab, *x, *y, radius, |i| rest_seeds.data[i] = true);
     }
     if rest_seeds.area() == 0 {
         // The marks span the picture: its rim away from the clicks is all that can be the rest.
         rest_seeds = around.map(|d| d < 0.0);
     }
 
-    let near = geodesic(lab, &object_seeds);
     let away = geodesic(lab, &rest_seeds);
-    let moving = motion.map(|flow| motion_odds(flow, &shown, &rest_seeds));
+    let moving = match neighbour {
+        Some((other, flow)) => {
+            let weight = |m: &Raster<bool>| m.map(|v| if v { 1.0 } else { 0.0 });
+            let moves: Vec<[f32; 2]> = shown.iter().map(|(x, y)| super::flow::sample(flow, *x, *y)).collect();
+            let object = dominant(flow, &weight(&object_seeds)).or_else(|| Affine::median_shift(&moves));
+            Some(motion_odds(lab, other, object, dominant(flow, &weight(&rest_seeds)))?)
+        }
+        None => None,
+    };
     let mut object_samples: Vec<(Lab, f32)> = weighted(lab, |i| if object_seeds.data[i] { 1.0 } else { 0.0 });
-    // What lies between the clicks and is close to them in colour counts a little from the start.
+    // What the clicks lead to without an edge counts a little from the start.
     object_samples.extend(weighted(lab, |i| {
-        if around.data[i] > -0.05 * spread && near.data[i] < 0.25 * away.data[i] { 0.15 } else { 0.0 }
+        if near.data[i] < 15.0 && near.data[i] < 0.2 * away.data[i] { 0.15 } else { 0.0 }
     }));
     let window = 0.8 * spread;
     let rest_weight = |i: usize| if rest_seeds.data[i] { if around.data[i] > -window { 1.0 } else { 0.25 } } else { 0.0 };
     let mut rest_samples = weighted(lab, rest_weight);
-    let prior = around.map(|d| {
-        if boxed {
-            if d >= 0.0 { 0.4 } else { -6.0 }
-        } else if alone {
-            (d / (0.35 * spread)).max(-4.0)
-        } else if d >= 0.0 {
-            (d / (0.04 * spread)).min(1.2)
-        } else {
-            (d / (0.08 * spread)).max(-6.0)
-        }
-    });
     let mut mask = region;
-    for round in 0..5 {
+    let mut clicked: Option<(Raster<f32>, f32)> = None;
+    let mut solid: Option<(Raster<bool>, f32)> = None;
+    for round in 0..6 {
         let (Some(object), Some(rest)) = (Mixture::fit(&object_samples, 6), Mixture::fit(&rest_samples, 8)) else { break };
-        let colour = likeness(lab, &object, &rest, None);
-        let mut unary = prior.clone();
+        let colour = likeness(lab, &object, &rest, None).map(|c| c.clamp(-4.0, 4.0));
+        let (clicked, apart) = clicked.get_or_insert_with(|| (colour.clone(), separation(&colour, &shown)));
+        let tight = 0.08 + 0.06 * *apart; // where colours do not tell, the clicks' hull counts more
+        let mut unary = around.map(|d| {
+            if boxed {
+                if d >= 0.0 { 0.4 } else { -6.0 }
+            } else if alone {
+                (d / (0.35 * spread)).max(-4.0)
+            } else if d >= 0.0 {
+                (d / (0.04 * spread)).min(1.2)
+            } else {
+                (d / (tight * spread)).max(-6.0)
+            }
+        });
         for i in 0..unary.data.len() {
             let path = (away.data[i] - near.data[i]) / (away.data[i] + near.data[i] + 1e-3);
-            unary.data[i] += 0.8 * colour.data[i].clamp(-4.0, 4.0) + 2.5 * path;
+            let look = (0.5 + 0.4 * *apart) * colour.data[i] + (0.1 + 0.7 * *apart) * clicked.data[i];
+            // Right beside a click, its word counts more than what colours say elsewhere.
+            let beside = (-(near.data[i] / BESIDE).powi(2)).exp();
+            unary.data[i] += 2.5 * path + if look < 0.0 { look * (1.0 - beside) } else { look };
             if let Some(moving) = &moving {
                 unary.data[i] += moving.data[i];
             }
+            if let Some((hull, bonus)) = &solid
+                && hull.data[i]
+            {
+                unary.data[i] += bonus * (1.0 - *apart);
+            }
         }
-        pin(&mut unary, marks, true);
+        pin(&mut unary, lab, marks, true);
         mask = snap(lab, &unary, 2.5);
         mask = connected(&mask, &object_seeds);
-        if round == 4 {
+        if round == 5 {
             break;
+        }
+        if round >= 2 {
+            solid = solidity(&mask)?;
         }
         let inside = mask.signed_distance(diagonal)?;
         let learn = |i: usize| if object_seeds.data[i] { 3.0 } else if inside.data[i] > 1.5 { 1.0 } else { 0.0 };
@@ -188,6 +230,30 @@ pub(crate) fn first_mask(lab: &Raster<Lab>, marks: &Marks, motion: Option<&Flow>
         });
     }
     Ok(mask)
+}
+
+/// How far colours alone tell the clicked pixels from the rest, 0..=1: what the lower quarter of the clicks says.
+fn separation(colour: &Raster<f32>, shown: &[(f32, f32)]) -> f32 {
+    let mut odds: Vec<f32> = shown
+        .iter()
+        .map(|(x, y)| colour.clamped(x.round() as i32, y.round() as i32))
+        .collect();
+    odds.sort_unstable_by(f32::total_cmp);
+    odds.get(odds.len() / 4).map_or(0.0, |o| (o / 3.0).clamp(0.0, 1.0))
+}
+
+/// The convex hull of a mask that nearly fills it, and how much that speaks for the rest of the hull.
+fn solidity(mask: &Raster<bool>) -> opencv::Result<Option<(Raster<bool>, f32)>> {
+    let area = mask.area();
+    if area == 0 {
+        return Ok(None);
+    }
+    let outline: Vec<(f32, f32)> =
+        (0..mask.data.len()).filter(|i| mask.data[*i]).map(|i| ((i % mask.w) as f32, (i / mask.w) as f32)).collect();
+    let hull = hull_mask(&outline, mask.w, mask.h)?;
+    let filled = area as f32 / hull.area() as f32;
+    let bonus = 3.0 * ((filled - 0.85) / 0.1).clamp(0.0, 1.0);
+    Ok((bonus > 0.0).then_some((hull, bonus)))
 }
 
 /// Pieces of the mask that hold a seed.
@@ -206,28 +272,6 @@ fn weighted(lab: &Raster<Lab>, weight: impl Fn(usize) -> f32) -> Vec<(Lab, f32)>
     let all: Vec<(usize, f32)> = (0..lab.data.len()).map(|i| (i, weight(i))).filter(|(_, w)| *w > 0.0).collect();
     let step = 1 + all.len() / 20_000;
     all.into_iter().step_by(step).map(|(i, w)| (lab.data[i], w)).collect()
-}
-
-/// Log odds that a pixel moves with the clicks rather than with the rest; near 0 where both move alike.
-fn motion_odds(flow: &Flow, shown: &[(f32, f32)], rest: &Raster<bool>) -> Raster<f32> {
-    let mut odds = flow.same(0.0);
-    let Some(rest) = dominant(flow, &rest.map(|r| if r { 1.0 } else { 0.0 })) else { return odds };
-    let moves: Vec<[f32; 2]> = shown.iter().map(|(x, y)| super::flow::sample(flow, *x, *y)).collect();
-    if moves.is_empty() {
-        return odds;
-    }
-    for y in 0..flow.h {
-        for x in 0..flow.w {
-            let v = flow.at(x, y);
-            let other = rest.offset(x as f32, y as f32);
-            let from_rest = (v[0] - other[0]).hypot(v[1] - other[1]);
-            let from_object = moves.iter().map(|m| (v[0] - m[0]).hypot(v[1] - m[1])).fold(f32::MAX, f32::min);
-            let apart = moves.iter().map(|m| (other[0] - m[0]).hypot(other[1] - m[1])).sum::<f32>() / moves.len() as f32;
-            let scale = apart.max(2.0);
-            odds.data[y * flow.w + x] = (3.0 * (from_rest - from_object) / scale).clamp(-2.0, 2.0);
-        }
-    }
-    odds
 }
 
 /// Cheapest way from any seed, where crossing an edge costs much and going far a little.

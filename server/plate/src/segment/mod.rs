@@ -108,6 +108,8 @@ pub struct SegmentParams {
     pub colour: f32,
     pub background: f32,
     pub motion: f32,
+    /// Weight of the key frame's outline moved as one stiff piece, while that fits.
+    pub stiff: f32,
     /// Cost of a pixel of outline where the picture is flat.
     pub smooth: f32,
     /// Pieces and holes below this many pixels go.
@@ -127,6 +129,7 @@ impl Default for SegmentParams {
             colour: 0.25,
             background: 0.5,
             motion: 0.6,
+            stiff: 2.0,
             smooth: 2.0,
             smallest: 24,
         }
@@ -222,26 +225,28 @@ impl<'a> Run<'a> {
         let first = first.ok_or(Error::NoPrompt)?;
         let lab = self.lab(first)?;
         let neighbour = if first + 1 < self.count { first + 1 } else { first.saturating_sub(1) };
-        let motion = if neighbour == first {
-            None
+        let marks = self.marks(first)?;
+        let mask = if neighbour == first {
+            keyframe::first_mask(&lab, &marks, None)?
         } else {
             let next = self.lab(neighbour)?;
-            Some(self.dis.between(&lab, &next)?)
+            let flow = self.dis.between(&lab, &next)?;
+            keyframe::first_mask(&lab, &marks, Some((&next, &flow)))?
         };
-        let marks = self.marks(first)?;
-        let mask = keyframe::first_mask(&lab, &marks, motion.as_ref())?;
         let start = Tracker::new(lab, mask, 0.95)?;
         self.deliver(first, &start)?;
 
-        let mut tracker = start.clone();
-        for frame in first + 1..self.count {
-            self.advance(&mut tracker, frame)?;
-            self.deliver(frame, &tracker)?;
-        }
-        let mut tracker = start;
-        for frame in (0..first).rev() {
-            self.advance(&mut tracker, frame)?;
-            self.deliver(frame, &tracker)?;
+        // The shorter side first: the longer one then knows more of the background.
+        let mut start = start;
+        let forwards_first = self.count - first <= first;
+        for forwards in [forwards_first, !forwards_first] {
+            let mut tracker = start.clone();
+            let side: Vec<u32> = if forwards { (first + 1..self.count).collect() } else { (0..first).rev().collect() };
+            for frame in side {
+                self.advance(&mut tracker, frame)?;
+                self.deliver(frame, &tracker)?;
+            }
+            start.background.take_over(tracker.background);
         }
         Ok(())
     }

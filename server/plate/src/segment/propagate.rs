@@ -5,7 +5,7 @@ use super::SegmentParams;
 use super::background::Background;
 use super::colour::Mixture;
 use super::cut::{HARD, cut};
-use super::flow::{self, Affine, Dis, Flow, dominant, trust};
+use super::flow::{self, Affine, Dis, Flow, dominant, motion_odds, trust};
 use super::keyframe::{Marks, geodesic, pin};
 use super::matching::{Feature, Memory, features};
 use super::raster::{Lab, Raster};
@@ -25,8 +25,11 @@ pub(crate) struct Tracker {
     object: Option<Mixture>,
     rest: Option<Mixture>,
     pub background: Background,
-    /// Area at the key frame, to notice sudden changes.
-    key_area: usize,
+    /// The outline of the key frame and where this frame's pixels were in it if the object moved as one stiff piece.
+    key_distance: Raster<f32>,
+    pose: Affine,
+    /// How well the stiff outline has fitted so far, 0..=1.
+    stiffness: f32,
     pub confidence: f32,
 }
 
@@ -42,7 +45,9 @@ impl Tracker {
             object: None,
             rest: None,
             background,
-            key_area: mask.area(),
+            key_distance: distance.clone(),
+            pose: Affine::STILL,
+            stiffness: 1.0,
             lab,
             mask,
             distance,
@@ -55,7 +60,9 @@ impl Tracker {
     /// Makes the present frame the one that drift is measured against.
     pub fn remember(&mut self) {
         self.key = memory(&self.features, &self.mask, &self.distance);
-        self.key_area = self.mask.area();
+        self.key_distance = self.distance.clone();
+        self.pose = Affine::STILL;
+        self.stiffness = 1.0;
         self.learn();
     }
 
@@ -77,6 +84,7 @@ impl Tracker {
         let there = dis.between(&self.lab, &next)?;
         let trusted = trust(&back, &there);
         let came = warp(&self.distance, &back);
+        let entered = outside(&back);
         let camera = self.camera(&there, &back, &trusted, &came);
         self.background.follow(camera.0, camera.1);
 
@@ -96,7 +104,13 @@ impl Tracker {
             _ => next.same(0.0),
         };
         let by_background = self.background.odds(&next, &wanted, self.object.as_ref());
-        let by_motion = motion_odds(&back, &came, &trusted, camera.1);
+        let mut inside = came.map(|d| if d > 1.0 { 1.0 } else { 0.0 });
+        inside.data.iter_mut().zip(&trusted.data).for_each(|(i, t)| *i *= t);
+        let object_motion = dominant(&back, &inside);
+        let by_motion = motion_odds(&next, &self.lab, object_motion, Some(camera.1))?;
+        self.pose = object_motion.unwrap_or(camera.1).then(&self.pose);
+        let stiff = self.stiff_outline();
+        let stiff_weight = params.stiff * ((self.stiffness - 0.75) / 0.2).clamp(0.0, 1.0);
 
         let mut unary = next.same(0.0);
         for i in 0..unary.data.len() {
@@ -108,17 +122,22 @@ impl Tracker {
             let believe = 0.3 + 0.7 * trusted.data[i];
             let shape = believe * (d / params.shape_softness).clamp(-params.shape, params.shape)
                 + (d / params.reach) * params.shape;
+            // What came in over the picture's rim has no past, only neighbours.
+            let shape = if entered.data[i] { shape.clamp(-0.3, 0.3) } else { shape };
             unary.data[i] = shape
                 + params.previous * by_previous.data[i].clamp(-4.0, 4.0)
                 + params.key * by_key.data[i].clamp(-4.0, 4.0)
                 + params.colour * by_colour.data[i].clamp(-4.0, 4.0)
                 + params.background * by_background.data[i]
-                + params.motion * believe * by_motion.data[i];
+                + params.motion * by_motion.data[i]
+                + stiff_weight * (stiff.data[i] / params.shape_softness).clamp(-1.0, 1.0);
         }
         if !marks.is_empty() {
             heed(&mut unary, &next, marks, &came);
         }
-        let mask = snap(&next, &unary, params.smooth).tidied(params.smallest);
+        let mut mask = snap(&next, &unary, params.smooth).tidied(params.smallest);
+        close_new_holes(&mut mask, &stiff);
+        self.stiffness = 0.8 * self.stiffness + 0.2 * overlap_known(&stiff, &mask);
         let stayed = overlap(&came.map(|d| d > 0.0), &mask);
         let sure = margin(&unary, &mask);
         self.lab = next;
@@ -127,6 +146,20 @@ impl Tracker {
         self.background.learn(&self.lab, &self.distance);
         self.confidence = self.confidence * (0.5 + 0.5 * stayed) * (0.9 + 0.1 * sure);
         Ok(())
+    }
+
+    /// The key frame's outline moved stiffly to the present frame; 0 where it was outside the key frame's picture.
+    fn stiff_outline(&self) -> Raster<f32> {
+        let mut out = self.key_distance.same(0.0);
+        for y in 0..out.h {
+            for x in 0..out.w {
+                let (px, py) = self.pose.apply(x as f32, y as f32);
+                if out.contains(px, py) {
+                    out.data[y * out.w + x] = self.key_distance.sample(px, py);
+                }
+            }
+        }
+        out
     }
 
     /// The camera's motion: this frame → next, and next → this one.
@@ -174,6 +207,18 @@ fn compose(place: &Raster<[f32; 2]>, back: &Flow) -> Raster<[f32; 2]> {
     out
 }
 
+/// Pixels that were not in the picture before.
+fn outside(back: &Flow) -> Raster<bool> {
+    let mut out = back.same(false);
+    for y in 0..back.h {
+        for x in 0..back.w {
+            let f = back.at(x, y);
+            out.data[y * back.w + x] = !back.contains(x as f32 + f[0], y as f32 + f[1]);
+        }
+    }
+    out
+}
+
 fn warp(from: &Raster<f32>, back: &Flow) -> Raster<f32> {
     let mut out = from.same(0.0);
     for y in 0..back.h {
@@ -194,28 +239,6 @@ pub(crate) fn likeness(lab: &Raster<Lab>, object: &Mixture, rest: &Mixture, want
         }
     }
     out
-}
-
-/// Log odds that a pixel moves as the object does rather than as the camera makes the rest move.
-fn motion_odds(back: &Flow, came: &Raster<f32>, trusted: &Raster<f32>, camera: Affine) -> Raster<f32> {
-    let mut odds = back.same(0.0);
-    let mut inside = came.map(|d| if d > 1.0 { 1.0 } else { 0.0 });
-    inside.data.iter_mut().zip(&trusted.data).for_each(|(i, t)| *i *= t);
-    let Some(object) = dominant(back, &inside) else { return odds };
-    for y in 0..back.h {
-        for x in 0..back.w {
-            let v = back.at(x, y);
-            let o = object.offset(x as f32, y as f32);
-            let c = camera.offset(x as f32, y as f32);
-            let apart = (o[0] - c[0]).hypot(o[1] - c[1]);
-            let scale = apart.max(1.5);
-            let from_object = (v[0] - o[0]).hypot(v[1] - o[1]);
-            let from_rest = (v[0] - c[0]).hypot(v[1] - c[1]);
-            let limit = (apart / scale) * 3.0;
-            odds.data[y * back.w + x] = (3.0 * (from_rest - from_object) / scale).clamp(-limit, limit);
-        }
-    }
-    odds
 }
 
 /// A click that contradicts the mask that came here speaks for its surroundings too, up to the next edges.
@@ -239,7 +262,7 @@ fn heed(unary: &mut Raster<f32>, lab: &Raster<Lab>, marks: &Marks, came: &Raster
             }
         }
     }
-    pin(unary, marks, false);
+    pin(unary, lab, marks, false);
 }
 
 /// The cut whose outline prefers to run along edges of the picture.
@@ -262,6 +285,40 @@ pub(crate) fn snap(lab: &Raster<Lab>, unary: &Raster<f32>, smooth: f32) -> Raste
 fn square(a: Lab, b: Lab) -> f32 {
     let d = [0, 1, 2].map(|i| f32::from(a[i]) - f32::from(b[i]));
     d[0] * d[0] + 2.0 * d[1] * d[1] + 2.0 * d[2] * d[2]
+}
+
+/// Fills holes that the stiff outline does not have: what shows up in the middle of an object is in or on it. A hole that
+/// reaches the outside is left alone, and so is one that takes most of the object.
+fn close_new_holes(mask: &mut Raster<bool>, stiff: &Raster<f32>) {
+    let area = mask.area();
+    let (holes, areas) = mask.map(|m| !m).pieces();
+    let mut old = vec![0_usize; areas.len()];
+    let mut open = vec![false; areas.len()];
+    for y in 0..mask.h {
+        for x in 0..mask.w {
+            let hole = holes.at(x, y) as usize;
+            open[hole] |= x == 0 || y == 0 || x + 1 == mask.w || y + 1 == mask.h;
+            old[hole] += usize::from(stiff.at(x, y) <= 0.0);
+        }
+    }
+    for (m, hole) in mask.data.iter_mut().zip(&holes.data) {
+        let hole = *hole as usize;
+        if hole != 0 && !open[hole] && 4 * old[hole] < areas[hole] && 3 * areas[hole] < area {
+            *m = true;
+        }
+    }
+}
+
+/// [`overlap`] of an outline and a mask where the outline is known (not 0).
+fn overlap_known(outline: &Raster<f32>, mask: &Raster<bool>) -> f32 {
+    let (mut both, mut any) = (0, 0);
+    for (d, m) in outline.data.iter().zip(&mask.data) {
+        if *d != 0.0 {
+            both += usize::from(*d > 0.0 && *m);
+            any += usize::from(*d > 0.0 || *m);
+        }
+    }
+    if any == 0 { 1.0 } else { both as f32 / any as f32 }
 }
 
 /// Intersection over union; 1 where both are empty.

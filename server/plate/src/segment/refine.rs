@@ -9,6 +9,8 @@ use super::raster::Raster;
 
 /// Pixels of the analysis picture over which the outline may be soft before it is drawn sharp again.
 const SOFT: f32 = 1.5;
+/// The outline goes this far outward: pixels that the object shares with what is behind it are to go too.
+const GROW: f32 = 0.75;
 const RADIUS: usize = 4;
 const EPSILON: f32 = 60.0;
 
@@ -24,7 +26,7 @@ pub(crate) fn to_plate(
     }
     let soft = match guide {
         Some((rgb, gw, gh)) => guided(distance, rgb, gw, gh)?,
-        None => distance.map(|d| (d / SOFT).clamp(-1.0, 1.0)),
+        None => distance.map(|d| ((d + GROW) / SOFT).clamp(-1.0, 1.0)),
     };
     let source = Mat::new_rows_cols_with_data(soft.h as i32, soft.w as i32, &soft.data)?;
     let mut large = Mat::default();
@@ -34,7 +36,7 @@ pub(crate) fn to_plate(
 
 fn guided(distance: &Raster<f32>, rgb: &[u8], w: usize, h: usize) -> opencv::Result<Raster<f32>> {
     let scale = w as f32 / distance.w as f32;
-    let large = distance.resized(w, h)?;
+    let large = distance.resized(w, h)?.map(|d| d + GROW);
     let soft = large.map(|d| (d / SOFT).clamp(-1.0, 1.0));
     let grey = Raster {
         w,
