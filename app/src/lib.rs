@@ -68,6 +68,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/") view=pages::projects::ProjectsPage ssr=SsrMode::Async/>
                     <Route path=path!("/people") view=pages::people::PeoplePage ssr=SsrMode::Async/>
                     <Route path=path!("/jobs") view=pages::jobs::JobsPage ssr=SsrMode::Async/>
+                    <Route path=path!("/shots/:shot/:tab") view=pages::shot::ShotPage ssr=SsrMode::Async/>
                     <ParentRoute path=path!("/projects/:project") view=pages::project::ProjectFrame ssr=SsrMode::Async>
                         <Route path=path!("") view=pages::board::BoardPage ssr=SsrMode::Async/>
                         <Route path=path!("/settings") view=pages::settings::SettingsPage ssr=SsrMode::Async/>

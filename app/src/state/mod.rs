@@ -10,3 +10,4 @@ pub mod marking;
 pub mod playhead;
 pub mod viewport;
 pub mod edits;
+pub mod asking;

@@ -1,0 +1,111 @@
+//! A job as its people see it: named steps, how far, how long, cancel; and a failure with its next step.
+
+use domain::{Action, JobState, Progress, Step};
+use leptos::prelude::*;
+
+use crate::api::jobs::{cancel_job, retry_job};
+use crate::components::ui::{Button, Kind, ProgressBar};
+use crate::components::words;
+use crate::state::desk::{Desk, use_desk};
+
+/// The steps of a job kind, in the order in which they happen.
+pub fn steps_of(kind: &str) -> &'static [Step] {
+    match kind {
+        "ingest" => &[Step::Probe, Step::Proxy, Step::Store],
+        "segment" => &[Step::Track, Step::Store],
+        "remove" => &[
+            Step::Register,
+            Step::Background,
+            Step::Fill,
+            Step::Composite,
+            Step::Verify,
+            Step::Encode,
+            Step::Store,
+        ],
+        _ => &[],
+    }
+}
+
+/// The shot's newest job when it is one of `kinds` and still to be talked about.
+pub fn job_of(desk: Desk, kinds: &[&str]) -> Option<Progress> {
+    desk.view.with(|v| v.job.clone()).filter(|job| kinds.contains(&job.kind.as_str()))
+}
+
+/// Shows the shot's job of one of `kinds`; nothing when there is none or it went well.
+#[component]
+pub fn JobCard(kinds: &'static [&'static str]) -> impl IntoView {
+    let desk = use_desk();
+    let job = Memo::new(move |_| job_of(desk, kinds).filter(|job| job.state != JobState::Done));
+    let key = Memo::new(move |_| job.with(|job| job.as_ref().map(|j| (j.job_id, j.state, j.step))));
+    move || {
+        // Steps are drawn again only when one begins; fraction and time run by themselves.
+        key.track();
+        untrack(|| job.get()).map(|now| card(desk, job, now))
+    }
+}
+
+fn card(desk: Desk, job: Memo<Option<Progress>>, now: Progress) -> impl IntoView {
+    let title = domain::job::title_of_kind(&now.kind);
+    let id = now.job_id;
+    let is_open = !now.state.is_over();
+    let (icon, tone) = match now.state {
+        JobState::Queued => ("○", "idle"),
+        JobState::Running => ("◔", "running"),
+        JobState::Done => ("✓", "approved"),
+        JobState::Failed => ("✕", "failed"),
+        JobState::Cancelled => ("○", "hold"),
+    };
+    let fraction = Signal::derive(move || job.with(|job| job.as_ref().map_or(0.0, |j| j.fraction)));
+    let left = move || {
+        let seconds = job.with(|job| job.as_ref().and_then(|j| j.seconds_left));
+        let percent = format!("{:.0} %", fraction.get() * 100.0);
+        match seconds {
+            Some(seconds) => format!("{percent} · {} left", words::seconds(seconds)),
+            None => percent,
+        }
+    };
+    let action = if now.kind == "remove" { Action::Run } else { Action::EditShot };
+    let may_run = move || desk.may(action);
+    view! {
+        <section class="job" data-tone=tone aria-label=title>
+            <header class="job__head">
+                <span class="job__icon" aria-hidden="true">{icon}</span>
+                <strong>{title}</strong>
+                <span class="job__state">{now.state.word()}</span>
+                {is_open.then(|| view! { <output class="job__left">{left}</output> })}
+            </header>
+            {is_open.then(|| view! { <ProgressBar part=fraction label=title/> })}
+            {is_open.then(|| steps(steps_of(&now.kind), now.step))}
+            {now.error.clone().map(|error| view! { <p class="job__error" role="alert">{error}</p> })}
+            <Show when=may_run>
+                <div class="job__actions">
+                    {is_open.then(|| view! {
+                        <Button kind=Kind::Danger small=true on:click=move |_| desk.write(cancel_job(id))>"Cancel"</Button>
+                    })}
+                    {(now.state == JobState::Failed).then(|| view! {
+                        <Button small=true on:click=move |_| desk.write(retry_job(id))>"Try again"</Button>
+                    })}
+                </div>
+            </Show>
+        </section>
+    }
+}
+
+fn steps(all: &'static [Step], now: Option<Step>) -> impl IntoView {
+    let at = now.and_then(|now| all.iter().position(|s| *s == now));
+    let row = move |(n, step): (usize, &'static Step)| {
+        let (icon, state, said) = match at {
+            Some(at) if n < at => ("✓", "done", "done: "),
+            Some(at) if n == at => ("◔", "now", "now: "),
+            _ => ("○", "todo", ""),
+        };
+        view! {
+            <li class="job__step" data-state=state aria-current=(state == "now").then_some("step")>
+                <span aria-hidden="true">{icon}</span>
+                <span class="visually-hidden">{said}</span>
+                {step.sentence()}
+            </li>
+        }
+    };
+    view! { <ol class="job__steps">{all.iter().enumerate().map(row).collect_view()}</ol> }
+}

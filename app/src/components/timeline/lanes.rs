@@ -1,0 +1,145 @@
+//! What the lanes of the timeline show, as runs of frames with one look. No view here.
+
+use domain::{Cause, Consequence, Target};
+
+use crate::api::draft::DraftFrame;
+use crate::state::checks::LOW_CONFIDENCE;
+
+/// Neighbouring frames that look the same.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stretch<T> {
+    pub from: u32,
+    /// Included.
+    pub to: u32,
+    pub look: T,
+}
+
+/// How sure the segmenter is, in steps that can be told apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Surety {
+    /// Painted, imported or locked by a person.
+    Human,
+    High,
+    Middle,
+    Low,
+}
+
+impl Surety {
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Human => "human",
+            Self::High => "high",
+            Self::Middle => "middle",
+            Self::Low => "low",
+        }
+    }
+
+    fn of(frame: &DraftFrame) -> Self {
+        match frame.confidence {
+            _ if frame.locked => Self::Human,
+            None => Self::Human,
+            Some(c) if c < LOW_CONFIDENCE => Self::Low,
+            Some(c) if c < 0.8 => Self::Middle,
+            Some(_) => Self::High,
+        }
+    }
+}
+
+/// Joins ascending frames into stretches of the same look.
+pub fn stretches<T: PartialEq>(frames: impl Iterator<Item = (u32, T)>) -> Vec<Stretch<T>> {
+    let mut all: Vec<Stretch<T>> = Vec::new();
+    for (frame, look) in frames {
+        match all.last_mut() {
+            Some(last) if last.to + 1 == frame && last.look == look => last.to = frame,
+            _ => all.push(Stretch { from: frame, to: frame, look }),
+        }
+    }
+    all
+}
+
+pub fn primary(frames: &[DraftFrame]) -> Vec<Stretch<Surety>> {
+    stretches(frames.iter().filter(|f| f.primary_area > 0).map(|f| (f.frame, Surety::of(f))))
+}
+
+pub fn locks(frames: &[DraftFrame]) -> Vec<Stretch<()>> {
+    stretches(frames.iter().filter(|f| f.locked).map(|f| (f.frame, ())))
+}
+
+/// Frames with clicks or boxes, ascending, without doubles.
+pub fn prompts(targets: &[Target]) -> Vec<u32> {
+    let points = targets.iter().flat_map(|t| t.points.iter().map(|p| p.frame));
+    let boxes = targets.iter().flat_map(|t| t.boxes.iter().map(|b| b.frame));
+    let mut frames: Vec<u32> = points.chain(boxes).collect();
+    frames.sort_unstable();
+    frames.dedup();
+    frames
+}
+
+/// Frames where something is painted as affected or has a marked cell.
+pub fn affected(frames: &[DraftFrame], causes: &[Cause], total: u32) -> Vec<Stretch<()>> {
+    let mut marked = vec![false; total as usize];
+    for frame in frames.iter().filter(|f| f.affected_area > 0) {
+        if let Some(mark) = marked.get_mut(frame.frame as usize) {
+            *mark = true;
+        }
+    }
+    for cause in causes.iter().filter(|c| c.consequence != Consequence::Keep) {
+        for span in &cause.spans {
+            let to = (span.to as usize + 1).min(marked.len());
+            let from = (span.from as usize).min(to);
+            marked[from..to].fill(true);
+        }
+    }
+    stretches(marked.iter().enumerate().filter(|(_, on)| **on).map(|(f, _)| (f as u32, ())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(frame: u32, primary_area: i64, confidence: Option<f32>) -> DraftFrame {
+        DraftFrame {
+            frame,
+            revision: 1,
+            locked: false,
+            painted: false,
+            confidence,
+            primary_area,
+            affected_area: 0,
+        }
+    }
+
+    #[test]
+    fn frames_of_one_look_are_one_stretch() {
+        let frames = [
+            frame(0, 5, Some(0.9)),
+            frame(1, 5, Some(0.95)),
+            frame(2, 5, Some(0.2)),
+            frame(3, 0, Some(0.9)),
+            frame(4, 5, Some(0.9)),
+        ];
+        let found: Vec<_> = primary(&frames).into_iter().map(|s| (s.from, s.to, s.look)).collect();
+        assert_eq!(found, [(0, 1, Surety::High), (2, 2, Surety::Low), (4, 4, Surety::High)]);
+    }
+
+    #[test]
+    fn painted_and_marked_frames_join_in_the_affected_lane() {
+        let mut painted = frame(4, 0, None);
+        painted.affected_area = 3;
+        let mut cause = Cause {
+            cause_id: domain::CauseId(
+                "00000000-0000-0000-0000-000000000000".parse::<domain::CauseId>().expect("an id").0,
+            ),
+            name: "shadow".into(),
+            reason: String::new(),
+            consequence: Consequence::Vanish,
+            path: vec![],
+            spans: vec![],
+        };
+        cause.set_cell((0, 0), true, 1, 3);
+        let found = affected(std::slice::from_ref(&painted), std::slice::from_ref(&cause), 6);
+        assert_eq!(found, [Stretch { from: 1, to: 4, look: () }]);
+        cause.consequence = Consequence::Keep;
+        assert_eq!(affected(&[painted], &[cause], 6), [Stretch { from: 4, to: 4, look: () }]);
+    }
+}

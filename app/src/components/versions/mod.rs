@@ -1,0 +1,15 @@
+//! Versions: of the quadmask and of the result, the decisions about them, and the proof of a result.
+
+mod ask;
+mod decisions;
+mod pills;
+mod proof;
+mod quadmasks;
+mod transfer;
+
+pub use ask::{AskButton, AskDialog, QuadmaskSteps};
+pub use decisions::{Approvals, DecisionList};
+pub use pills::{VersionPills, step_version};
+pub use proof::ProofPanel;
+pub use quadmasks::QuadmaskList;
+pub use transfer::Transfer;

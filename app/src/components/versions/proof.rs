@@ -1,0 +1,42 @@
+//! What a result measured about itself: that kept samples are the plate's own, and where the filled ones came from.
+
+use domain::version::Version;
+use leptos::prelude::*;
+
+#[component]
+pub fn ProofPanel(version: Version) -> impl IntoView {
+    let proof = version.proof;
+    let is_proven = proof.max_delta_outside == 0;
+    let percent = |part: f64| {
+        let text = format!("{:.1} %", part * 100.0);
+        if part > 0.0 && part < 0.0005 { "under 0.1 %".to_owned() } else { text }
+    };
+    let rows = [
+        ("Full size", format!("{}×{} · {} frames", proof.width, proof.height, proof.frames)),
+        ("Samples", proof.pixel_format.clone()),
+        ("Matte covers", percent(proof.matte_share)),
+        ("Seen on other frames", percent(proof.seen_elsewhere)),
+        ("Guessed, never seen", percent(proof.guessed)),
+        ("Edge", format!("{} px", proof.edge_px)),
+        ("Time", crate::components::words::seconds(proof.seconds.round().clamp(0.0, 1e9) as u32)),
+    ];
+    let (tone, icon, said) = if is_proven {
+        (
+            "approved",
+            "✓",
+            "Kept pixels are the plate’s own: largest difference outside the matte 0".to_owned(),
+        )
+    } else {
+        let delta = proof.max_delta_outside;
+        ("failed", "✕", format!("Kept pixels changed by up to {delta}: do not use this result"))
+    };
+    view! {
+        <section class="proof" aria-label="Proof">
+            <p class="proof__claim" data-tone=tone><span aria-hidden="true">{icon}</span>{said}</p>
+            <dl class="proof__rows">
+                {rows.map(|(word, value)| view! { <div><dt>{word}</dt><dd>{value}</dd></div> }).collect_view()}
+            </dl>
+            <p class="faint">"Measured on the full-size files. Viewing encodes, like the picture above, are outside the claim."</p>
+        </section>
+    }
+}

@@ -1,0 +1,104 @@
+//! Quadmasks in and out: `quadmask_0.mp4` exact to the level, or one PNG per frame in a zip.
+
+use domain::{JobId, JobState, QuadmaskId};
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+use leptos::wasm_bindgen::JsCast;
+use leptos::web_sys::HtmlInputElement;
+
+use crate::api::quadmasks::export_quadmask;
+use crate::browser::fetch;
+use crate::components::ui::Button;
+use crate::routes::href;
+use crate::state::desk::use_desk;
+use crate::state::marking::Shown;
+
+#[component]
+pub fn Transfer() -> impl IntoView {
+    let desk = use_desk();
+    let sends = RwSignal::new(false);
+    let on_file = move |event: leptos::ev::Event| {
+        let Some(input) = event.target().and_then(|t| t.dyn_into::<HtmlInputElement>().ok()) else { return };
+        let Some(file) = input.files().and_then(|files| files.get(0)) else { return };
+        input.set_value(""); // the same file may be chosen again
+        if desk.refuses_edit() {
+            return;
+        }
+        sends.set(true);
+        spawn_local(async move {
+            let answer = fetch::post_file(&href::import_quadmask(desk.shot_id, &file.name()), &file).await;
+            sends.try_set(false);
+            match answer {
+                Ok(()) => desk.toasts.say("The quadmask arrived and is being read into the draft."),
+                Err(why) => desk.toasts.fail(why),
+            }
+            desk.refresh();
+        });
+    };
+    let chosen = move || match desk.marking.shown.get() {
+        Shown::Version(id) => desk.quadmask(id),
+        Shown::Draft => desk.view.with(|v| v.quadmasks.first().cloned()),
+    };
+    view! {
+        <div class="transfer">
+            <label class="button" data-small="true" data-kind="plain" aria-disabled=move || (!desk.may_edit()).then_some("true")>
+                {move || if sends.get() { "Sending…" } else { "Import quadmask" }}
+                <input
+                    type="file" class="visually-hidden" accept=".mp4,.mkv,.mov,.zip,video/mp4,application/zip"
+                    disabled=move || !desk.may_edit() || sends.get() on:change=on_file
+                />
+            </label>
+            {move || chosen().map(|q| view! { <Export id=q.quadmask_id n=q.n/> })}
+        </div>
+        <p class="faint">"quadmask_0.mp4 (levels 0, 63, 127, 255) or a zip of PNGs, at the plate’s size and length."</p>
+    }
+}
+
+#[component]
+fn Export(id: QuadmaskId, n: u32) -> impl IntoView {
+    let desk = use_desk();
+    let making = RwSignal::new(None::<JobId>);
+    Effect::new(move |_| {
+        let Some(job_id) = making.get() else { return };
+        let state = desk.view.with(|v| v.job.as_ref().filter(|j| j.job_id == job_id).map(|j| j.state));
+        match state {
+            Some(JobState::Done) => {
+                making.set(None);
+                save(&href::quadmask_movie(id));
+            }
+            Some(JobState::Failed | JobState::Cancelled) => {
+                making.set(None);
+                desk.toasts.fail("The export did not finish; the jobs page says why. Try again.");
+            }
+            _ => {}
+        }
+    });
+    let movie = move |_| {
+        spawn_local(async move {
+            match export_quadmask(id).await {
+                Ok(None) => save(&href::quadmask_movie(id)),
+                Ok(Some(job)) => {
+                    making.try_set(Some(job));
+                    desk.refresh();
+                }
+                Err(error) => desk.toasts.fail(error),
+            }
+        });
+    };
+    view! {
+        <Button small=true disabled=Signal::derive(move || making.get().is_some()) on:click=movie>
+            {move || if making.get().is_some() { "Making the file…".to_owned() } else { format!("v{n} as MP4") }}
+        </Button>
+        <a class="button" data-kind="plain" data-small="true" href=href::quadmask_pngs(id) download=true rel="external">{format!("v{n} as PNGs")}</a>
+    }
+}
+
+/// Lets the browser save the file at `url`.
+fn save(url: &str) {
+    let Ok(link) = document().create_element("a") else { return };
+    let _ = link.set_attribute("href", url);
+    let _ = link.set_attribute("download", "");
+    if let Some(link) = link.dyn_ref::<leptos::web_sys::HtmlElement>() {
+        link.click();
+    }
+}

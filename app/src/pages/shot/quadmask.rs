@@ -1,0 +1,148 @@
+//! Step 2: what else changes and why, the checks, and the way to an approved quadmask.
+
+use domain::ShotStep;
+use leptos::prelude::*;
+
+use crate::components::causes::CauseList;
+use crate::components::run::JobCard;
+use crate::components::targets::{ByNumbers, FrameLink};
+use crate::components::ui::{Button, Kind};
+use crate::components::versions::{Approvals, QuadmaskList, QuadmaskSteps, Transfer};
+use crate::state::checks::{Check, checks};
+use crate::state::desk::use_desk;
+
+#[component]
+pub fn QuadmaskPanel() -> impl IntoView {
+    let desk = use_desk();
+    let after = move || desk.view.with(|v| v.words.after.clone());
+    view! {
+        <div class="panel">
+            <section class="panel__section">
+                <EditorLine/>
+                <h2 class="caption">"If this is removed…"</h2>
+                <CauseList/>
+                <ByNumbers/>
+            </section>
+            <section class="panel__section">
+                <h2 class="caption">"After removal, the scene shows"</h2>
+                <p>{move || if after().is_empty() { "Not said yet: it is written on the targets step.".to_owned() } else { after() }}</p>
+            </section>
+            <Checks/>
+            <section class="panel__section">
+                <h2 class="caption">"This frame"</h2>
+                <ThisFrame/>
+            </section>
+            <section class="panel__section">
+                <h2 class="caption">"Quadmask versions"</h2>
+                <JobCard kinds=&["segment", "import_quadmask", "export_quadmask"]/>
+                <QuadmaskList/>
+                <Transfer/>
+            </section>
+        </div>
+        <footer class="panel__foot">
+            <Standing/>
+            <QuadmaskSteps/>
+        </footer>
+    }
+}
+
+/// How far the newest version is approved, and why the viewer's word would not count, if so.
+#[component]
+fn Standing() -> impl IntoView {
+    let desk = use_desk();
+    let newest = Memo::new(move |_| {
+        let in_review = desk.can(ShotStep::ApproveQuadmask) || desk.phase() == domain::Phase::QuadmaskReview;
+        desk.view.with(|v| {
+            in_review.then(|| v.quadmasks.first().cloned()).flatten().map(|q| (v.policy.clone(), q))
+        })
+    });
+    let objection = move || newest.with(Option::is_some).then(|| desk.decision_counts().err()).flatten();
+    move || {
+        newest.get().map(|(policy, q)| {
+            view! {
+                <Approvals policy decisions=q.decisions subject=q.subject author=q.author/>
+                {move || objection().map(|why| view! { <p class="faint">{why}</p> })}
+            }
+        })
+    }
+}
+
+/// Who edits, and how to take over.
+#[component]
+pub fn EditorLine() -> impl IntoView {
+    let desk = use_desk();
+    let editor = move || desk.view.with(|v| v.draft.editor_name.clone());
+    view! {
+        <Show when=move || desk.is_other_editing()>
+            <p class="editor-line" role="status">
+                <span>{move || format!("◔ {} is editing", editor().unwrap_or_else(|| "Somebody".to_owned()))}</span>
+                <Show when=move || desk.can(ShotStep::Edit)>
+                    <Button kind=Kind::Quiet small=true on:click=move |_| desk.take_over()>"Take over"</Button>
+                </Show>
+            </p>
+        </Show>
+    }
+}
+
+#[component]
+fn Checks() -> impl IntoView {
+    let desk = use_desk();
+    let found = Memo::new(move |_| {
+        let total = desk.clip().frames;
+        desk.view.with(|v| checks(&v.draft.frames, total, &v.causes))
+    });
+    let open = move || found.with(|all| all.iter().filter(|c| !c.is_good).count());
+    let row = |check: Check| {
+        let (icon, tone) = if check.is_good { ("✓", "approved") } else { ("!", "changes") };
+        view! {
+            <li class="check-line" data-tone=tone>
+                <span class="check-line__icon" aria-hidden="true">{icon}</span>
+                <span>
+                    {check.text}
+                    {check.frames.into_iter().map(|frame| view! { " " <FrameLink frame/> }).collect_view()}
+                </span>
+            </li>
+        }
+    };
+    view! {
+        <section class="panel__section">
+            <div class="panel__head">
+                <h2 class="caption">"Mask checks"</h2>
+                {move || (open() > 0).then(|| view! { <span class="panel__alarm" data-tone="changes">{format!("! {} to look at", open())}</span> })}
+            </div>
+            <ul class="checks">{move || found.get().into_iter().map(row).collect_view()}</ul>
+        </section>
+    }
+}
+
+/// What is known about the playhead's frame, and what can be done with all of it.
+#[component]
+fn ThisFrame() -> impl IntoView {
+    let desk = use_desk();
+    let frame = move || desk.draft_frame(desk.playhead.frame.get());
+    let words = move || {
+        let number = desk.clip().number(desk.playhead.frame.get());
+        match frame() {
+            None => format!("f{number}: background only"),
+            Some(f) => {
+                let sure =
+                    f.confidence.map_or_else(String::new, |c| format!(" · confidence {:.0} %", c * 100.0));
+                let by = if f.painted { " · painted" } else { "" };
+                let lock = if f.locked { " · locked" } else { "" };
+                format!("f{number}: {} px primary{sure}{by}{lock}", f.primary_area)
+            }
+        }
+    };
+    let is_locked = move || frame().is_some_and(|f| f.locked);
+    let off = Signal::derive(move || !desk.may_edit());
+    view! {
+        <p class="mono">{words}</p>
+        <div class="row">
+            <Button small=true disabled=off on:click=move |_| desk.toggle_lock()>
+                {move || if is_locked() { "Free frame" } else { "Lock frame" }}
+            </Button>
+            <Button small=true disabled=off on:click=move |_| desk.copy_from(-1)>"Copy frame before"</Button>
+            <Button small=true disabled=off on:click=move |_| desk.copy_from(1)>"Copy frame after"</Button>
+        </div>
+    }
+}

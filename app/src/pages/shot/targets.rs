@@ -1,0 +1,111 @@
+//! Step 1: what goes, and growing its mask over the shot.
+
+use domain::{JobState, Phase, ShotStep, Target};
+use leptos::prelude::*;
+
+use super::quadmask::EditorLine;
+use crate::api::shots::retry_ingest;
+use crate::components::run::{JobCard, job_of};
+use crate::components::targets::{ByNumbers, TargetList, WordsForm};
+use crate::components::ui::{Button, Kind};
+use crate::routes::href;
+use crate::state::desk::{Tab, use_desk};
+
+#[component]
+pub fn TargetsPanel() -> impl IntoView {
+    let desk = use_desk();
+    let is_growing = move || job_of(desk, &["segment"]).is_some_and(|job| !job.state.is_over());
+    let is_marked = move || desk.view.with(|v| v.targets.iter().any(Target::is_marked));
+    let covered = move || desk.view.with(|v| v.draft.frames.iter().filter(|f| f.primary_area > 0).count());
+    let grown =
+        move || job_of(desk, &["segment"]).is_some_and(|job| job.state == JobState::Done) || covered() > 0;
+    view! {
+        <div class="panel">
+            <Show when=move || desk.phase() == Phase::IngestFailed>
+                <Refused/>
+            </Show>
+            <section class="panel__section">
+                <EditorLine/>
+                <h2 class="caption">"Targets"</h2>
+                <TargetList/>
+                <ByNumbers/>
+            </section>
+            <section class="panel__section">
+                <h2 class="caption">"Words"</h2>
+                <WordsForm/>
+            </section>
+            <section class="panel__section">
+                <h2 class="caption">"Primary mask"</h2>
+                <p>
+                    {move || match covered() {
+                        0 => "Click the target on one frame, or on a few where it looks different. The mask grows from there, both ways.".to_owned(),
+                        n => format!("The target is covered on {n} of {} frames.", desk.clip().frames),
+                    }}
+                </p>
+                <JobCard kinds=&["segment", "import_quadmask"]/>
+                <PlateNotes/>
+            </section>
+        </div>
+        <footer class="panel__foot">
+            <div class="panel__actions">
+                <Show when=move || grown() && !is_growing()>
+                    <a class="button" data-kind="plain" href=href::shot(desk.shot_id, Tab::Quadmask.slug())>"Quadmask →"</a>
+                </Show>
+                <Button
+                    kind=Kind::Primary
+                    disabled=Signal::derive(move || !desk.may_edit() || is_growing() || !is_marked())
+                    on:click=move |_| desk.propagate()
+                >
+                    {move || if is_growing() { "Growing…" } else { "Grow mask over the shot" }}
+                </Button>
+            </div>
+        </footer>
+    }
+}
+
+/// The plate could not be read.
+#[component]
+fn Refused() -> impl IntoView {
+    let desk = use_desk();
+    let problem = move || desk.view.with(|v| v.shot.problem.clone());
+    view! {
+        <section class="panel__section" role="alert">
+            <p class="error-line">{move || problem().unwrap_or_else(|| "The plate could not be read.".to_owned())}</p>
+            <Show when=move || desk.can(ShotStep::RetryIngest)>
+                <Button small=true on:click=move |_| desk.write(retry_ingest(desk.shot_id))>"Read it again"</Button>
+            </Show>
+        </section>
+    }
+}
+
+/// What was odd about the file and what was done.
+#[component]
+fn PlateNotes() -> impl IntoView {
+    let desk = use_desk();
+    let facts = Memo::new(move |_| {
+        desk.view.with(|v| {
+            v.shot.facts.as_ref().map(|f| {
+                let size = format!(
+                    "{}×{} · {} · {} · {} bit",
+                    f.width(),
+                    f.height(),
+                    f.codec,
+                    f.pixel_format,
+                    f.bit_depth
+                );
+                (size, f.notes.clone())
+            })
+        })
+    });
+    move || {
+        facts.get().map(|(size, notes)| {
+            view! {
+                <details class="by-numbers">
+                    <summary>"About the plate"</summary>
+                    <p class="muted">{size}</p>
+                    <ul class="notes">{notes.into_iter().map(|note| view! { <li>{note}</li> }).collect_view()}</ul>
+                </details>
+            }
+        })
+    }
+}

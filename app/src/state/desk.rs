@@ -1,0 +1,425 @@
+//! The desk: everything the shot workspace shares. What the server said (`view`), what the person holds (playhead,
+//! tools, comparison), and the one road by which changes go to the server and come back.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::version::{Quadmask, Version};
+use domain::{Action, Phase, PlateFacts, QuadmaskId, Rate, ShotId, ShotStep, Timecode, may};
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+
+use super::asking::Ask;
+use super::comparing::Comparing;
+use super::marking::{Marking, Shown};
+use super::playhead::{Clip, Playhead};
+use super::viewport::{Place, Viewport};
+use crate::api::draft::{DraftFrame, edit_draft, get_draft};
+use crate::api::shots::{ShotView, get_shot};
+use crate::components::ui::{Toasts, use_toasts};
+use crate::error::ApiError;
+use crate::routes::href;
+
+/// The steps of a shot that have a page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Tab {
+    #[default]
+    Targets,
+    Quadmask,
+    Removal,
+    Review,
+}
+
+impl Tab {
+    pub const ALL: [Self; 4] = [Self::Targets, Self::Quadmask, Self::Removal, Self::Review];
+
+    /// As in the address.
+    pub fn slug(self) -> &'static str {
+        match self {
+            Self::Targets => "targets",
+            Self::Quadmask => "quadmask",
+            Self::Removal => "removal",
+            Self::Review => "review",
+        }
+    }
+
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Targets => "Targets",
+            Self::Quadmask => "Quadmask",
+            Self::Removal => "Removal",
+            Self::Review => "Review",
+        }
+    }
+
+    pub fn of_slug(slug: &str) -> Self {
+        Self::ALL.into_iter().find(|t| t.slug() == slug).unwrap_or_default()
+    }
+}
+
+/// What the stage knows about the picture that should be there.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Arrival {
+    #[default]
+    Waiting,
+    Painted,
+    /// Why it is not there.
+    Missing(String),
+}
+
+#[derive(Clone, Copy)]
+pub struct Desk {
+    pub shot_id: ShotId,
+    pub tab: Memo<Tab>,
+    pub view: RwSignal<ShotView>,
+    pub playhead: Playhead,
+    pub port: Viewport,
+    pub marking: Marking,
+    pub comparing: Comparing,
+    pub toasts: Toasts,
+    /// The question that is open.
+    pub ask: RwSignal<Option<Ask>>,
+    /// The picture of the wanted frame.
+    pub arrival: RwSignal<Arrival>,
+    /// The frame that is on the canvas.
+    pub painted: RwSignal<Option<u32>>,
+    /// Frames whose pictures are here, as ranges.
+    pub loaded: RwSignal<Vec<(u32, u32)>>,
+    /// Which frames of a quadmask version have a picture.
+    pub mask_frames: RwSignal<HashMap<QuadmaskId, Arc<Vec<bool>>>>,
+    /// Changes on their way to the server; an answer to a read that began before them is not shown.
+    writes: RwSignal<Writes>,
+    editing: RwSignal<bool>,
+    refresh_queued: RwSignal<bool>,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Writes {
+    open: u32,
+    /// All there ever were.
+    count: u64,
+}
+
+impl Desk {
+    pub fn new(view: ShotView, tab: Memo<Tab>) -> Self {
+        let shot_id = view.shot.shot_id;
+        let view = RwSignal::new(view);
+        let clip = Memo::new(move |_| view.with(clip_of));
+        Self {
+            shot_id,
+            tab,
+            view,
+            playhead: Playhead::new(clip),
+            port: Viewport::new(),
+            marking: Marking::new(),
+            comparing: Comparing::new(),
+            toasts: use_toasts(),
+            ask: RwSignal::new(None),
+            arrival: RwSignal::new(Arrival::Waiting),
+            painted: RwSignal::new(None),
+            loaded: RwSignal::new(Vec::new()),
+            mask_frames: RwSignal::new(HashMap::new()),
+            writes: RwSignal::new(Writes::default()),
+            editing: RwSignal::new(false),
+            refresh_queued: RwSignal::new(false),
+        }
+    }
+
+    pub fn clip(self) -> Clip {
+        self.playhead.clip.get()
+    }
+
+    pub fn plate_size(self) -> (f64, f64) {
+        let clip = self.clip();
+        (f64::from(clip.width), f64::from(clip.height))
+    }
+
+    /// Whether the workspace shows plate and result over each other.
+    pub fn is_comparing(self) -> bool {
+        self.tab.get() == Tab::Review && self.version().is_some()
+    }
+
+    /// Where the plate lies on the stage; side by side it has half of it.
+    pub fn place(self) -> Place {
+        Place::of(self.half(), self.plate_size(), self.port.zoom.get(), self.port.centre.get())
+    }
+
+    /// The part of the stage that one picture has.
+    pub fn half(self) -> (f64, f64) {
+        let (width, height) = self.port.stage.get();
+        let is_side = self.is_comparing() && self.comparing.mode.get() == super::comparing::Mode::Side;
+        if is_side { (width / 2.0, height) } else { (width, height) }
+    }
+
+    /// The version that is looked at.
+    pub fn version(self) -> Option<Version> {
+        let wanted = self.comparing.version.get();
+        self.view.with(|v| {
+            let chosen = v.versions.iter().find(|version| Some(version.version_id) == wanted);
+            chosen.or(v.versions.first()).cloned()
+        })
+    }
+
+    /// Whether levels lie over the plate now.
+    pub fn overlay(self) -> RwSignal<bool> {
+        if self.tab.get() == Tab::Review { self.marking.overlay_in_review } else { self.marking.overlay }
+    }
+
+    /// Which levels those are: removal and review look at what was approved.
+    pub fn shown(self) -> Shown {
+        match self.tab.get() {
+            Tab::Targets => Shown::Draft,
+            Tab::Quadmask => self.marking.shown.get(),
+            Tab::Removal => self
+                .view
+                .with(|v| v.quadmasks.first().map_or(Shown::Draft, |q| Shown::Version(q.quadmask_id))),
+            Tab::Review => self.version().map_or(Shown::Draft, |v| Shown::Version(v.quadmask_id)),
+        }
+    }
+
+    pub fn quadmask(self, id: QuadmaskId) -> Option<Quadmask> {
+        self.view.with(|v| v.quadmasks.iter().find(|q| q.quadmask_id == id).cloned())
+    }
+
+    /// The address of the levels over `frame`: `None` while unknown, `Some(None)` where there is only background.
+    pub fn levels_url(self, frame: u32) -> Option<Option<String>> {
+        match self.shown() {
+            Shown::Draft => {
+                let revision = self.draft_frame(frame).map_or(0, |f| f.revision);
+                Some((revision > 0).then(|| href::draft_frame(self.shot_id, frame, revision)))
+            }
+            Shown::Version(id) => self.mask_frames.with(|known| {
+                let has_picture = *known.get(&id)?.get(frame as usize).unwrap_or(&false);
+                Some(has_picture.then(|| href::quadmask_frame(id, frame)))
+            }),
+        }
+    }
+
+    pub fn phase(self) -> Phase {
+        self.view.with(|v| v.shot.phase)
+    }
+
+    pub fn may(self, action: Action) -> bool {
+        self.view.with(|v| v.may.contains(&action))
+    }
+
+    /// Whether the viewer's rights and the shot's phase allow `step`.
+    pub fn can(self, step: ShotStep) -> bool {
+        self.view.with(|v| {
+            domain::phase::TABLE
+                .iter()
+                .find(|row| row.0 == v.shot.phase && row.1 == step)
+                .is_some_and(|row| row.3.is_some_and(|action| v.may.contains(&action)))
+        })
+    }
+
+    /// Whether targets, masks and causes may be changed now by this person.
+    pub fn may_edit(self) -> bool {
+        self.can(ShotStep::Edit) && !self.is_other_editing()
+    }
+
+    pub fn is_other_editing(self) -> bool {
+        self.view.with(|v| v.draft.editor.is_some_and(|editor| editor != v.viewer))
+    }
+
+    /// Sends a change; says what went wrong, and reads the shot again either way.
+    pub fn write<T: 'static>(self, change: impl Future<Output = Result<T, ApiError>> + 'static) {
+        self.write_then(change, |_| ());
+    }
+
+    /// Like [`Desk::write`], and hands a good answer on.
+    pub fn write_then<T: 'static>(
+        self,
+        change: impl Future<Output = Result<T, ApiError>> + 'static,
+        then: impl FnOnce(T) + 'static,
+    ) {
+        self.begin_write();
+        spawn_local(async move {
+            let answer = change.await;
+            self.end_write();
+            match answer {
+                Ok(answer) => then(answer),
+                Err(error) => self.toasts.fail(&error),
+            }
+            self.refresh();
+        });
+    }
+
+    /// Like [`Desk::write_then`], for a change of the draft: becomes its editor first.
+    pub fn edit_then<T: 'static>(
+        self,
+        change: impl Future<Output = Result<T, ApiError>> + 'static,
+        then: impl FnOnce(Result<T, ApiError>) + 'static,
+    ) {
+        self.begin_write();
+        spawn_local(async move {
+            let claimed = self.claim().await;
+            let answer = match claimed {
+                Ok(()) => change.await,
+                Err(error) => Err(error),
+            };
+            self.end_write();
+            if let Err(error) = &answer {
+                self.toasts.fail(error);
+                self.refresh();
+            }
+            then(answer);
+        });
+    }
+
+    fn begin_write(self) {
+        self.writes.update_untracked(|w| {
+            w.open += 1;
+            w.count += 1;
+        });
+    }
+
+    fn end_write(self) {
+        self.writes.try_update_untracked(|w| w.open -= 1);
+    }
+
+    /// Becomes the editor, unless this browser already is.
+    async fn claim(self) -> Result<(), ApiError> {
+        let is_mine = self.view.with_untracked(|v| v.draft.editor == Some(v.viewer));
+        if is_mine && self.editing.get_untracked() {
+            return Ok(());
+        }
+        edit_draft(self.shot_id, false).await?;
+        self.editing.try_set(true);
+        self.refresh();
+        Ok(())
+    }
+
+    pub fn take_over(self) {
+        self.editing.set(true);
+        self.write(edit_draft(self.shot_id, true));
+    }
+
+    /// Tells the server every 20 s that this editor is still here. For an effect of the page.
+    pub fn keep_claim(self) {
+        let beat = move || {
+            let is_mine = self.view.with_untracked(|v| v.draft.editor == Some(v.viewer));
+            if is_mine && self.editing.get_untracked() {
+                spawn_local(async move {
+                    // An answer that fails is no news: the next stroke says so in words.
+                    let _ = edit_draft(self.shot_id, false).await;
+                });
+            }
+        };
+        if let Ok(handle) = set_interval_with_handle(beat, Duration::from_secs(20)) {
+            on_cleanup(move || handle.clear());
+        }
+    }
+
+    /// Reads the shot again, once for many events.
+    pub fn refresh(self) {
+        if self.refresh_queued.try_get_untracked() != Some(false) {
+            return;
+        }
+        self.refresh_queued.set(true);
+        set_timeout(move || self.refresh_now(), Duration::from_millis(150));
+    }
+
+    fn refresh_now(self) {
+        if self.refresh_queued.try_set(false).is_some() {
+            return; // the page is gone
+        }
+        let before = self.writes.get_untracked();
+        spawn_local(async move {
+            let answer = get_shot(self.shot_id).await;
+            let Some(after) = self.writes.try_get_untracked() else { return };
+            if before.open > 0 || after.open > 0 || after.count != before.count {
+                self.refresh();
+                return;
+            }
+            match answer {
+                Ok(view) => self.show(view),
+                Err(error) => self.toasts.fail(&error),
+            }
+        });
+    }
+
+    fn show(self, view: ShotView) {
+        if self.view.with_untracked(|old| *old != view) {
+            self.view.set(view);
+        }
+    }
+
+    /// Reads only the draft again: frames moved under a running segmentation.
+    pub fn refresh_draft(self) {
+        let before = self.writes.get_untracked();
+        spawn_local(async move {
+            let Ok(draft) = get_draft(self.shot_id).await else { return };
+            let Some(after) = self.writes.try_get_untracked() else { return };
+            if after.open > 0 || after.count != before.count {
+                self.refresh();
+                return;
+            }
+            self.view.update(|v| v.draft = draft);
+        });
+    }
+
+    /// Puts one frame of the draft, as the server answered it, in its place.
+    pub fn put_frame(self, frame: DraftFrame) {
+        self.view.update(|v| {
+            let frames = &mut v.draft.frames;
+            match frames.binary_search_by_key(&frame.frame, |f| f.frame) {
+                Ok(at) => frames[at] = frame,
+                Err(at) => frames.insert(at, frame),
+            }
+        });
+    }
+
+    pub fn draft_frame(self, frame: u32) -> Option<DraftFrame> {
+        self.view.with(|v| {
+            let frames = &v.draft.frames;
+            frames.binary_search_by_key(&frame, |f| f.frame).ok().map(|at| frames[at].clone())
+        })
+    }
+
+    /// Whether the viewer's decision on a quadmask would count; why not otherwise.
+    pub fn decision_counts(self) -> Result<(), String> {
+        self.view.with(|v| {
+            let Some(quadmask) = v.quadmasks.first() else { return Ok(()) };
+            if !v.may.contains(&Action::DecideQuadmask) {
+                return Err("Your role looks on here: a supervisor, producer or owner decides.".to_owned());
+            }
+            // The viewer may decide, so any deciding role stands for theirs.
+            let role = domain::Role::ALL
+                .into_iter()
+                .find(|&r| may(r, Action::DecideQuadmask))
+                .expect("some role decides");
+            v.policy.counts(v.viewer, role, quadmask.author).map_err(|why| format!("{why}."))
+        })
+    }
+}
+
+/// The desk of the page around a component.
+pub fn use_desk() -> Desk {
+    expect_context::<Desk>()
+}
+
+fn clip_of(view: &ShotView) -> Clip {
+    let first_frame = view.first_frame;
+    let Some(facts) = &view.shot.facts else {
+        let rate = Rate::new(24, 1).expect("24 is a rate");
+        let start = Timecode { frames: 0, drop: false };
+        return Clip { frames: 0, width: 16, height: 9, rate, first_frame, start };
+    };
+    Clip {
+        frames: facts.frames,
+        width: facts.width(),
+        height: facts.height(),
+        rate: facts.rate,
+        first_frame,
+        start: start_of(facts),
+    }
+}
+
+/// The plate's own start timecode, or midnight, drop-frame where the rate has it.
+fn start_of(facts: &PlateFacts) -> Timecode {
+    let own = facts.start_timecode.as_deref().and_then(|text| Timecode::parse(text, facts.rate).ok());
+    own.unwrap_or(Timecode { frames: 0, drop: facts.rate.can_drop() })
+}

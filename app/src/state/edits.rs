@@ -1,0 +1,301 @@
+//! What a person does to targets, strokes, cells and paths: shown at once where that is exact, sent, and put right by the
+//! server's answer.
+
+use domain::stroke::Stroke;
+use domain::{BoxPrompt, Cause, CauseId, PathPoint, PointPrompt, Target, TargetId};
+use leptos::prelude::*;
+
+use super::desk::Desk;
+use super::marking::{CellSpanChoice, Pending};
+use crate::api::draft::{DraftFrame, copy_frame, draw_stroke, lock_frame, redo, start_segment, undo};
+use crate::api::shots::{add_target, save_cause, save_target, set_cells};
+use crate::error::ApiError;
+
+impl Desk {
+    /// Why nothing can be edited now, if so; said to the person.
+    pub fn refuses_edit(self) -> bool {
+        let why = untrack(|| {
+            if self.may_edit() {
+                return None;
+            }
+            let status = self.phase().status().word;
+            Some(match self.view.with(|v| v.draft.editor_name.clone()) {
+                Some(name) if self.is_other_editing() => {
+                    format!("{name} is editing this quadmask. Take over in the panel if you must.")
+                }
+                _ if !self.may(domain::Action::EditShot) => {
+                    "Your role looks on here; artists edit targets and masks.".to_owned()
+                }
+                _ => format!("This shot is read-only ({status}). Re-open it to edit."),
+            })
+        });
+        match why {
+            Some(why) => {
+                self.toasts.fail(why);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// The target that clicks go to: the chosen one, else the first.
+    pub fn target(self) -> Option<Target> {
+        let chosen = self.marking.target.get();
+        self.view.with(|v| {
+            let target = v.targets.iter().find(|t| Some(t.target_id) == chosen);
+            target.or(v.targets.first()).cloned()
+        })
+    }
+
+    pub fn cause(self) -> Option<Cause> {
+        let chosen = self.marking.cause.get();
+        self.view.with(|v| {
+            let cause = v.causes.iter().find(|c| Some(c.cause_id) == chosen);
+            cause.or(v.causes.first()).cloned()
+        })
+    }
+
+    /// Adds a click at `(x, y)` plate pixels on the playhead's frame; makes the first target where there is none.
+    pub fn add_point(self, x: f32, y: f32, positive: bool) {
+        let frame = self.playhead.frame.get_untracked();
+        let point = PointPrompt { frame, x, y, positive };
+        self.with_target(move |target| target.points.push(point));
+    }
+
+    /// Adds a box between two corners in plate pixels.
+    pub fn add_box(self, a: (f32, f32), b: (f32, f32)) {
+        let frame = self.playhead.frame.get_untracked();
+        let (x0, x1) = (a.0.min(b.0), a.0.max(b.0));
+        let (y0, y1) = (a.1.min(b.1), a.1.max(b.1));
+        self.with_target(move |target| target.boxes.push(BoxPrompt { frame, x0, y0, x1, y1 }));
+    }
+
+    fn with_target(self, change: impl FnOnce(&mut Target) + 'static) {
+        if self.refuses_edit() {
+            return;
+        }
+        match untrack(|| self.target()) {
+            Some(mut target) => {
+                change(&mut target);
+                self.save_target(target);
+            }
+            None => {
+                let id = self.shot_id;
+                self.write_then(add_target(id, "Target 1".to_owned()), move |mut target| {
+                    change(&mut target);
+                    self.marking.target.set(Some(target.target_id));
+                    self.save_target(target);
+                });
+            }
+        }
+    }
+
+    /// Shows `target` and sends it.
+    pub fn save_target(self, target: Target) {
+        let shown = target.clone();
+        self.view.update(|v| match v.targets.iter_mut().find(|t| t.target_id == shown.target_id) {
+            Some(old) => *old = shown,
+            None => v.targets.push(shown),
+        });
+        self.write(save_target(self.shot_id, target));
+    }
+
+    /// Changes a target that exists.
+    pub fn change_target(self, id: TargetId, change: impl FnOnce(&mut Target)) {
+        let found = self.view.with_untracked(|v| v.targets.iter().find(|t| t.target_id == id).cloned());
+        if let Some(mut target) = found {
+            if !self.refuses_edit() {
+                change(&mut target);
+                self.save_target(target);
+            }
+        }
+    }
+
+    /// Changes name, reason, consequence or path of a cause that exists.
+    pub fn change_cause(self, id: CauseId, change: impl FnOnce(&mut Cause)) {
+        let found = self.view.with_untracked(|v| v.causes.iter().find(|c| c.cause_id == id).cloned());
+        let Some(mut cause) = found else { return };
+        if self.refuses_edit() {
+            return;
+        }
+        change(&mut cause);
+        self.show_cause(cause.clone());
+        self.write(save_cause(self.shot_id, cause));
+    }
+
+    fn show_cause(self, cause: Cause) {
+        self.view.update(|v| {
+            if let Some(old) = v.causes.iter_mut().find(|c| c.cause_id == cause.cause_id) {
+                *old = cause;
+            }
+        });
+    }
+
+    /// Puts the chosen cause's thing at `(x, y)` plate pixels on the playhead's frame.
+    pub fn add_path_point(self, x: f32, y: f32) {
+        let frame = self.playhead.frame.get_untracked();
+        let Some(cause) = untrack(|| self.cause()) else {
+            self.toasts.fail("Add a cause first: a path belongs to the thing that moves.");
+            return;
+        };
+        if cause.consequence != domain::Consequence::React {
+            self.toasts.fail(format!("Only what reacts has a path. Set “{}” to react first.", cause.name));
+            return;
+        }
+        self.change_cause(cause.cause_id, |cause| {
+            let point = PathPoint { frame, x, y };
+            match cause.path.binary_search_by_key(&frame, |p| p.frame) {
+                Ok(at) => cause.path[at] = point,
+                Err(at) => cause.path.insert(at, point),
+            }
+        });
+    }
+
+    /// The frames that marked cells are for.
+    pub fn cell_frames(self) -> (u32, u32) {
+        match self.marking.span.get() {
+            CellSpanChoice::Marks => self.playhead.marks(),
+            CellSpanChoice::Whole => (0, self.clip().last()),
+            CellSpanChoice::ThisFrame => (self.playhead.frame.get(), self.playhead.frame.get()),
+        }
+    }
+
+    /// Turns cells of the chosen cause on or off.
+    pub fn mark_cells(self, cells: Vec<(u32, u32)>, on: bool) {
+        let Some(mut cause) = untrack(|| self.cause()) else {
+            self.toasts.fail("Add a cause first: cells say what else changes, and why.");
+            return;
+        };
+        if cells.is_empty() || self.refuses_edit() {
+            return;
+        }
+        let (from, to) = untrack(|| self.cell_frames());
+        for &cell in &cells {
+            cause.set_cell(cell, on, from, to);
+        }
+        let id = cause.cause_id;
+        self.show_cause(cause);
+        self.write(set_cells(self.shot_id, id, cells, on, from, to));
+    }
+
+    /// Begins a stroke that is only on this screen; its key.
+    pub fn begin_stroke(self, stroke: Stroke) -> u64 {
+        let mut key = 1;
+        self.marking.pending.update(|all| {
+            key = all.iter().map(|p| p.key).max().unwrap_or(0) + 1;
+            all.push(Pending { key, stroke, revision: None });
+        });
+        key
+    }
+
+    pub fn extend_stroke(self, key: u64, points: &[(f32, f32)]) {
+        self.marking.pending.update(|all| {
+            if let Some(pending) = all.iter_mut().find(|p| p.key == key) {
+                pending.stroke.points.extend_from_slice(points);
+            }
+        });
+    }
+
+    pub fn drop_stroke(self, key: u64) {
+        self.marking.pending.try_update(|all| all.retain(|p| p.key != key));
+    }
+
+    /// Sends a stroke. When the server refuses it, it goes from the screen and the reason is said.
+    pub fn send_stroke(self, key: u64) {
+        let found = self.marking.pending.with_untracked(|all| all.iter().find(|p| p.key == key).cloned());
+        let Some(pending) = found else { return };
+        self.edit_then(draw_stroke(self.shot_id, pending.stroke), move |answer| match answer {
+            Ok(frame) => {
+                self.marking.pending.update(|all| {
+                    if let Some(pending) = all.iter_mut().find(|p| p.key == key) {
+                        pending.revision = Some(frame.revision);
+                    }
+                });
+                self.edited(frame);
+            }
+            Err(_) => self.drop_stroke(key),
+        });
+    }
+
+    fn edited(self, frame: DraftFrame) {
+        self.put_frame(frame);
+        self.view.update(|v| {
+            v.draft.can_undo = true;
+            v.draft.can_redo = false;
+        });
+    }
+
+    pub fn toggle_lock(self) {
+        if self.refuses_edit() {
+            return;
+        }
+        let frame = self.playhead.frame.get_untracked();
+        let locked = !untrack(|| self.draft_frame(frame)).is_some_and(|f| f.locked);
+        let number = self.playhead.clip.with_untracked(|c| c.number(frame));
+        self.edit_then(lock_frame(self.shot_id, frame, locked), move |answer| {
+            if let Ok(frame) = answer {
+                self.edited(frame);
+                let word = if locked { "locked: it stays as it is" } else { "free again" };
+                self.toasts.say(format!("Frame {number} is {word}"));
+            }
+        });
+    }
+
+    /// Copies the levels of the frame before or after onto this one.
+    pub fn copy_from(self, by: i64) {
+        let to = self.playhead.frame.get_untracked();
+        let from = i64::from(to) + by;
+        let last = self.playhead.clip.with_untracked(|c| c.last());
+        let Some(from) = u32::try_from(from).ok().filter(|&f| f <= last) else {
+            self.toasts.fail("There is no frame on that side to copy from.");
+            return;
+        };
+        if !self.refuses_edit() {
+            self.edit_then(copy_frame(self.shot_id, from, to), move |answer| {
+                if let Ok(frame) = answer {
+                    self.edited(frame);
+                }
+            });
+        }
+    }
+
+    pub fn undo(self) {
+        if !self.refuses_edit() {
+            self.edit_then(undo(self.shot_id), move |answer| self.went_back(answer, "Nothing to take back"));
+        }
+    }
+
+    pub fn redo(self) {
+        if !self.refuses_edit() {
+            self.edit_then(redo(self.shot_id), move |answer| self.went_back(answer, "Nothing to do again"));
+        }
+    }
+
+    fn went_back(self, answer: Result<Option<DraftFrame>, ApiError>, nothing: &str) {
+        match answer {
+            Ok(Some(frame)) => {
+                self.playhead.seek(frame.frame);
+                self.put_frame(frame);
+                self.refresh_draft();
+            }
+            Ok(None) => self.toasts.say(nothing),
+            Err(_) => {} // said already
+        }
+    }
+
+    /// Grows the primary mask over the shot.
+    pub fn propagate(self) {
+        if self.refuses_edit() {
+            return;
+        }
+        if !self.view.with_untracked(|v| v.targets.iter().any(Target::is_marked)) {
+            self.toasts.fail("Nothing is marked yet: click the target on any frame first.");
+            return;
+        }
+        self.edit_then(start_segment(self.shot_id), move |answer| {
+            if answer.is_ok() {
+                self.refresh();
+            }
+        });
+    }
+}
