@@ -1,6 +1,6 @@
 //! The demo project and its people. Named by role; without passwords, so nobody can sign in as them.
 
-use domain::{Job, PersonId, ProjectId, Role};
+use domain::{Job, PersonId, ProjectId, Role, SequenceId, ShotId};
 use sqlx::AnyConnection;
 
 use crate::{Db, Error, Result, people, projects, queue};
@@ -51,4 +51,28 @@ pub async fn cast(db: &Db, project_id: ProjectId) -> Result<Cast> {
         Ok::<_, Error>(account.person.person_id)
     };
     Ok(Cast { project_id, supervisor: id(PEOPLE[1].1).await?, artist: id(PEOPLE[2].1).await? })
+}
+
+/// A shot of the project by its name.
+pub async fn shot_named(db: &Db, project_id: ProjectId, name: &str) -> Result<Option<ShotId>> {
+    let id: Option<String> = sqlx::query_scalar("select shot_id from shot where project_id = $1 and name = $2")
+        .bind(project_id.to_string())
+        .bind(name)
+        .fetch_optional(&db.pool)
+        .await?;
+    id.map(|id| crate::parse("shot_id", &id)).transpose()
+}
+
+/// A sequence of the project by its name, made when missing.
+pub async fn sequence(tx: &mut AnyConnection, project_id: ProjectId, name: &str) -> Result<SequenceId> {
+    let id: Option<String> =
+        sqlx::query_scalar("select sequence_id from sequence where project_id = $1 and name = $2")
+            .bind(project_id.to_string())
+            .bind(name)
+            .fetch_optional(&mut *tx)
+            .await?;
+    match id {
+        Some(id) => crate::parse("sequence_id", &id),
+        None => projects::create_sequence(tx, project_id, name).await,
+    }
 }

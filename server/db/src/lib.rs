@@ -19,8 +19,6 @@ pub mod runs;
 pub mod sessions;
 pub mod shots;
 pub mod sign_in;
-#[cfg(any(test, feature = "testing"))]
-pub mod testing;
 pub mod uploads;
 pub mod versions;
 

@@ -6,7 +6,7 @@ use sqlx::any::AnyExecutor;
 
 use crate::row::Cells;
 use crate::shots::{self, Locked};
-use crate::{Error, Result, decisions, events, new_uuid, now, quadmasks, to_json};
+use crate::{Db, Error, Result, decisions, events, new_uuid, now, quadmasks, to_json};
 
 /// The engine that is always there.
 pub const PLATE_ENGINE: &str = "plate";
@@ -103,6 +103,16 @@ async fn approved(tx: &mut AnyConnection, shot: &Locked) -> Result<QuadmaskId> {
         )));
     }
     Ok(newest.quadmask_id)
+}
+
+/// The run that was asked for last.
+pub async fn newest(db: &Db, shot_id: ShotId) -> Result<Option<RunId>> {
+    let id: Option<String> =
+        sqlx::query_scalar("select run_id from run where shot_id = $1 order by created_at desc, run_id desc limit 1")
+            .bind(shot_id.to_string())
+            .fetch_optional(&db.pool)
+            .await?;
+    id.map(|id| crate::parse("run_id", &id)).transpose()
 }
 
 /// The shot's newest run: only it moves the shot.

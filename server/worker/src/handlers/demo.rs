@@ -1,9 +1,292 @@
-//! Fills the demo project with shots that the product renders itself.
+//! Fills the demo project with shots that the product renders itself, each brought to another phase by the same rows,
+//! stages and decisions as anybody's. Killed anywhere, it goes on from where each shot stands.
 
-use domain::ProjectId;
+use std::path::Path;
+
+use db::decisions::Ballot;
+use db::demo::Cast;
+use db::draft::MadeFrame;
+use db::quadmasks::{Combined, Manifest, ManifestFrame};
+use domain::{Cause, Hash, Levels, Phase, ProjectId, Rate, ShotId, Step, Verdict};
+use media::{Ffv1Writer, Picture, PixelFormat};
+use pipeline::Reporter;
+use pipeline::demo::{Kind, Rgb, Scene};
+use provenance::QuadmaskSubject;
 
 use crate::context::Context;
 
-pub fn run(_context: &Context, _project_id: ProjectId) -> anyhow::Result<()> {
-    anyhow::bail!("unfinished")
+/// Each shot with its sequence and the phase it shall show. Seeds above 0 are other takes of a scene.
+const SHOTS: [(Kind, u64, &str, Phase); 8] = [
+    (Kind::FallingLeaf, 0, "DEMO_020", Phase::Ready),
+    (Kind::CastShadow, 0, "DEMO_020", Phase::QuadmaskReview),
+    (Kind::BallPins, 0, "DEMO_010", Phase::Approved),
+    (Kind::RollingCart, 0, "DEMO_010", Phase::ResultReview),
+    (Kind::CarriedBox, 0, "DEMO_010", Phase::Masking),
+    (Kind::Crossing, 0, "DEMO_020", Phase::ResultChanges),
+    (Kind::RollingCart, 7, "DEMO_030", Phase::QuadmaskChanges),
+    (Kind::BallPins, 7, "DEMO_030", Phase::QuadmaskApproved),
+];
+const WIDTH: u32 = 960;
+const HEIGHT: u32 = 540;
+
+/// Not a video: shows how a refusal reads.
+const BROKEN: (&str, &[u8]) = ("not-a-plate.mov", b"This file was named .mov by somebody in a hurry; it holds text.\n");
+
+pub fn run(context: &Context, project_id: ProjectId) -> anyhow::Result<()> {
+    let cast = context.wait(db::demo::cast(&context.db, project_id))?;
+    let mut report = context.reporter();
+    let total = SHOTS.len() as u64 + 1;
+    broken_plate(context, &cast)?;
+    for (at, (kind, seed, sequence, goal)) in (1u64..).zip(SHOTS) {
+        report.step(Step::Render, at, total)?;
+        let rate = Rate::new(24, 1).expect("24 is a rate");
+        let scene = Scene::new(kind, seed, WIDTH, HEIGHT, kind.usual_frames(), rate);
+        context.log(format!("{}: {}", scene.name(), goal.status().word));
+        let shot_id = match context.wait(db::demo::shot_named(&context.db, project_id, &scene.name()))? {
+            Some(shot_id) => shot_id,
+            None => upload(context, &cast, &scene, sequence)?,
+        };
+        advance(context, &cast, &scene, shot_id, goal)?;
+    }
+    Ok(())
+}
+
+fn broken_plate(context: &Context, cast: &Cast) -> anyhow::Result<()> {
+    let (name, bytes) = BROKEN;
+    let plate = context.store.put_blocking(bytes)?;
+    let shot_id = create(context, cast, "DEMO_030", name, plate, bytes.len() as i64)?;
+    if context.wait(db::shots::get(context.db.pool(), shot_id))?.phase != Phase::Uploaded {
+        return Ok(());
+    }
+    let Err(refusal) = super::ingest::run(context, shot_id) else { return Ok(()) };
+    let sentence = format!("{refusal:#}");
+    context.write(|tx| {
+        let sentence = sentence.clone();
+        Box::pin(async move { db::shots::ingest_failed(tx, shot_id, &sentence).await })
+    })?;
+    Ok(())
+}
+
+fn create(
+    context: &Context,
+    cast: &Cast,
+    sequence: &'static str,
+    file_name: &str,
+    plate: Hash,
+    size: i64,
+) -> anyhow::Result<ShotId> {
+    let Cast { project_id, artist, .. } = *cast;
+    let created = context.write(|tx| {
+        let file_name = file_name.to_owned();
+        Box::pin(async move {
+            let sequence_id = db::demo::sequence(tx, project_id, sequence).await?;
+            db::shots::create(tx, project_id, Some(sequence_id), artist, &file_name, plate, size).await
+        })
+    })?;
+    Ok(created.shot_id)
+}
+
+/// Renders the plate to a lossless file and makes its shot.
+fn upload(context: &Context, cast: &Cast, scene: &Scene, sequence: &'static str) -> anyhow::Result<ShotId> {
+    let name = format!("{}.mkv", scene.name());
+    let path = context.scratch.path().join(&name);
+    render(context, scene, &path)?;
+    let (plate, size) = context.store.put_file_blocking(&path)?;
+    std::fs::remove_file(&path)?;
+    create(context, cast, sequence, &name, plate, i64::try_from(size)?)
+}
+
+fn render(context: &Context, scene: &Scene, path: &Path) -> anyhow::Result<()> {
+    let format = PixelFormat::from_name("gbrp").expect("FFmpeg has planar RGB");
+    let word = |text: &str| text.to_owned();
+    let colour = domain::Colour {
+        primaries: word("bt709"),
+        transfer: word("bt709"),
+        matrix: word("gbr"),
+        range: word("pc"),
+        assumed: false,
+    };
+    let (width, height) = (scene.width(), scene.height());
+    let mut writer = Ffv1Writer::create(path, &format, width, height, scene.rate(), &colour, None)?;
+    for frame in 0..scene.frames() {
+        check(context)?;
+        writer.write(&planar(&scene.plate(frame), format))?;
+    }
+    writer.finish()?;
+    Ok(())
+}
+
+fn planar(rgb: &Rgb, format: PixelFormat) -> Picture {
+    let mut picture = Picture::new(format, rgb.width, rgb.height);
+    // FFmpeg's plane order is green, blue, red.
+    for (plane, channel) in picture.planes.iter_mut().zip([1, 2, 0]) {
+        for (sample, pixel) in plane.data.iter_mut().zip(rgb.samples.chunks_exact(3)) {
+            *sample = pixel[channel];
+        }
+    }
+    picture
+}
+
+fn check(context: &Context) -> Result<(), pipeline::Error> {
+    match context.pulse.stop.load(std::sync::atomic::Ordering::Relaxed) {
+        true => Err(pipeline::Error::Cancelled),
+        false => Ok(()),
+    }
+}
+
+/// Takes the steps that lead to `goal`, each only from the phase it starts in.
+fn advance(context: &Context, cast: &Cast, scene: &Scene, shot_id: ShotId, goal: Phase) -> anyhow::Result<()> {
+    loop {
+        check(context)?;
+        let shot = context.wait(db::shots::get(context.db.pool(), shot_id))?;
+        if shot.phase == goal {
+            return Ok(());
+        }
+        match shot.phase {
+            Phase::Uploaded => super::ingest::run(context, shot_id)?,
+            Phase::Ready => annotate(context, scene, shot_id)?,
+            Phase::Masking => submit(context, cast, scene, shot_id, shot.plate)?,
+            Phase::QuadmaskReview if goal == Phase::QuadmaskChanges => {
+                let note = "The shadow under the cart leaves the marked cells near the end.";
+                decide_quadmask(context, cast, shot_id, Verdict::Changes, note)?;
+            }
+            Phase::QuadmaskReview => {
+                decide_quadmask(context, cast, shot_id, Verdict::Approve, "")?;
+                if goal == Phase::QuadmaskApproved {
+                    context.write(|tx| Box::pin(async move { db::queue::withdraw(tx, shot_id, "remove").await }))?;
+                }
+            }
+            Phase::QuadmaskApproved | Phase::Running => match context.wait(db::runs::newest(&context.db, shot_id))? {
+                Some(run_id) => super::remove::run(context, run_id)?,
+                None => return Ok(()),
+            },
+            Phase::ResultReview => {
+                let (verdict, note) = match goal {
+                    Phase::ResultChanges => (Verdict::Changes, "A rim shows where the two figures cross."),
+                    _ => (Verdict::Approve, ""),
+                };
+                decide_version(context, cast, shot_id, verdict, note)?;
+            }
+            // Somebody worked on the shot: it is theirs.
+            _ => return Ok(()),
+        }
+    }
+}
+
+/// Target, words, causes and the true mask as the draft, all or nothing.
+fn annotate(context: &Context, scene: &Scene, shot_id: ShotId) -> anyhow::Result<()> {
+    let mut made = Vec::new();
+    for frame in 0..scene.frames() {
+        check(context)?;
+        let levels = Levels::from_primary(scene.width(), scene.height(), &scene.primary(frame))?;
+        let [primary, ..] = levels.areas();
+        if primary == 0 {
+            continue;
+        }
+        let png = levels.to_png();
+        made.push(MadeFrame {
+            frame,
+            seen_revision: 0,
+            levels: Some((context.store.put_blocking(&png)?, i64::try_from(png.len())?)),
+            confidence: None,
+            primary_area: i64::try_from(primary)?,
+            affected_area: 0,
+        });
+    }
+    let (target, words, causes) = (scene.target(), scene.words(), scene.causes().to_vec());
+    context.write(|tx| {
+        let (target, words, causes, made) = (target.clone(), words.clone(), causes.clone(), made.clone());
+        Box::pin(async move {
+            let new = db::brief::add_target(tx, shot_id, &target.name).await?;
+            let target = domain::Target { target_id: new.target_id, colour: new.colour, ..target };
+            db::brief::save_target(tx, shot_id, &target).await?;
+            db::brief::save_words(tx, shot_id, &words).await?;
+            for cause in causes {
+                let new = db::brief::add_cause(tx, shot_id, &cause.name).await?;
+                let cause = Cause { cause_id: new.cause_id, ..cause };
+                db::brief::save_cause(tx, shot_id, &cause).await?;
+                for span in &cause.spans {
+                    let range = (span.from, span.to);
+                    db::brief::set_cells(tx, shot_id, cause.cause_id, &span.cells, true, range).await?;
+                }
+            }
+            db::draft::replace_all(tx, shot_id, &made).await
+        })
+    })?;
+    Ok(())
+}
+
+/// Makes a version of the draft. Its frames are the scene's true quadmask, which is the draft with all cells.
+fn submit(context: &Context, cast: &Cast, scene: &Scene, shot_id: ShotId, plate: Hash) -> anyhow::Result<()> {
+    let pool = context.db.pool();
+    let draft_revision = context.wait(db::draft::state(pool, shot_id))?.revision;
+    let causes = context.wait(db::brief::causes(pool, shot_id))?;
+    let words = context.wait(db::brief::words(pool, shot_id))?;
+    let mut frames = Vec::new();
+    let mut blobs = Vec::new();
+    for frame in 0..scene.frames() {
+        check(context)?;
+        let levels = scene.quadmask(frame);
+        let [.., background] = levels.areas();
+        let is_plain = background == u64::from(levels.width()) * u64::from(levels.height());
+        let png = if is_plain {
+            None
+        } else {
+            let png = levels.to_png();
+            let hash = context.store.put_blocking(&png)?;
+            blobs.push((hash, i64::try_from(png.len())?));
+            Some(hash)
+        };
+        frames.push(ManifestFrame { png, levels: levels.hash() });
+    }
+    let hashes: Vec<Hash> = frames.iter().map(|frame| frame.levels).collect();
+    let (subject_json, subject) =
+        QuadmaskSubject { plate, frames: &hashes, causes: &causes, words: &words }.seal();
+    let manifest = Manifest { width: scene.width(), height: scene.height(), frames };
+    let combined = Combined { manifest, subject_json, subject, draft_revision };
+    let artist = cast.artist;
+    context.write(|tx| {
+        let (combined, blobs) = (combined.clone(), blobs.clone());
+        Box::pin(async move {
+            for (hash, size) in blobs {
+                db::blobs::record(tx, hash, size).await?;
+            }
+            db::quadmasks::submit(tx, shot_id, artist, "First pass of the mask.", &combined).await
+        })
+    })?;
+    Ok(())
+}
+
+fn ballot(cast: &Cast, seen: Hash, verdict: Verdict, note: &'static str) -> Ballot<'static> {
+    Ballot { person_id: cast.supervisor, role: domain::Role::Supervisor, seen, verdict, note }
+}
+
+fn decide_quadmask(
+    context: &Context,
+    cast: &Cast,
+    shot_id: ShotId,
+    verdict: Verdict,
+    note: &'static str,
+) -> anyhow::Result<()> {
+    let newest = context.wait(db::quadmasks::newest(context.db.pool(), shot_id))?;
+    let newest = newest.ok_or_else(|| anyhow::anyhow!("the demo shot has no quadmask"))?;
+    let ballot = ballot(cast, newest.subject, verdict, note);
+    context.write(move |tx| {
+        Box::pin(async move { db::decisions::on_quadmask(tx, newest.quadmask_id, &ballot).await })
+    })?;
+    Ok(())
+}
+
+fn decide_version(
+    context: &Context,
+    cast: &Cast,
+    shot_id: ShotId,
+    verdict: Verdict,
+    note: &'static str,
+) -> anyhow::Result<()> {
+    let versions = context.wait(db::versions::list(&context.db, shot_id, false))?;
+    let newest = versions.first().ok_or_else(|| anyhow::anyhow!("the demo shot has no version"))?;
+    let (version_id, ballot) = (newest.version_id, ballot(cast, newest.subject, verdict, note));
+    context.write(move |tx| Box::pin(async move { db::decisions::on_version(tx, version_id, &ballot).await }))?;
+    Ok(())
 }

@@ -1,0 +1,256 @@
+//! Approvals, policies, the chain, runs and versions.
+
+use db::decisions::{Ballot, Outcome, on_quadmask, on_version, verify_chain};
+use domain::version::Proof;
+use domain::{ApprovalPolicy, Hash, Phase, PlateRecipe, QuadmaskId, Role, RunId, ShotId, Verdict, VersionId};
+use provenance::BrokenChain;
+
+use crate::harness::{FRAMES, HEIGHT, Studio, WIDTH};
+use crate::{rules, transact};
+
+async fn decide(
+    studio: &Studio,
+    quadmask_id: QuadmaskId,
+    seen: Hash,
+    (person_id, role): (domain::PersonId, Role),
+    verdict: Verdict,
+) -> db::Result<Outcome> {
+    transact!(studio.db, [], |tx| {
+        on_quadmask(tx, quadmask_id, &Ballot { person_id, role, seen, verdict, note: "a note" })
+    })
+}
+
+async fn count(db: &db::Db, text: &'static str) -> i64 {
+    sqlx::query_scalar(text).fetch_one(db.pool()).await.expect("counted")
+}
+
+async fn phase(db: &db::Db, shot_id: ShotId) -> Phase {
+    db::shots::get(db.pool(), shot_id).await.expect("there").phase
+}
+
+async fn finished(studio: &Studio, run_id: RunId) -> db::Result<VersionId> {
+    transact!(studio.db, [], |tx| db::runs::started(tx, run_id))?;
+    let proof = Proof {
+        frames: FRAMES,
+        width: WIDTH,
+        height: HEIGHT,
+        pixel_format: "yuv420p".into(),
+        edge_px: 4,
+        max_delta_outside: 0,
+        matte_share: 0.1,
+        seen_elsewhere: 0.9,
+        guessed: 0.1,
+        seconds: 1.5,
+    };
+    let finished = db::versions::Finished {
+        manifest: serde_json::json!({ "run": run_id, "edge_px": 4 }),
+        proof,
+        result: Hash::of(b"result"),
+        matte: Hash::of(b"matte"),
+        proxy: Hash::of(b"proxy"),
+        proxy_index: "[]".into(),
+    };
+    transact!(studio.db, [finished], |tx| db::versions::create(tx, run_id, &finished))
+}
+
+rules! {
+    async fn only_one_of_two_simultaneous_approvals_starts_a_run(db) {
+        let studio = Studio::new(&db).await;
+        for round in 0..5 {
+            let shot_id = studio.shot(&format!("shot {round}")).await;
+            let (quadmask_id, seen) = studio.submitted(shot_id).await;
+            let people = [studio.supervisor, studio.second, studio.owner];
+            let tries = people.map(|person| {
+                let studio = studio.clone();
+                tokio::spawn(async move {
+                    decide(&studio, quadmask_id, seen, (person, Role::Supervisor), Verdict::Approve).await
+                })
+            });
+            let mut won = 0;
+            for attempt in tries {
+                match attempt.await.expect("ran") {
+                    Ok(outcome) => {
+                        won += 1;
+                        assert_eq!(outcome.phase, Phase::QuadmaskApproved);
+                    }
+                    Err(db::Error::Conflict(sentence)) => assert!(sentence.ends_with('.'), "{sentence}"),
+                    Err(error) => panic!("{error:?}"),
+                }
+            }
+            assert_eq!(won, 1);
+            assert_eq!(phase(&db, shot_id).await, Phase::QuadmaskApproved);
+        }
+        assert_eq!(count(&db, "select count(*) from run").await, 5);
+        assert_eq!(count(&db, "select count(*) from job where kind = 'remove' and state = 'queued'").await, 5);
+        assert_eq!(count(&db, "select count(*) from decision").await, 5);
+    }
+
+    async fn an_approval_of_something_else_is_refused(db) {
+        let studio = Studio::new(&db).await;
+        let shot_id = studio.shot("lime").await;
+        let (old, old_subject) = studio.submitted(shot_id).await;
+        let sam = (studio.supervisor, Role::Supervisor);
+        let wrong = decide(&studio, old, Hash::of(b"another subject"), sam, Verdict::Approve).await;
+        assert!(matches!(wrong, Err(db::Error::Conflict(_))), "{wrong:?}");
+        transact!(db, [], |tx| db::shots::reopen(tx, shot_id)).expect("re-opened");
+        transact!(db, [], |tx| db::brief::add_cause(tx, shot_id, "shadow")).expect("changed");
+        let (new, new_subject) = studio.submit(shot_id, "changed subject").await.expect("sent again");
+        let stale = decide(&studio, old, old_subject, sam, Verdict::Approve).await;
+        assert!(matches!(stale, Err(db::Error::Conflict(_))), "{stale:?}");
+        assert_eq!(count(&db, "select count(*) from decision").await, 0);
+        decide(&studio, new, new_subject, sam, Verdict::Approve).await.expect("the newest counts");
+    }
+
+    async fn a_policy_of_two_of_three_waits_for_the_second(db) {
+        let studio = Studio::new(&db).await;
+        let project_id = studio.project_id;
+        let of = vec![studio.supervisor, studio.second, studio.owner];
+        let policy = ApprovalPolicy { needed: 2, of, not_author: true };
+        transact!(db, [policy], |tx| db::projects::update(tx, project_id, "First", 1001, &policy)).expect("saved");
+        let shot_id = studio.shot("lime").await;
+        let (id, seen) = studio.submitted(shot_id).await;
+        let yes = |who, role| decide(&studio, id, seen, (who, role), Verdict::Approve);
+        let artist = yes(studio.artist, Role::Artist).await;
+        assert!(matches!(artist, Err(db::Error::Invalid(_))), "{artist:?}");
+        let first = yes(studio.supervisor, Role::Supervisor).await.expect("counts");
+        assert_eq!(first, Outcome { phase: Phase::QuadmaskReview, run: None });
+        let again = yes(studio.supervisor, Role::Supervisor).await;
+        assert!(matches!(again, Err(db::Error::Conflict(_))), "{again:?}");
+        let early = transact!(db, [], |tx| db::runs::start(tx, shot_id, PlateRecipe::default(), studio.artist));
+        assert!(matches!(early, Err(db::Error::Conflict(_))), "{early:?}");
+        let second = yes(studio.second, Role::Supervisor).await.expect("counts");
+        assert!(second.phase == Phase::QuadmaskApproved && second.run.is_some());
+    }
+
+    async fn asking_for_changes_needs_a_note_and_opens_the_draft(db) {
+        let studio = Studio::new(&db).await;
+        let shot_id = studio.shot("lime").await;
+        let (quadmask_id, seen) = studio.submitted(shot_id).await;
+        let person_id = studio.supervisor;
+        let mute = transact!(db, [], |tx| {
+            let (role, verdict) = (Role::Supervisor, Verdict::Changes);
+            on_quadmask(tx, quadmask_id, &Ballot { person_id, role, seen, verdict, note: "  " })
+        });
+        assert!(matches!(mute, Err(db::Error::Invalid(_))), "{mute:?}");
+        assert_eq!(count(&db, "select count(*) from decision").await, 0);
+        decide(&studio, quadmask_id, seen, (person_id, Role::Supervisor), Verdict::Changes).await.expect("asked");
+        assert_eq!(phase(&db, shot_id).await, Phase::QuadmaskChanges);
+        let (_, seen) = studio.submit(shot_id, "unchanged").await.expect("sent again");
+        let kept = db::quadmasks::list(&db, shot_id).await.expect("listed");
+        assert_eq!((kept[0].n, kept[0].subject, kept[1].decisions.len()), (2, seen, 1));
+    }
+
+    async fn a_changed_or_missing_decision_breaks_the_chain(db) {
+        let studio = Studio::new(&db).await;
+        let shot_id = studio.shot("lime").await;
+        for round in ["a", "b", "c"] {
+            let first = vec![crate::harness::made(0, 0, round)];
+            transact!(db, [first], |tx| db::draft::replace_all(tx, shot_id, &first)).expect("a draft");
+            let (id, seen) = studio.submit(shot_id, round).await.expect("sent");
+            decide(&studio, id, seen, (studio.supervisor, Role::Supervisor), Verdict::Changes).await.expect("decided");
+        }
+        assert_eq!(verify_chain(&db, shot_id).await.expect("read"), Ok(3));
+        sqlx::query("update decision set verdict = 'approve' where n = 2").execute(db.pool()).await.expect("tampered");
+        assert_eq!(verify_chain(&db, shot_id).await.expect("read"), Err(BrokenChain::Changed { n: 2 }));
+        sqlx::query("delete from decision where n = 2").execute(db.pool()).await.expect("tampered");
+        assert_eq!(verify_chain(&db, shot_id).await.expect("read"), Err(BrokenChain::Missing { n: 2, found: 3 }));
+    }
+
+    async fn a_run_makes_one_version_and_moves_the_shot_to_review(db) {
+        let studio = Studio::new(&db).await;
+        let shot_id = studio.shot("lime").await;
+        let (id, seen) = studio.submitted(shot_id).await;
+        let sam = (studio.supervisor, Role::Supervisor);
+        let approved = decide(&studio, id, seen, sam, Verdict::Approve).await.expect("approved");
+        let (run_id, _) = approved.run.expect("queued");
+        let version_id = finished(&studio, run_id).await.expect("made");
+        assert_eq!(phase(&db, shot_id).await, Phase::ResultReview);
+        let overtaken = transact!(db, [], |tx| db::runs::failed(tx, run_id, "Too late."));
+        overtaken.expect("a late failure is no failure");
+        assert_eq!(phase(&db, shot_id).await, Phase::ResultReview);
+        let versions = db::versions::list(&db, shot_id, false).await.expect("listed");
+        assert_eq!((versions.len(), versions[0].n, versions[0].version_id), (1, 1, version_id));
+        assert_eq!(versions[0].subject, provenance::hash_of(&db::versions::manifest(db.pool(), version_id).await.expect("read")));
+        assert!(db::versions::list(&db, shot_id, true).await.expect("listed").is_empty());
+    }
+
+    async fn a_second_finish_of_a_run_answers_with_its_version(db) {
+        let studio = Studio::new(&db).await;
+        let shot_id = studio.shot("lime").await;
+        let (id, seen) = studio.submitted(shot_id).await;
+        let sam = (studio.supervisor, Role::Supervisor);
+        let (run_id, _) = decide(&studio, id, seen, sam, Verdict::Approve).await.expect("approved").run.expect("queued");
+        let first = finished(&studio, run_id).await.expect("made");
+        let again = transact!(db, [], |tx| db::versions::create(tx, run_id, &db::versions::Finished {
+            manifest: serde_json::Value::Null,
+            proof: serde_json::from_value(serde_json::json!({
+                "frames": 1, "width": 1, "height": 1, "pixel_format": "gray", "edge_px": 0, "max_delta_outside": 0,
+                "matte_share": 0.0, "seen_elsewhere": 0.0, "guessed": 0.0, "seconds": 0.0
+            })).expect("a proof"),
+            result: Hash::of(b""), matte: Hash::of(b""), proxy: Hash::of(b""), proxy_index: String::new(),
+        }));
+        assert_eq!(again.expect("answered"), first);
+        assert_eq!(count(&db, "select count(*) from version").await, 1);
+    }
+
+    async fn a_client_is_recorded_and_moves_nothing(db) {
+        let studio = Studio::new(&db).await;
+        let shot_id = studio.shot("lime").await;
+        let (id, seen) = studio.submitted(shot_id).await;
+        let sam = (studio.supervisor, Role::Supervisor);
+        let (run_id, _) = decide(&studio, id, seen, sam, Verdict::Approve).await.expect("approved").run.expect("queued");
+        let version_id = finished(&studio, run_id).await.expect("made");
+        let subject = db::versions::get(db.pool(), version_id).await.expect("there").subject;
+        let vote = |person_id, role, verdict| {
+            let db = db.clone();
+            async move {
+                transact!(db, [], |tx| on_version(tx, version_id, &Ballot { person_id, role, seen: subject, verdict, note: "why" }))
+            }
+        };
+        let client = vote(studio.client, Role::Client, Verdict::Approve).await.expect("recorded");
+        assert_eq!(client.phase, Phase::ResultReview);
+        let boss = vote(studio.supervisor, Role::Supervisor, Verdict::Changes).await.expect("asked");
+        assert_eq!(boss.phase, Phase::ResultChanges);
+        vote(studio.second, Role::Supervisor, Verdict::Approve).await.expect("approved");
+        assert_eq!(phase(&db, shot_id).await, Phase::Approved);
+        let versions = db::versions::list(&db, shot_id, false).await.expect("listed");
+        assert_eq!(versions[0].decisions.len(), 3);
+        assert_eq!(verify_chain(&db, shot_id).await.expect("read"), Ok(4));
+    }
+
+    async fn a_reopened_quadmask_takes_its_waiting_removal_back(db) {
+        let studio = Studio::new(&db).await;
+        let shot_id = studio.shot("lime").await;
+        let (id, seen) = studio.submitted(shot_id).await;
+        let sam = (studio.supervisor, Role::Supervisor);
+        let (run_id, _) = decide(&studio, id, seen, sam, Verdict::Approve).await.expect("approved").run.expect("queued");
+        transact!(db, [], |tx| db::shots::reopen(tx, shot_id)).expect("re-opened");
+        assert_eq!(count(&db, "select count(*) from job where kind = 'remove' and state = 'cancelled'").await, 1);
+        let started = transact!(db, [], |tx| db::runs::started(tx, run_id));
+        assert!(matches!(started, Err(db::Error::Conflict(_))), "{started:?}");
+        let again = transact!(db, [], |tx| db::runs::start(tx, shot_id, PlateRecipe::default(), studio.artist));
+        assert!(matches!(again, Err(db::Error::Conflict(_))), "{again:?}");
+    }
+
+    async fn another_recipe_runs_on_the_approved_quadmask(db) {
+        let studio = Studio::new(&db).await;
+        let shot_id = studio.shot("lime").await;
+        let (id, seen) = studio.submitted(shot_id).await;
+        let sam = (studio.supervisor, Role::Supervisor);
+        let (run_id, _) = decide(&studio, id, seen, sam, Verdict::Approve).await.expect("approved").run.expect("queued");
+        let artist = studio.artist;
+        let double = transact!(db, [], |tx| db::runs::start(tx, shot_id, PlateRecipe::default(), artist));
+        assert!(matches!(double, Err(db::Error::Conflict(_))), "{double:?}");
+        finished(&studio, run_id).await.expect("made");
+        sqlx::query("update job set state = 'done' where kind = 'remove'").execute(db.pool()).await.expect("done");
+        let wild = PlateRecipe { edge_px: 999, ..PlateRecipe::default() };
+        let refused = transact!(db, [wild], |tx| db::runs::start(tx, shot_id, wild, artist));
+        assert!(matches!(refused, Err(db::Error::Invalid(_))), "{refused:?}");
+        let recipe = PlateRecipe { seed: 7, ..PlateRecipe::default() };
+        let (second, _) = transact!(db, [recipe], |tx| db::runs::start(tx, shot_id, recipe, artist)).expect("queued");
+        assert_eq!(db::runs::get(db.pool(), second).await.expect("there").recipe.seed, 7);
+        assert_eq!(phase(&db, shot_id).await, Phase::Running);
+        finished(&studio, second).await.expect("made");
+        assert_eq!(db::versions::newest_n(db.pool(), shot_id).await.expect("read"), Some(2));
+    }
+}

@@ -1,0 +1,9 @@
+//! The rules of the rows, each on SQLite and on PostgreSQL.
+
+#[path = "../harness/mod.rs"]
+mod harness;
+
+mod decisions;
+mod draft;
+mod people;
+mod shots;

@@ -1,0 +1,130 @@
+//! Plates, names, phases, the board.
+
+use db::board::{Filter, page};
+use domain::{Hash, Phase, ShotStep};
+
+use crate::harness::Studio;
+use crate::{rules, transact};
+
+rules! {
+    async fn the_same_plate_makes_one_shot_even_at_once(db) {
+        let studio = Studio::new(&db).await;
+        let (project_id, artist) = (studio.project_id, studio.artist);
+        let tries = (0..6).map(|_| {
+            let db = db.clone();
+            tokio::spawn(async move {
+                let plate = Hash::of(b"plate");
+                transact!(db, [], |tx| db::shots::create(tx, project_id, None, artist, "a/lime.mov", plate, 9))
+            })
+        });
+        let mut made = Vec::new();
+        for attempt in tries.collect::<Vec<_>>() {
+            made.push(attempt.await.expect("ran").expect("created or named"));
+        }
+        assert_eq!(made.iter().filter(|created| !created.duplicate).count(), 1);
+        assert!(made.iter().all(|created| created.shot_id == made[0].shot_id && created.name == "lime"));
+        assert_eq!(jobs_of(&db, "ingest").await, 1);
+    }
+
+    async fn a_name_that_is_taken_gets_a_number(db) {
+        let studio = Studio::new(&db).await;
+        let (project_id, artist) = (studio.project_id, studio.artist);
+        let mut names = Vec::new();
+        for n in 0..3u8 {
+            let made = transact!(db, [], |tx| db::shots::create(tx, project_id, None, artist, "lime.mov", Hash::of(&[n]), 9));
+            names.push(made.expect("created").name);
+        }
+        assert_eq!(names, ["lime", "lime 2", "lime 3"]);
+    }
+
+    async fn a_phase_moves_by_compare_and_set(db) {
+        let studio = Studio::new(&db).await;
+        let shot_id = studio.shot("lime").await;
+        let stale = transact!(db, [], |tx| db::shots::lock(tx, shot_id)).expect("locked");
+        assert_eq!(stale.phase, Phase::Ready);
+        transact!(db, [], |tx| db::shots::edit(tx, shot_id)).expect("edited");
+        let late = transact!(db, [stale], |tx| db::shots::step(tx, &stale, ShotStep::Edit));
+        assert!(matches!(late, Err(db::Error::Conflict(_))), "{late:?}");
+        let wrong = transact!(db, [stale], |tx| db::shots::step(tx, &stale, ShotStep::StartRun));
+        assert!(matches!(wrong, Err(db::Error::Conflict(_))), "{wrong:?}");
+    }
+
+    async fn a_refused_plate_says_why_and_can_be_read_again(db) {
+        let studio = Studio::new(&db).await;
+        let (project_id, artist) = (studio.project_id, studio.artist);
+        let shot_id = transact!(db, [], |tx| db::shots::create(tx, project_id, None, artist, "x.mov", Hash::of(b"x"), 9))
+            .expect("created")
+            .shot_id;
+        transact!(db, [], |tx| db::shots::ingest_failed(tx, shot_id, "It is empty.")).expect("refused");
+        let shot = db::shots::get(db.pool(), shot_id).await.expect("there");
+        assert_eq!((shot.phase, shot.problem.as_deref()), (Phase::IngestFailed, Some("It is empty.")));
+        let edited = transact!(db, [], |tx| db::brief::add_target(tx, shot_id, "ball"));
+        assert!(matches!(edited, Err(db::Error::Conflict(_))), "{edited:?}");
+        // Its first job still waits, so that reading it again makes no second one.
+        transact!(db, [], |tx| db::shots::retry_ingest(tx, shot_id)).expect("again");
+        let shot = db::shots::get(db.pool(), shot_id).await.expect("there");
+        assert_eq!((shot.phase, shot.problem), (Phase::Uploaded, None));
+        assert_eq!(jobs_of(&db, "ingest").await, 1);
+    }
+
+    async fn the_board_filters_sorts_and_pages(db) {
+        let studio = Studio::new(&db).await;
+        let mut ids = Vec::new();
+        for name in ["NL_010", "nl_020", "xx%30"] {
+            ids.push(studio.shot(name).await);
+        }
+        let first = ids[0];
+        transact!(db, [], |tx| db::brief::add_target(tx, first, "ball")).expect("edited");
+        let ask = |filter: Filter| {
+            let db = db.clone();
+            async move {
+                let (total, cards) = page(&db, studio.project_id, &filter, 0, 60).await.expect("a page");
+                (total, cards.into_iter().map(|card| card.name).collect::<Vec<_>>())
+            }
+        };
+        assert_eq!(ask(Filter::default()).await, (3, vec!["NL_010".into(), "xx%30".into(), "nl_020".into()]));
+        assert_eq!(ask(Filter { q: "Nl_".into(), by_name: true, ..Filter::default() }).await.1, ["NL_010", "nl_020"]);
+        assert_eq!(ask(Filter { q: "%".into(), ..Filter::default() }).await.1, ["xx%30"]);
+        assert_eq!(ask(Filter { phases: vec![Phase::Masking], ..Filter::default() }).await.1, ["NL_010"]);
+        assert_eq!(ask(Filter { client: true, ..Filter::default() }).await.0, 0);
+        let (total, cards) = page(&db, studio.project_id, &Filter::default(), 1, 1).await.expect("a page");
+        assert_eq!((total, cards[0].shot_id), (3, ids[2]));
+        assert_eq!((cards[0].frames, cards[0].rate.map(|r| r.to_string()).as_deref()), (Some(5), Some("23.976")));
+        let around = db::board::neighbours(&db, ids[2], false).await.expect("asked");
+        assert_eq!(around, (Some(ids[0]), Some(ids[1])));
+    }
+
+    async fn a_sequence_of_another_project_is_not_there(db) {
+        let studio = Studio::new(&db).await;
+        let shot_id = studio.shot("lime").await;
+        let owner = studio.owner;
+        let other = transact!(db, [], |tx| db::projects::create(tx, "Other", owner, false)).expect("a project");
+        let foreign = transact!(db, [], |tx| db::projects::create_sequence(tx, other, "SQ")).expect("a sequence");
+        let moved = transact!(db, [], |tx| db::shots::set_sequence(tx, shot_id, Some(foreign)));
+        assert!(matches!(moved, Err(db::Error::NotFound)), "{moved:?}");
+    }
+
+    async fn cells_and_paths_outside_the_plate_are_refused(db) {
+        let studio = Studio::new(&db).await;
+        let shot_id = studio.shot("lime").await;
+        let cause = transact!(db, [], |tx| db::brief::add_cause(tx, shot_id, "shadow")).expect("a cause");
+        let id = cause.cause_id;
+        let kept = transact!(db, [], |tx| db::brief::set_cells(tx, shot_id, id, &[(0, 1), (0, 1)], true, (1, 3))).expect("set");
+        assert_eq!(kept.spans, [domain::CellSpan { from: 1, to: 3, cells: vec![(0, 1)] }]);
+        for (cells, span) in [(vec![(99, 0)], (0, 0)), (vec![(0, 0)], (0, 99)), (vec![(0, 0)], (3, 1))] {
+            let refused = transact!(db, [cells], |tx| db::brief::set_cells(tx, shot_id, id, &cells, true, span));
+            assert!(matches!(refused, Err(db::Error::Invalid(_))), "{refused:?}");
+        }
+        let point = |frame| domain::PathPoint { frame, x: 1.0, y: 1.0 };
+        let react = domain::Cause { consequence: domain::Consequence::React, ..cause };
+        for path in [vec![point(2), point(2)], vec![point(0), point(99)]] {
+            let cause = domain::Cause { path, ..react.clone() };
+            let refused = transact!(db, [cause], |tx| db::brief::save_cause(tx, shot_id, &cause));
+            assert!(matches!(refused, Err(db::Error::Invalid(_))), "{refused:?}");
+        }
+    }
+}
+
+async fn jobs_of(db: &db::Db, kind: &str) -> i64 {
+    sqlx::query_scalar("select count(*) from job where kind = $1").bind(kind).fetch_one(db.pool()).await.expect("counted")
+}
