@@ -4,10 +4,10 @@
 use rayon::prelude::*;
 
 use super::geometry::Map;
-use super::layers::{CLEAN, Plan, grown, is_target};
+use super::layers::{CLEAN, Plan, grown, is_target, may_show};
 use super::picture::{MAX_PLANES, Picture16, Pixel, Rect, Samples};
 use super::survey::Survey;
-use super::views::{CLEAR, NOTHING, Views};
+use super::views::{CLEAR, NEAR, NOTHING, SHADED, Views};
 use super::{Error, Source, survey};
 
 /// Where a canvas pixel comes from.
@@ -65,28 +65,48 @@ pub(crate) enum Order {
     Listed,
 }
 
+/// What is taken: first what is clear, then what is affected but may be background all the same.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Pass {
+    Clear,
+    Shaded,
+}
+
+impl Pass {
+    fn mark(self, mark: u8) -> u8 {
+        match (self, mark) {
+            (Self::Clear, SHADED) => NEAR,
+            (Self::Clear, mark) => mark,
+            (Self::Shaded, SHADED | CLEAR) => CLEAR,
+            (Self::Shaded, _) => NOTHING,
+        }
+    }
+}
+
 /// One frame seen through the canvas, in blocks.
 struct Look {
     frame: u32,
     map: Map,
     /// Values per plane, 0–255, already matched in exposure.
     planes: Vec<Vec<f32>>,
-    /// Marks as in [`Views`].
+    /// Marks as in [`Views`], and as this pass takes them.
+    all: Vec<u8>,
     marks: Vec<u8>,
     /// Per plane: gain and offset (of 65535) that match the frame to the reference.
     exposure: [(f32, f32); MAX_PLANES],
 }
 
-/// Gathers the wanted `blocks` (non-zero; over the views' rectangle) of one canvas.
+/// Gathers the wanted `blocks` (non-zero; over the views' rectangle) of the canvas of the layer `code`.
 pub(crate) fn gather(
     survey: &Survey,
     source: &mut dyn Source,
     views: &Views,
+    code: u8,
     blocks: &[u8],
     order: Order,
 ) -> Result<Canvas, Error> {
     let Views { reference, rect, .. } = *views;
-    let own = Views::new(survey, reference, rect, &[reference])?;
+    let own = Views::new(survey, code, reference, rect, &[reference])?;
     let base = look(survey, &own, 0, blocks)?;
     let mut looks = Vec::new();
     for at in sampled(views, blocks, order) {
@@ -94,23 +114,39 @@ pub(crate) fn gather(
         match_exposure(&mut look, &base, blocks);
         looks.push(look);
     }
-    let middle = match order {
-        Order::Spread => medians(&looks, blocks, survey.planes),
-        Order::Listed => firsts(&looks, blocks, survey.planes),
-    };
-    let trust: Vec<Vec<f32>> =
-        looks.par_iter().map(|look| trust(look, &middle, blocks, views.columns)).collect();
-    let mut chosen = choose(&looks, &trust, blocks, order);
-    chosen.sort_by_key(|&at| looks[at].frame);
-
     let area = rect.area();
     let mut sums: Vec<Vec<f32>> = vec![vec![0.0; area]; survey.planes];
     let mut weights = vec![0.0f32; area];
-    for at in chosen {
-        let picture = survey::look(source, looks[at].frame, survey.planes)?;
-        let plan = survey.plan(looks[at].frame)?;
-        let region = Region { rect, blocks, columns: views.columns, factor: survey.factor };
-        add(&mut sums, &mut weights, &looks[at], &trust[at], &picture, &plan, &region);
+    // What nothing shows clear is taken from where it is only affected: the brighter half of a sweeping shadow.
+    let hidden: Vec<u8> = (0..blocks.len())
+        .map(|b| u8::from(blocks[b] != 0 && views.marks.iter().all(|marks| marks[b] != CLEAR)))
+        .collect();
+    for (pass, blocks) in [(Pass::Clear, blocks), (Pass::Shaded, &hidden[..])] {
+        if blocks.iter().all(|&b| b == 0) {
+            continue;
+        }
+        for look in &mut looks {
+            look.marks = look.all.iter().map(|&mark| pass.mark(mark)).collect();
+        }
+        let middle = match order {
+            Order::Spread => middles(&looks, blocks, survey.planes, pass),
+            Order::Listed => firsts(&looks, blocks, survey.planes),
+        };
+        let trust: Vec<Vec<f32>> =
+            looks.par_iter().map(|look| trust(look, &middle, blocks, views.columns)).collect();
+        let mut chosen = choose(&looks, &trust, blocks, order);
+        chosen.sort_by_key(|&at| looks[at].frame);
+        let had: Vec<bool> = match pass {
+            Pass::Clear => Vec::new(),
+            Pass::Shaded => weights.iter().map(|&w| w > 0.0).collect(),
+        };
+        for at in chosen {
+            let picture = survey::look(source, looks[at].frame, survey.planes)?;
+            let plan = survey.plan(looks[at].frame)?;
+            let region =
+                Region { rect, blocks, columns: views.columns, factor: survey.factor, had: &had, code };
+            add(&mut sums, &mut weights, &looks[at], &trust[at], &picture, &plan, &region);
+        }
     }
     let looks = weights.iter().map(|&w| (w * 16.0).min(255.0) as u8).collect();
     let origin = weights.iter().map(|&w| if w > 1e-4 { SEEN } else { EMPTY }).collect();
@@ -171,7 +207,7 @@ fn look(survey: &Survey, views: &Views, at: usize, blocks: &[u8]) -> Result<Look
             plane[block] = bilinear(small, width, height, u, v);
         }
     }
-    Ok(Look { frame, map, planes, marks, exposure: [(1.0, 0.0); MAX_PLANES] })
+    Ok(Look { frame, map, planes, all: marks.clone(), marks, exposure: [(1.0, 0.0); MAX_PLANES] })
 }
 
 fn bilinear<T: Copy + Into<f32>>(values: &[T], width: usize, height: usize, x: f64, y: f64) -> f32 {
@@ -205,19 +241,32 @@ fn match_exposure(look: &mut Look, base: &Look, blocks: &[u8]) {
     }
 }
 
-fn medians(looks: &[Look], blocks: &[u8], planes: usize) -> Vec<Vec<f32>> {
+/// What most looks say, per block: the median; of shaded looks a bright one, all planes from one look.
+fn middles(looks: &[Look], blocks: &[u8], planes: usize, pass: Pass) -> Vec<Vec<f32>> {
     let mut middle = vec![vec![0.0; blocks.len()]; planes];
-    let mut seen = Vec::new();
+    let mut seen: Vec<(f32, usize)> = Vec::new();
     for block in (0..blocks.len()).filter(|&b| blocks[b] != 0) {
         let best = looks.iter().map(|l| l.marks[block]).max().unwrap_or(NOTHING);
         if best == NOTHING {
             continue;
         }
-        for (plane, out) in middle.iter_mut().enumerate() {
-            seen.clear();
-            seen.extend(looks.iter().filter(|l| l.marks[block] == best).map(|l| l.planes[plane][block]));
-            let half = seen.len() / 2;
-            out[block] = *seen.select_nth_unstable_by(half, f32::total_cmp).1;
+        let among = || looks.iter().enumerate().filter(|(_, l)| l.marks[block] == best);
+        match pass {
+            Pass::Clear => {
+                for (plane, out) in middle.iter_mut().enumerate() {
+                    seen.clear();
+                    seen.extend(among().map(|(at, l)| (l.planes[plane][block], at)));
+                    let half = seen.len() / 2;
+                    out[block] = seen.select_nth_unstable_by(half, |a, b| a.0.total_cmp(&b.0)).1.0;
+                }
+            }
+            Pass::Shaded => {
+                seen.clear();
+                seen.extend(among().map(|(at, l)| (l.planes[0][block], at)));
+                let place = seen.len() * 4 / 5;
+                let at = seen.select_nth_unstable_by(place, |a, b| a.0.total_cmp(&b.0)).1.1;
+                middle.iter_mut().zip(&looks[at].planes).for_each(|(out, plane)| out[block] = plane[block]);
+            }
         }
     }
     middle
@@ -314,6 +363,10 @@ struct Region<'a> {
     blocks: &'a [u8],
     columns: usize,
     factor: usize,
+    /// Pixels that are complete already; empty when none are.
+    had: &'a [bool],
+    /// The layer of the canvas.
+    code: u8,
 }
 
 /// One line of every plane's sums, and of the weights.
@@ -332,14 +385,14 @@ fn add(
     plan: &Plan,
     region: &Region,
 ) {
-    let Region { rect, blocks, columns, factor } = *region;
+    let Region { rect, blocks, columns, factor, had, code } = *region;
     let rows = blocks.len() / columns;
     let samples = Samples::of(picture);
     let there = look.map.bounds(rect).grown(4).clipped(plan.width, plan.height);
     if there.is_empty() {
         return;
     }
-    let dirty = dirty(plan, there);
+    let dirty = dirty(plan, there, if had.is_empty() { None } else { Some(code) });
     let width = rect.width as usize;
     let mut planes: Vec<_> = sums.iter_mut().map(|s| s.chunks_mut(width)).collect();
     let lines: Vec<Line> = weights
@@ -354,6 +407,9 @@ fn add(
         let row = &blocks[y / factor * columns..(y / factor + 1) * columns];
         for (block, _) in row.iter().enumerate().filter(|&(_, &b)| b != 0) {
             for x in block * factor..((block + 1) * factor).min(width) {
+                if had.get(y * width + x) == Some(&true) {
+                    continue;
+                }
                 let (bx, by) =
                     ((x as f64 + 0.5) / factor as f64 - 0.5, (y as f64 + 0.5) / factor as f64 - 0.5);
                 let w = bilinear(trust, columns, rows, bx, by);
@@ -382,11 +438,14 @@ fn add(
 }
 
 /// What must not be taken from `there`: a little around everything marked, more around the target, whose soft edge,
-/// motion blur and contact shadow reach beyond its mask.
-fn dirty(plan: &Plan, there: Rect) -> Vec<u8> {
+/// motion blur and contact shadow reach beyond its mask. With a layer, what may show it is not in the way.
+fn dirty(plan: &Plan, there: Rect, layer: Option<u8>) -> Vec<u8> {
     let (width, height) = (there.width as usize, there.height as usize);
     let codes = plan.codes(there);
-    let all: Vec<u8> = codes.iter().map(|&c| u8::from(c != CLEAN)).collect();
+    let all: Vec<u8> = codes
+        .iter()
+        .map(|&c| u8::from(c != CLEAN && !layer.is_some_and(|wanted| may_show(c, wanted))))
+        .collect();
     let target: Vec<u8> = codes.iter().map(|&c| u8::from(is_target(c))).collect();
     let soft = (plan.width.max(plan.height) as usize / 256).max(2);
     let mut dirty = grown(&all, width, height, 2);

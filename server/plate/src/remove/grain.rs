@@ -35,7 +35,7 @@ pub(crate) fn measure(runs: &[Vec<f32>]) -> Grain {
     // Likeness falls by r per step: near = σ²(6 − 8r + 2r²), wide = σ²(6 − 8r² + 2r⁴).
     let expected = |r: f32| (6.0 - 8.0 * r * r + 2.0 * r.powi(4)) / (6.0 - 8.0 * r + 2.0 * r * r);
     let mut likeness = 0.0;
-    while likeness < 0.66 && expected(likeness) < wide / near {
+    while likeness < 0.5 && expected(likeness) < wide / near {
         likeness += 0.02;
     }
     let variance = near / (6.0 - 8.0 * likeness + 2.0 * likeness * likeness);

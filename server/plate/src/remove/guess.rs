@@ -115,6 +115,7 @@ fn piece(canvas: &Canvas, open: &[bool], part: &Rect, factor: usize, columns: us
         small.planes.iter_mut().for_each(|p| p[at] /= count);
     }
     let taken = patches::fill(&mut small)?;
+    let tone = tone(&small, &taken.from);
 
     // Full size: the detail of where each small pixel was taken from, on the small picture's colours.
     let place = |k: usize, count: usize| {
@@ -153,13 +154,12 @@ fn piece(canvas: &Canvas, open: &[bool], part: &Rect, factor: usize, columns: us
                 let from = if inside { fy as usize * width + fx as usize } else { at };
                 let detailed = inside && canvas.origin[from] == SEEN;
                 for (plane, sum) in sums.iter_mut().enumerate().take(canvas.planes.len()) {
-                    let colour = small.planes[plane][target] * 257.0;
-                    let detail = if detailed {
-                        f32::from(canvas.planes[plane][from]) - small.planes[plane][source] * 257.0
-                    } else {
-                        0.0
-                    };
-                    *sum += weight * (colour + detail);
+                    *sum += weight
+                        * if detailed {
+                            f32::from(canvas.planes[plane][from]) + tone[plane][target] * 257.0
+                        } else {
+                            small.planes[plane][target] * 257.0
+                        };
                 }
                 total += weight;
             }
@@ -167,6 +167,32 @@ fn piece(canvas: &Canvas, open: &[bool], part: &Rect, factor: usize, columns: us
         }
     }
     Some(Piece { pixels, looks: (looks.0 / looks.1.max(1)) as u8 })
+}
+
+/// How much lighter or darker than where it is taken from each small pixel of the hole is, smoothly.
+fn tone(small: &Holed, from: &[u32]) -> Vec<Vec<f32>> {
+    const REACH: usize = 4;
+    let (width, height) = (small.width, small.height);
+    let hole: Vec<usize> = (0..width * height).filter(|&at| small.state[at] == HOLE).collect();
+    let mut out = vec![vec![0.0; width * height]; small.planes.len()];
+    for (out, plane) in out.iter_mut().zip(&small.planes) {
+        let mut off = vec![0.0; width * height];
+        hole.iter().for_each(|&at| off[at] = plane[at] - plane[from[at] as usize]);
+        for &at in &hole {
+            let (x, y) = (at % width, at / width);
+            let (mut sum, mut count) = (0.0, 0.0f32);
+            for v in y.saturating_sub(REACH)..(y + REACH + 1).min(height) {
+                for u in x.saturating_sub(REACH)..(x + REACH + 1).min(width) {
+                    if small.state[v * width + u] == HOLE {
+                        sum += off[v * width + u];
+                        count += 1.0;
+                    }
+                }
+            }
+            out[at] = sum / count;
+        }
+    }
+    out
 }
 
 /// The last resort, where not one patch is known: the mean of what is known, or mid grey.

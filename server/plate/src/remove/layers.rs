@@ -28,6 +28,17 @@ pub(crate) fn is_target(code: u8) -> bool {
     code & TARGET != 0
 }
 
+/// Whether a pixel with this code may show what the layer `wanted` is to show, though something affects it.
+pub(crate) fn may_show(code: u8, wanted: u8) -> bool {
+    match (wanted, code) {
+        (_, CLEAN) => true,
+        (_, MOVING) => false,
+        _ if is_target(code) => false,
+        (BACKGROUND, _) => code == BACKGROUND,
+        _ => code != wanted,
+    }
+}
+
 /// Whether a pixel with this code is filled.
 pub(crate) fn is_filled(code: u8) -> bool {
     code != CLEAN && code != MOVING

@@ -73,8 +73,8 @@ mod tests {
     fn the_soft_edge_never_leaves_the_edge_and_is_full_inside() {
         for (edge, feather) in [(4, 3), (0, 0), (2, 8), (7, 7), (0, 5)] {
             let mut filled = vec![0u8; 41 * 41];
-            for y in 15..26 {
-                for x in 15..26 {
+            for y in 10..31 {
+                for x in 10..31 {
                     filled[y * 41 + x] = 1;
                 }
             }
@@ -82,7 +82,7 @@ mod tests {
             assert_eq!(matte[20 * 41 + 20], 255, "{edge} {feather}");
             for (at, &value) in matte.iter().enumerate() {
                 let (x, y) = ((at % 41) as f32, (at / 41) as f32);
-                let (dx, dy) = ((15.0 - x).max(x - 25.0).max(0.0), (15.0 - y).max(y - 25.0).max(0.0));
+                let (dx, dy) = ((10.0 - x).max(x - 30.0).max(0.0), (10.0 - y).max(y - 30.0).max(0.0));
                 assert_eq!(value > 0, dx.hypot(dy) <= edge as f32, "{edge} {feather} at {x} {y}");
             }
         }

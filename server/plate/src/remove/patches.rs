@@ -36,7 +36,7 @@ pub(crate) fn fill(picture: &mut Holed) -> Option<Taken> {
     let mut levels = vec![picture.clone()];
     loop {
         let last = &levels[levels.len() - 1];
-        if thickness(last) <= 4 || last.width.min(last.height) < 24 {
+        if thickness(last) <= 16 || last.width.min(last.height) < 24 {
             break;
         }
         let next = halved(last);
@@ -47,15 +47,22 @@ pub(crate) fn fill(picture: &mut Holed) -> Option<Taken> {
     }
     let coarsest = levels.len() - 1;
     smooth(&mut levels[coarsest]);
+    let mut pieced = peel(&mut levels[coarsest]);
     let mut from: Vec<u32> = Vec::new();
     let mut above: Option<Holed> = None;
     while let Some(mut level) = levels.pop() {
-        let rounds = if above.is_none() { 10 } else { 4 };
+        let first = above.is_none();
         if let Some(coarse) = &above {
-            enlarge(coarse, &mut level, &mut from);
+            pieced = enlarged(coarse, &level, &pieced);
+            from = enlarged(coarse, &level, &from);
         }
         let mut search = Search::new(&level, &from, levels.len() as u32)?;
-        for _ in 0..rounds {
+        if !first {
+            // The finer picture's own detail at the coarser one's places: an enlarged picture would draw in flat patches.
+            search.cost.fill(0.0);
+            search.vote(&mut level);
+        }
+        for _ in 0..if first { 3 } else { 2 } {
             search.sweep(&level, 3);
             search.vote(&mut level);
         }
@@ -63,7 +70,24 @@ pub(crate) fn fill(picture: &mut Holed) -> Option<Taken> {
         above = Some(level);
     }
     *picture = above?;
+    // Averages of many patches draw lines well and lose a random texture; whole pieces keep it.
+    if liveliness(picture, &from) < 0.6 * liveliness(picture, &pieced) {
+        from = pieced;
+    }
     Some(Taken { from })
+}
+
+/// How much neighbouring pixels of the hole differ, as they are taken and voted.
+fn liveliness(picture: &Holed, from: &[u32]) -> f32 {
+    let (mut sum, mut count) = (0.0, 1.0f32);
+    let plane = &picture.planes[0];
+    for at in (1..from.len()).filter(|&at| at % picture.width > 0) {
+        if picture.state[at] == HOLE && picture.state[at - 1] == HOLE && from[at] == from[at - 1] + 1 {
+            sum += (plane[from[at] as usize] - plane[from[at - 1] as usize]).abs();
+            count += 1.0;
+        }
+    }
+    sum / count
 }
 
 /// How many pixels deep the hole is.
@@ -129,25 +153,105 @@ fn smooth(picture: &mut Holed) {
     ring::spread(&mut picture.planes, &mut weights, picture.width, picture.height);
 }
 
-/// Takes hole values and places over from the next coarser level.
-fn enlarge(coarse: &Holed, fine: &mut Holed, from: &mut Vec<u32>) {
-    let mut places = vec![0u32; fine.state.len()];
-    for at in 0..fine.state.len() {
-        let (x, y) = (at % fine.width, at / fine.width);
-        let up = y / 2 * coarse.width + x / 2;
-        places[at] = at as u32;
-        if fine.state[at] == HOLE {
-            for (fine, coarse) in fine.planes.iter_mut().zip(&coarse.planes) {
-                fine[at] = coarse[up];
+/// Fills the hole from its rim inward, each patch by the one that continues best what is there already. Textures and
+/// lines survive this, where a smooth start would end in flatness.
+/// Gives the place that each pixel was taken from.
+fn peel(picture: &mut Holed) -> Vec<u32> {
+    let (width, height) = (picture.width as i32, picture.height as i32);
+    let sources = sources(picture);
+    let mut taken: Vec<u32> = (0..picture.state.len() as u32).collect();
+    if sources.is_empty() {
+        return taken;
+    }
+    let mut open: Vec<bool> = picture.state.iter().map(|&s| s == HOLE).collect();
+    let sure: Vec<bool> = picture.state.iter().map(|&s| s == KNOWN).collect();
+    let mut depth = vec![0.0f32; open.len()];
+    loop {
+        // The open pixel with most of its patch filled; lines that run into the hole go first.
+        let mut best: Option<(f32, usize)> = None;
+        for at in (0..open.len()).filter(|&at| open[at]) {
+            let (x, y) = (at as i32 % width, at as i32 / width);
+            let (mut filled, mut count) = (0.0f32, 0.0f32);
+            let (mut low, mut high) = (f32::MAX, f32::MIN);
+            for (u, v) in patch(x, y, width, height) {
+                let near = (v * width + u) as usize;
+                count += 1.0;
+                if !open[near] && picture.state[near] != VOID {
+                    filled += 1.0 / (1.0 + 0.1 * depth[near]);
+                    low = low.min(picture.planes[0][near]);
+                    high = high.max(picture.planes[0][near]);
+                }
+            }
+            if filled < 4.0 {
+                continue;
+            }
+            let rank = filled / count * (1.0 + 0.01 * (high - low));
+            if best.is_none_or(|(b, _)| rank > b) {
+                best = Some((rank, at));
             }
         }
-        if !from.is_empty() {
-            let (sx, sy) = (from[up] as usize % coarse.width, from[up] as usize / coarse.width);
-            let (sx, sy) = ((2 * sx + x % 2).min(fine.width - 1), (2 * sy + y % 2).min(fine.height - 1));
-            places[at] = (sy * fine.width + sx) as u32;
+        let Some((_, target)) = best else { return taken };
+        let (tx, ty) = (target as i32 % width, target as i32 / width);
+        let places: Vec<(i32, i32)> = patch(tx, ty, width, height).collect();
+        let mut found: Option<(f32, i32)> = None;
+        for &source in &sources {
+            let source = source as i32;
+            let limit = found.map_or(f32::MAX, |(cost, _)| cost);
+            let (sx, sy) = (source % width, source / width);
+            let apart = ((tx - sx).abs() + 2 * (ty - sy).abs()) as f32 / width.max(height) as f32;
+            let mut cost = 49.0 * 6.0 * apart;
+            for &(u, v) in &places {
+                let at = (v * width + u) as usize;
+                if open[at] || picture.state[at] == VOID {
+                    continue;
+                }
+                let from = ((sy + v - ty) * width + sx + u - tx) as usize;
+                let weight = if sure[at] { 1.0 } else { 0.6 };
+                for plane in &picture.planes {
+                    cost += weight * (plane[at] - plane[from]).powi(2);
+                }
+                if cost >= limit {
+                    break;
+                }
+            }
+            if cost < limit {
+                found = Some((cost, source));
+            }
+        }
+        let Some((_, source)) = found else { return taken };
+        let (sx, sy) = (source % width, source / width);
+        let deeper = 1.0 + places.iter().map(|&(u, v)| depth[(v * width + u) as usize]).fold(0.0, f32::max);
+        for &(u, v) in places.iter().filter(|(u, v)| (u - tx).abs() <= 2 && (v - ty).abs() <= 2) {
+            let at = (v * width + u) as usize;
+            if open[at] {
+                let from = ((sy + v - ty) * width + sx + u - tx) as usize;
+                picture.planes.iter_mut().for_each(|p| p[at] = p[from]);
+                taken[at] = from as u32;
+                open[at] = false;
+                depth[at] = deeper;
+            }
         }
     }
-    *from = places;
+}
+
+/// The places of the patch around (`x`, `y`) that lie inside.
+fn patch(x: i32, y: i32, width: i32, height: i32) -> impl Iterator<Item = (i32, i32)> {
+    (-HALF..=HALF)
+        .flat_map(move |dy| (-HALF..=HALF).map(move |dx| (x + dx, y + dy)))
+        .filter(move |&(u, v)| u >= 0 && v >= 0 && u < width && v < height)
+}
+
+/// The places that `from` means on the next finer level; only known ones for pixels of the hole.
+fn enlarged(coarse: &Holed, fine: &Holed, from: &[u32]) -> Vec<u32> {
+    let mut places: Vec<u32> = (0..fine.state.len() as u32).collect();
+    for at in (0..fine.state.len()).filter(|&at| !from.is_empty() && fine.state[at] != KNOWN) {
+        let (x, y) = (at % fine.width, at / fine.width);
+        let up = from[y / 2 * coarse.width + x / 2] as usize;
+        let (sx, sy) = (up % coarse.width, up / coarse.width);
+        let (sx, sy) = ((2 * sx + x % 2).min(fine.width - 1), (2 * sy + y % 2).min(fine.height - 1));
+        places[at] = (sy * fine.width + sx) as u32;
+    }
+    places
 }
 
 /// Centres of patches that are known throughout.

@@ -26,6 +26,13 @@ pub(crate) fn at(path: &[PathPoint], frame: u32) -> (f64, f64) {
     (along(|p| f64::from(p.x)), along(|p| f64::from(p.y)))
 }
 
+/// The place on `path` at `frame` where the path tells of it, within two frames.
+pub(crate) fn near(path: &[PathPoint], frame: u32) -> Option<(f64, f64)> {
+    let begins = path.first().is_some_and(|p| p.frame <= frame + 2);
+    let ends = path.last().is_some_and(|p| p.frame + 2 >= frame);
+    (begins && ends).then(|| at(path, frame))
+}
+
 /// The slope at a point, per frame: between its neighbours', and flat at turning points (Fritsch and Butland, 1984).
 fn slope(path: &[PathPoint], at: usize, value: fn(&PathPoint) -> f64) -> f64 {
     let between = |k: usize| {

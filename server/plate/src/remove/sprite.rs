@@ -1,11 +1,13 @@
 //! A thing that moves on its own: cut out of the plate where it was first affected, and laid along its drawn path.
 
 use domain::{Cause, Grid, PathPoint};
-use opencv::core::{Mat, Rect as CvRect, Vec3b};
+use opencv::core::{Mat, Point, Rect as CvRect, Vec3b, Vector};
 use opencv::imgproc;
 use opencv::prelude::*;
 
 use super::canvas::{Canvas, EMPTY};
+use super::layers::grown;
+use super::patches::{self, HOLE, Holed, KNOWN, VOID};
 use super::picture::{MAX_PLANES, Picture16, Pixel, Rect, Samples};
 use super::{Error, path};
 use crate::cv;
@@ -54,13 +56,15 @@ pub(crate) fn cells(cause: &Cause, frame: u32, width: u32, height: u32) -> (Rect
 }
 
 /// Finds the thing in `picture`: what differs from the clean picture inside the cells, or, where nothing does, what
-/// stands out from the rim of the cells. `blocked` is non-zero over `rect` where the target covers it.
+/// stands out from the rim of the cells. `blocked` is non-zero over `rect` where the target covers it;
+/// `told` is where the thing's centre is said to be, in plate pixels.
 pub(crate) fn find(
     picture: &Picture16,
     clean: &Canvas,
     rect: Rect,
     cells: &[Rect],
     blocked: &[u8],
+    told: Option<(f64, f64)>,
 ) -> Result<Thing, Error> {
     let (width, height) = (rect.width as usize, rect.height as usize);
     let mut inside = vec![false; width * height];
@@ -87,19 +91,20 @@ pub(crate) fn find(
     }
     let mut mask: Vec<u8> =
         difference.iter().map(|&d| ((d - 5.0) / 9.0 * 255.0).clamp(0.0, 255.0) as u8).collect();
-    tidy(&mut mask, width, height)?;
+    let told = told.map(|(x, y)| (x - f64::from(rect.x), y - f64::from(rect.y)));
+    tidy(&mut mask, width, height, told)?;
     let covered = mask.iter().filter(|&&m| m > 127).count();
     let cells_area = inside.iter().filter(|&&i| i).count().max(1);
     let stands = covered * 50 < cells_area;
     if stands {
         mask = standing_out(picture, rect, &inside, blocked)?;
-        tidy(&mut mask, width, height)?;
+        tidy(&mut mask, width, height, told)?;
     }
     Ok(Thing { rect, mask, stands })
 }
 
-/// Drops specks, closes gaps and keeps the largest piece with those near its size.
-fn tidy(mask: &mut Vec<u8>, width: usize, height: usize) -> opencv::Result<()> {
+/// Drops specks, closes gaps, and keeps the piece that lies at `told`, else the largest with those near its size.
+fn tidy(mask: &mut Vec<u8>, width: usize, height: usize, told: Option<(f64, f64)>) -> opencv::Result<()> {
     let mut smooth = Mat::default();
     imgproc::median_blur(&cv::view(mask, width, height)?, &mut smooth, 5)?;
     let solid: Vec<u8> = cv::samples::<u8>(&smooth)?.iter().map(|&m| if m > 100 { 255 } else { 0 }).collect();
@@ -122,12 +127,19 @@ fn tidy(mask: &mut Vec<u8>, width: usize, height: usize) -> opencv::Result<()> {
     let largest = areas.iter().copied().max().unwrap_or(0);
     let labels = cv::samples::<i32>(&labels)?;
     let soft = cv::samples::<u8>(&smooth)?;
+    let named = told.and_then(|(x, y)| {
+        let inside = x >= 0.0 && y >= 0.0 && x < width as f64 && y < height as f64;
+        inside.then(|| labels[y as usize * width + x as usize]).filter(|&l| l > 0)
+    });
     *mask = labels
         .iter()
         .zip(&soft)
         .zip(&solid)
         .map(|((&label, &soft), &solid)| {
-            let kept = label > 0 && areas[label as usize] * 6 >= largest;
+            let kept = match named {
+                Some(named) => label == named,
+                None => label > 0 && areas[label as usize] * 6 >= largest,
+            };
             match (kept, solid) {
                 (false, _) => 0,
                 (true, 0) => 255, // a closed gap
@@ -179,15 +191,76 @@ fn standing_out(picture: &Picture16, rect: Rect, inside: &[bool], blocked: &[u8]
         .collect())
 }
 
+/// Makes the thing whole where the target covers it within the thing's convex outline.
+fn complete(
+    planes: &mut [Vec<u16>],
+    mask: &mut [u8],
+    blocked: &[u8],
+    width: usize,
+    height: usize,
+) -> opencv::Result<()> {
+    let mut outline = Vector::<Point>::new();
+    for at in (0..mask.len()).filter(|&at| mask[at] > 127) {
+        outline.push(Point::new((at % width) as i32, (at / width) as i32));
+    }
+    let mut hull = Vector::<Point>::new();
+    imgproc::convex_hull_def(&outline, &mut hull)?;
+    let mut whole = Mat::zeros(height as i32, width as i32, opencv::core::CV_8UC1)?.to_mat()?;
+    imgproc::fill_convex_poly_def(&mut whole, &hull, opencv::core::Scalar::all(255.0))?;
+    let whole = cv::samples::<u8>(&whole)?;
+    // The target's soft edge is not the thing either.
+    let soft = (width.max(height) / 60).max(2);
+    let near = grown(blocked, width, height, soft);
+    let missing: Vec<bool> = (0..mask.len()).map(|at| whole[at] != 0 && near[at] != 0).collect();
+    if !missing.contains(&true) {
+        return Ok(());
+    }
+    let shrink = width.max(height).div_ceil(160).max(1);
+    let (small_width, small_height) = (width.div_ceil(shrink), height.div_ceil(shrink));
+    let mut state = vec![VOID; small_width * small_height];
+    let mut small = vec![vec![0.0f32; state.len()]; planes.len()];
+    let mut counts = vec![0.0f32; state.len()];
+    for at in 0..mask.len() {
+        let to = at / width / shrink * small_width + at % width / shrink;
+        if missing[at] {
+            state[to] = HOLE;
+        } else if mask[at] > 200 {
+            if state[to] == VOID {
+                state[to] = KNOWN;
+            }
+            counts[to] += 1.0;
+            small.iter_mut().zip(planes.iter()).for_each(|(s, p)| s[to] += f32::from(p[at]) / 257.0);
+        }
+    }
+    for (at, &count) in counts.iter().enumerate().filter(|(_, c)| **c > 0.0) {
+        small.iter_mut().for_each(|s| s[at] /= count);
+    }
+    let mut small = Holed { width: small_width, height: small_height, planes: small, state };
+    if patches::fill(&mut small).is_none() {
+        return Ok(());
+    }
+    for at in (0..mask.len()).filter(|&at| missing[at]) {
+        let from = at / width / shrink * small_width + at % width / shrink;
+        for (plane, small) in planes.iter_mut().zip(&small.planes) {
+            plane[at] = (small[from] * 257.0).clamp(0.0, 65535.0) as u16;
+        }
+        mask[at] = 255;
+    }
+    Ok(())
+}
+
 impl Sprite {
     /// Cuts the thing out of `picture`, which shows `frame`; `None` where nothing was found.
+    ///
+    /// `blocked` is non-zero over the thing's rectangle where the target covers it: there it is made whole.
     pub fn cut(
         picture: &Picture16,
         thing: &Thing,
+        blocked: &[u8],
         path: &[PathPoint],
         frame: u32,
         last: u32,
-    ) -> Option<Self> {
+    ) -> Result<Option<Self>, Error> {
         let rect = thing.rect;
         let (width, height) = (rect.width as usize, rect.height as usize);
         let (mut sum, mut sx, mut sy) = (0.0f64, 0.0, 0.0);
@@ -198,15 +271,16 @@ impl Sprite {
             sy += m * (at / width) as f64;
         }
         if sum < 255.0 * 4.0 {
-            return None;
+            return Ok(None);
         }
         let centroid = (f64::from(rect.x) + sx / sum, f64::from(rect.y) + sy / sum);
         // Where the path says the thing is now, it is: then nothing jumps. Elsewhere its centre of mass stands for it.
-        let said = path::at(path, frame);
-        let near =
-            (said.0 - centroid.0).hypot(said.1 - centroid.1) < 0.35 * f64::from(rect.width.min(rect.height));
-        let told = path[0].frame <= frame && near;
-        let planes = picture
+        let told = path::near(path, frame).filter(|(x, y)| {
+            let (x, y) = (x - f64::from(rect.x), y - f64::from(rect.y));
+            let inside = x >= 0.0 && y >= 0.0 && x < width as f64 && y < height as f64;
+            inside && thing.mask[y as usize * width + x as usize] > 127
+        });
+        let mut planes: Vec<Vec<u16>> = picture
             .planes
             .iter()
             .map(|plane| {
@@ -217,9 +291,11 @@ impl Sprite {
                 rows.collect()
             })
             .collect();
-        let cover = vec![thing.mask.iter().map(|&m| u16::from(m) * 257).collect()];
-        let anchor = if told { said } else { centroid };
-        Some(Self { rect, planes, cover, path: path.to_vec(), anchor, frames: (frame, last) })
+        let mut mask = thing.mask.clone();
+        complete(&mut planes, &mut mask, blocked, width, height)?;
+        let cover = vec![mask.iter().map(|&m| u16::from(m) * 257).collect()];
+        let anchor = told.unwrap_or(centroid);
+        Ok(Some(Self { rect, planes, cover, path: path.to_vec(), anchor, frames: (frame, last) }))
     }
 
     /// Where it lies at `frame`, if it is laid there at all.

@@ -10,7 +10,7 @@ use super::picture::Rect;
 use super::sprite::{self, Sprite};
 use super::survey::Survey;
 use super::views::Views;
-use super::{Error, Filled, Source, Stop, Summary, guess, survey};
+use super::{Error, Filled, Source, Stop, Summary, guess, path, survey};
 
 /// Most frames that share a canvas.
 const LONGEST: u32 = 96;
@@ -208,7 +208,7 @@ fn canvas_for(
     }
     let must = grown(&must, columns, rows, 1);
     let mut blocks = grown(&must, columns, rows, ring);
-    let views = Views::new(survey, reference, rect, frames)?;
+    let views = Views::new(survey, code, reference, rect, frames)?;
     let unseen = views.unseen(&must);
     if unseen.contains(&255) {
         // What is made up is made of its surroundings: as much of them as the hole is large.
@@ -216,7 +216,7 @@ fn canvas_for(
         let more = grown(&unseen, columns, rows, deep.max(16));
         blocks.iter_mut().zip(more).for_each(|(b, m)| *b |= m);
     }
-    let mut canvas = canvas::gather(survey, source, &views, &blocks, order)?;
+    let mut canvas = canvas::gather(survey, source, &views, code, &blocks, order)?;
     guess::fill(&mut canvas, &must, survey.factor);
     Ok(canvas)
 }
@@ -253,13 +253,17 @@ fn sprites(
         let picture = survey::look(source, frame, survey.planes)?;
         let blocked: Vec<u8> =
             survey.plan(frame)?.codes(rect).into_iter().map(|c| u8::from(is_target(c))).collect();
-        let thing = sprite::find(&picture, &clean, rect, &cells, &blocked)?;
-        if thing.stands {
-            let soft = (rect.width.max(rect.height) / 24).max(2) as usize;
-            let mask = grown(&thing.mask, rect.width as usize, rect.height as usize, soft);
-            survey.stands_before(frame, rect, mask);
-        }
-        match Sprite::cut(&picture, &thing, &cause.path, frame, scene_last) {
+        let thing = sprite::find(&picture, &clean, rect, &cells, &blocked, path::near(&cause.path, frame))?;
+        // A thing that stands was there all along; one that moves, for a moment.
+        let since = if thing.stands { scene_first } else { frame.saturating_sub(3).max(scene_first) };
+        let soft = (rect.width.max(rect.height) / 24).max(2) as usize;
+        survey.stands(
+            since,
+            frame,
+            rect,
+            grown(&thing.mask, rect.width as usize, rect.height as usize, soft),
+        );
+        match Sprite::cut(&picture, &thing, &blocked, &cause.path, frame, scene_last)? {
             Some(sprite) => sprites.push(sprite),
             None => notes.push(format!(
                 "“{}” could not be told from its background at frame {frame}, so it was not moved: mark its cells there.",

@@ -44,9 +44,10 @@ pub(crate) struct Survey {
     standing: Vec<Standing>,
 }
 
-/// A thing that stood in its place before it moved: until then it hides what is behind it.
+/// A thing in its place before it is affected: there it hides what is behind it.
 struct Standing {
-    /// The first frame in which it is affected.
+    /// From when on, and the first frame in which it is affected.
+    since: u32,
     frame: u32,
     rect: Rect,
     mask: Vec<u8>,
@@ -122,8 +123,8 @@ impl Survey {
 
     pub fn plan(&self, frame: u32) -> Result<Plan, Error> {
         let mut plan = Plan::from_bytes(&self.plans.get(frame)?);
-        for Standing { frame: moves, rect, mask } in &self.standing {
-            if frame < *moves && self.note(frame).scene == self.note(*moves).scene {
+        for Standing { since, frame: moves, rect, mask } in &self.standing {
+            if *since <= frame && frame < *moves && self.note(frame).scene == self.note(*moves).scene {
                 let middle = (f64::from(rect.x + rect.width / 2), f64::from(rect.y + rect.height / 2));
                 let there = self.between(*moves, frame).apply(middle.0, middle.1);
                 let (x, y) = ((there.0 - middle.0).round() as i32, (there.1 - middle.1).round() as i32);
@@ -133,9 +134,9 @@ impl Survey {
         Ok(plan)
     }
 
-    /// From now on nothing is taken from behind a thing that stands in `mask` (over `rect`) before `frame`.
-    pub fn stands_before(&mut self, frame: u32, rect: Rect, mask: Vec<u8>) {
-        self.standing.push(Standing { frame, rect, mask });
+    /// From now on nothing is taken from behind a thing that stands in `mask` (over `rect`) from `since` until `frame`.
+    pub fn stands(&mut self, since: u32, frame: u32, rect: Rect, mask: Vec<u8>) {
+        self.standing.push(Standing { since, frame, rect, mask });
     }
 
     pub fn thumb(&self, frame: u32) -> Result<Thumb, Error> {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use rayon::prelude::*;
 
 use super::Error;
-use super::layers::{grown, is_target};
+use super::layers::{grown, is_target, may_show};
 use super::picture::Rect;
 use super::survey::Survey;
 
@@ -13,7 +13,9 @@ use super::survey::Survey;
 pub(crate) const NOTHING: u8 = 0;
 /// Something is masked in the block or near it; single pixels may be clean.
 pub(crate) const NEAR: u8 = 1;
-pub(crate) const CLEAR: u8 = 2;
+/// Affected, perhaps only by a shadow or because a cell is larger than the thing in it; no target is near.
+pub(crate) const SHADED: u8 = 2;
+pub(crate) const CLEAR: u8 = 3;
 
 /// Frames seen through the blocks of a canvas.
 pub(crate) struct Views {
@@ -26,14 +28,15 @@ pub(crate) struct Views {
 }
 
 impl Views {
-    /// Looks at the plans of `frames`, all of the reference's scene, over `rect` in the reference's pixels.
-    pub fn new(survey: &Survey, reference: u32, rect: Rect, frames: &[u32]) -> Result<Self, Error> {
+    /// Looks at the plans of `frames`, all of the reference's scene, over `rect` in the reference's pixels,
+    /// for the canvas of the layer `code`.
+    pub fn new(survey: &Survey, code: u8, reference: u32, rect: Rect, frames: &[u32]) -> Result<Self, Error> {
         let columns = (rect.width as usize).div_ceil(survey.factor);
         let blocks = columns * (rect.height as usize).div_ceil(survey.factor);
         let mut views = Self { reference, rect, columns, frames: frames.to_vec(), marks: Vec::new() };
         let both: Vec<(Vec<u8>, Vec<bool>)> = frames
             .par_iter()
-            .map(|&frame| views.mark(survey, frame, blocks))
+            .map(|&frame| views.mark(survey, code, frame, blocks))
             .collect::<Result<_, Error>>()?;
         let (marks, targets): (Vec<_>, Vec<_>) = both.into_iter().unzip();
         views.marks = marks;
@@ -47,22 +50,34 @@ impl Views {
         (along(self.rect.x, block % self.columns), along(self.rect.y, block / self.columns))
     }
 
-    /// 255 for the blocks in `wanted` (non-zero) that no frame shows clear, else 0.
+    /// 255 for the blocks in `wanted` (non-zero) that no frame shows, else 0.
     pub fn unseen(&self, wanted: &[u8]) -> Vec<u8> {
         let mut unseen: Vec<u8> = wanted.iter().map(|&b| if b != 0 { 255 } else { 0 }).collect();
         for marks in &self.marks {
-            unseen.iter_mut().zip(marks).filter(|(_, m)| **m == CLEAR).for_each(|(u, _)| *u = 0);
+            unseen.iter_mut().zip(marks).filter(|(_, m)| **m >= SHADED).for_each(|(u, _)| *u = 0);
         }
         unseen
     }
 
     /// The marks of one frame, and where the target is.
-    fn mark(&self, survey: &Survey, frame: u32, blocks: usize) -> Result<(Vec<u8>, Vec<bool>), Error> {
+    fn mark(
+        &self,
+        survey: &Survey,
+        code: u8,
+        frame: u32,
+        blocks: usize,
+    ) -> Result<(Vec<u8>, Vec<bool>), Error> {
         let factor = survey.factor;
         let (width, height) = survey.thumb_size();
         let plan = survey.plan(frame)?;
         let near = grown(&plan.small(factor, |_| true), width, height, (width.max(height) / 128).max(1));
         let target = plan.small(factor, is_target);
+        let no_use = grown(
+            &plan.small(factor, |c| !may_show(c, code)),
+            width,
+            height,
+            (width.max(height) / 128).max(1),
+        );
         let map = survey.between(self.reference, frame);
         let (far_x, far_y) = (f64::from(survey.width), f64::from(survey.height));
         let mut marks = vec![NOTHING; blocks];
@@ -74,7 +89,11 @@ impl Views {
                 continue;
             }
             let at = y as usize / factor * width + x as usize / factor;
-            marks[block] = if near[at] == 0 { CLEAR } else { NEAR };
+            marks[block] = match (near[at], no_use[at]) {
+                (0, _) => CLEAR,
+                (_, 0) => SHADED,
+                _ => NEAR,
+            };
             targets[block] = target[at] != 0;
         }
         Ok((marks, targets))
