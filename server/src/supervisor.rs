@@ -23,12 +23,15 @@ pub async fn watch_worker(setup: WorkerSetup, mut stopping: watch::Receiver<bool
         let started = Instant::now();
         match spawn(&setup) {
             Ok(mut child) => {
+                // `wait` would close standard input, which tells the worker to stop: held here instead.
+                let stdin = child.stdin.take();
                 tokio::select! {
                     status = child.wait() => match status {
                         Ok(status) => tracing::warn!("The worker ended ({status}); its job will be taken up again"),
                         Err(error) => tracing::error!(%error, "The worker cannot be watched"),
                     },
                     _ = stopping.changed() => {
+                        drop(stdin);
                         stop(child).await;
                         return;
                     }
@@ -60,7 +63,6 @@ fn spawn(setup: &WorkerSetup) -> std::io::Result<Child> {
 
 /// Closing standard input asks; after eight seconds we insist. A half-done job is taken up by the next worker.
 async fn stop(mut child: Child) {
-    drop(child.stdin.take());
     if tokio::time::timeout(Duration::from_secs(8), child.wait()).await.is_err() {
         child.kill().await.ok();
     }
