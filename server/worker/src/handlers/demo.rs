@@ -1,12 +1,14 @@
 //! Fills the demo project with shots that the product renders itself, each brought to another phase by the same rows,
 //! stages and decisions as anybody's. Killed anywhere, it goes on from where each shot stands.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use db::decisions::Ballot;
 use db::demo::Cast;
 use db::draft::MadeFrame;
 use db::quadmasks::{Combined, Manifest, ManifestFrame};
+use domain::cause::with_cells;
 use domain::{Cause, Hash, Levels, Phase, ProjectId, Rate, ShotId, Step, Verdict};
 use media::{Ffv1Writer, Picture, PixelFormat};
 use pipeline::Reporter;
@@ -26,8 +28,8 @@ const SHOTS: [(Kind, u64, &str, Phase); 8] = [
     (Kind::RollingCart, 7, "DEMO_030", Phase::QuadmaskChanges),
     (Kind::BallPins, 7, "DEMO_030", Phase::QuadmaskApproved),
 ];
-const WIDTH: u32 = 960;
-const HEIGHT: u32 = 540;
+const WIDTH: u32 = 640;
+const HEIGHT: u32 = 360;
 
 /// Not a video: shows how a refusal reads.
 const BROKEN: (&str, &[u8]) = ("not-a-plate.mov", b"This file was named .mov by somebody in a hurry; it holds text.\n");
@@ -216,17 +218,21 @@ fn annotate(context: &Context, scene: &Scene, shot_id: ShotId) -> anyhow::Result
     Ok(())
 }
 
-/// Makes a version of the draft. Its frames are the scene's true quadmask, which is the draft with all cells.
+/// Makes a version of the draft: its frames with all cells.
 fn submit(context: &Context, cast: &Cast, scene: &Scene, shot_id: ShotId, plate: Hash) -> anyhow::Result<()> {
     let pool = context.db.pool();
     let draft_revision = context.wait(db::draft::state(pool, shot_id))?.revision;
     let causes = context.wait(db::brief::causes(pool, shot_id))?;
     let words = context.wait(db::brief::words(pool, shot_id))?;
+    let drawn: HashMap<u32, Option<Hash>> =
+        context.wait(db::draft::frames(pool, shot_id))?.into_iter().map(|row| (row.frame, row.levels)).collect();
     let mut frames = Vec::new();
     let mut blobs = Vec::new();
     for frame in 0..scene.frames() {
         check(context)?;
-        let levels = scene.quadmask(frame);
+        let picture = drawn.get(&frame).copied().flatten();
+        let mut levels = super::segment::levels(context, picture, scene.width(), scene.height())?;
+        with_cells(&mut levels, &causes, frame);
         let [.., background] = levels.areas();
         let is_plain = background == u64::from(levels.width()) * u64::from(levels.height());
         let png = if is_plain {
