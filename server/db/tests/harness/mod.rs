@@ -6,9 +6,7 @@
 use db::Db;
 use db::draft::MadeFrame;
 use db::quadmasks::{Combined, Manifest, ManifestFrame};
-use domain::{
-    Colour, Hash, PersonId, PlateFacts, ProjectId, QuadmaskId, Rate, Role, ShotId,
-};
+use domain::{Colour, Hash, PersonId, PlateFacts, ProjectId, QuadmaskId, Rate, Role, ShotId};
 
 /// A database that is gone when dropped.
 pub struct Fresh {
@@ -31,7 +29,10 @@ pub async fn postgres() -> Option<Fresh> {
     let schema = format!("test_{}", db::new_uuid().simple());
     sqlx::any::install_default_drivers();
     let admin = sqlx::AnyPool::connect(&url).await.expect("the PostgreSQL of TEST_DATABASE_URL answers");
-    sqlx::query(sqlx::AssertSqlSafe(format!("create schema {schema}"))).execute(&admin).await.expect("a schema");
+    sqlx::query(sqlx::AssertSqlSafe(format!("create schema {schema}")))
+        .execute(&admin)
+        .await
+        .expect("a schema");
     admin.close().await;
     let mark = if url.contains('?') { '&' } else { '?' };
     let url = format!("{url}{mark}options[search_path]={schema}");
@@ -98,7 +99,8 @@ impl Studio {
         let made = db
             .write(|tx| {
                 Box::pin(async move {
-                    let owner = db::people::create_owner(tx, "Olga Owner", "olga@studio.test", "hash").await?;
+                    let owner =
+                        db::people::create_owner(tx, "Olga Owner", "olga@studio.test", "hash").await?;
                     let project_id = db::projects::create(tx, "First", owner, false).await?;
                     let mut others = Vec::new();
                     for (name, role) in [
@@ -126,9 +128,11 @@ impl Studio {
     pub async fn shot(&self, name: &str) -> ShotId {
         let (project_id, artist, file) = (self.project_id, self.artist, format!("{name}.mov"));
         let plate = Hash::of(name.as_bytes());
-        let shot_id = transact!(self.db, [file], |tx| db::shots::create(tx, project_id, None, artist, &file, plate, 100))
-            .expect("a shot")
-            .shot_id;
+        let shot_id = transact!(self.db, [file], |tx| db::shots::create(
+            tx, project_id, None, artist, &file, plate, 100
+        ))
+        .expect("a shot")
+        .shot_id;
         let facts = facts();
         transact!(self.db, [facts], |tx| db::shots::ingested(
             tx,
@@ -154,7 +158,8 @@ impl Studio {
         let author = self.artist;
         let revision = db::draft::state(self.db.pool(), shot_id).await?.revision;
         let combined = combined(subject, revision);
-        let id = transact!(self.db, [combined], |tx| db::quadmasks::submit(tx, shot_id, author, "", &combined))?;
+        let id =
+            transact!(self.db, [combined], |tx| db::quadmasks::submit(tx, shot_id, author, "", &combined))?;
         Ok((id, Hash::of(subject.as_bytes())))
     }
 }

@@ -15,9 +15,8 @@ async fn decide(
     (person_id, role): (domain::PersonId, Role),
     verdict: Verdict,
 ) -> db::Result<Outcome> {
-    transact!(studio.db, [], |tx| {
-        on_quadmask(tx, quadmask_id, &Ballot { person_id, role, seen, verdict, note: "a note" })
-    })
+    let ballot = Ballot { person_id, role, seen, verdict, note: "a note" };
+    transact!(studio.db, [ballot], |tx| on_quadmask(tx, quadmask_id, &ballot))
 }
 
 async fn count(db: &db::Db, text: &'static str) -> i64 {
@@ -127,10 +126,8 @@ rules! {
         let shot_id = studio.shot("lime").await;
         let (quadmask_id, seen) = studio.submitted(shot_id).await;
         let person_id = studio.supervisor;
-        let mute = transact!(db, [], |tx| {
-            let (role, verdict) = (Role::Supervisor, Verdict::Changes);
-            on_quadmask(tx, quadmask_id, &Ballot { person_id, role, seen, verdict, note: "  " })
-        });
+        let ballot = Ballot { person_id, role: Role::Supervisor, seen, verdict: Verdict::Changes, note: "  " };
+        let mute = transact!(db, [ballot], |tx| on_quadmask(tx, quadmask_id, &ballot));
         assert!(matches!(mute, Err(db::Error::Invalid(_))), "{mute:?}");
         assert_eq!(count(&db, "select count(*) from decision").await, 0);
         decide(&studio, quadmask_id, seen, (person_id, Role::Supervisor), Verdict::Changes).await.expect("asked");
@@ -204,7 +201,8 @@ rules! {
         let vote = |person_id, role, verdict| {
             let db = db.clone();
             async move {
-                transact!(db, [], |tx| on_version(tx, version_id, &Ballot { person_id, role, seen: subject, verdict, note: "why" }))
+                let ballot = Ballot { person_id, role, seen: subject, verdict, note: "why" };
+                transact!(db, [ballot], |tx| on_version(tx, version_id, &ballot))
             }
         };
         let client = vote(studio.client, Role::Client, Verdict::Approve).await.expect("recorded");

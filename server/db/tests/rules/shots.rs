@@ -126,5 +126,9 @@ rules! {
 }
 
 async fn jobs_of(db: &db::Db, kind: &str) -> i64 {
-    sqlx::query_scalar("select count(*) from job where kind = $1").bind(kind).fetch_one(db.pool()).await.expect("counted")
+    sqlx::query_scalar("select count(*) from job where kind = $1")
+        .bind(kind)
+        .fetch_one(db.pool())
+        .await
+        .expect("counted")
 }
