@@ -47,7 +47,8 @@ impl Frames for Cached {
         let from = Instant::now();
         let path = self.cache.join(format!("{width}x{height}.rgb"));
         decode(&self.video, &path, width, height, "rgb24");
-        let file = self.open.entry((width, height)).or_insert_with(|| File::open(&path).expect("just decoded"));
+        let file =
+            self.open.entry((width, height)).or_insert_with(|| File::open(&path).expect("just decoded"));
         let mut rgb = vec![0; 3 * (width * height) as usize];
         file.seek(SeekFrom::Start(u64::from(frame) * rgb.len() as u64))?;
         file.read_exact(&mut rgb)?;
@@ -64,13 +65,14 @@ fn main() {
     if shots.is_empty() {
         shots = ["lime", "pillow", "ducky-float"].map(String::from).to_vec();
     }
-    let params: SegmentParams =
-        std::env::var("PARAMS").map_or_else(|_| SegmentParams::default(), |p| serde_json::from_str(&p).expect("parameters"));
+    let params: SegmentParams = std::env::var("PARAMS")
+        .map_or_else(|_| SegmentParams::default(), |p| serde_json::from_str(&p).expect("parameters"));
     let verbose = std::env::var("VERBOSE").is_ok();
     for shot in shots {
         let folder = samples.join(&shot);
         let facts: serde_json::Value =
-            serde_json::from_slice(&std::fs::read(folder.join("segmentation_info.json")).expect("clicks")).expect("JSON");
+            serde_json::from_slice(&std::fs::read(folder.join("segmentation_info.json")).expect("clicks"))
+                .expect("JSON");
         let number = |key: &str| facts[key].as_u64().expect("a number") as u32;
         let size = (number("frame_width"), number("frame_height"));
         let count = number("total_frames");
@@ -79,16 +81,27 @@ fn main() {
             let points = points.as_array().expect("list").iter();
             let points = points.map(|p| (p[0].as_f64().expect("x") as f32, p[1].as_f64().expect("y") as f32));
             let one = std::env::var("ONE_CLICK").is_ok();
-            prompts.positive.insert(frame.parse().expect("frame"), if one { points.take(1).collect() } else { points.collect() });
+            prompts.positive.insert(
+                frame.parse().expect("frame"),
+                if one { points.take(1).collect() } else { points.collect() },
+            );
         }
         let here = cache.join(&shot);
         std::fs::create_dir_all(&here).expect("cache folder");
-        let truth = [folder.join("quadmask_0.mp4"), folder.join("trimask_quadmask.mp4")].into_iter().find(|p| p.exists());
+        let truth = [folder.join("quadmask_0.mp4"), folder.join("trimask_quadmask.mp4")]
+            .into_iter()
+            .find(|p| p.exists());
         let gray = here.join("truth.gray");
         decode(&truth.expect("a mask"), &gray, size.0, size.1, "gray");
         let mut gray = File::open(gray).expect("truth");
-        let mut frames =
-            Cached { video: folder.join("input_video.mp4"), cache: here.clone(), count, size, open: BTreeMap::new(), spent: 0.0 };
+        let mut frames = Cached {
+            video: folder.join("input_video.mp4"),
+            cache: here.clone(),
+            count,
+            size,
+            open: BTreeMap::new(),
+            spent: 0.0,
+        };
         let mut scores = BTreeMap::new();
         let mut wrong_empty = 0;
         let mut checking = 0.0;

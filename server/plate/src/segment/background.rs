@@ -97,7 +97,8 @@ impl Background {
                 let same = -0.5 * miss / variance - 1.5 * variance.ln();
                 let rest = same.max(-14.0);
                 let belief = f32::from(seen.min(6)) / 6.0;
-                out.data[i] = (belief * 0.5 * (object.log_density(lab.data[i]).max(-16.0) - rest)).clamp(-3.0, 1.0);
+                out.data[i] =
+                    (belief * 0.5 * (object.log_density(lab.data[i]).max(-16.0) - rest)).clamp(-3.0, 1.0);
             }
         }
         out

@@ -108,7 +108,18 @@ fn estimate(samples: &[(Lab, f32)], owner: &[usize], total: f32) -> Vec<Part> {
         let c = colour.map(f64::from);
         let w = f64::from(*w);
         let s = &mut sums[*owner];
-        let terms = [1.0, c[0], c[1], c[2], c[0] * c[0], c[0] * c[1], c[0] * c[2], c[1] * c[1], c[1] * c[2], c[2] * c[2]];
+        let terms = [
+            1.0,
+            c[0],
+            c[1],
+            c[2],
+            c[0] * c[0],
+            c[0] * c[1],
+            c[0] * c[2],
+            c[1] * c[1],
+            c[1] * c[2],
+            c[2] * c[2],
+        ];
         for (sum, term) in s.iter_mut().zip(terms) {
             *sum += w * term;
         }
@@ -119,7 +130,8 @@ fn estimate(samples: &[(Lab, f32)], owner: &[usize], total: f32) -> Vec<Part> {
 fn part(s: &[f64; 10], total: f64) -> Part {
     let m = [s[1] / s[0], s[2] / s[0], s[3] / s[0]];
     let floor = f64::from(FLOOR);
-    let [xx, yy, zz] = [(4, 0), (7, 1), (9, 2)].map(|(i, k)| s[i] / s[0] - m[k] * m[k] + if k == 0 { floor } else { floor / 3.0 });
+    let [xx, yy, zz] = [(4, 0), (7, 1), (9, 2)]
+        .map(|(i, k)| s[i] / s[0] - m[k] * m[k] + if k == 0 { floor } else { floor / 3.0 });
     let [xy, xz, yz] = [(5, 0, 1), (6, 0, 2), (8, 1, 2)].map(|(i, j, k)| s[i] / s[0] - m[j] * m[k]);
     let det = xx * (yy * zz - yz * yz) - xy * (xy * zz - yz * xz) + xz * (xy * yz - yy * xz);
     let det = det.max(1e-6);
@@ -147,7 +159,9 @@ mod tests {
     #[test]
     fn a_colour_seen_is_likelier_than_one_not_seen() {
         let samples: Vec<(Lab, f32)> = (0..200)
-            .map(|i| (if i % 2 == 0 { [40 + i as u8 % 5, 128, 128] } else { [200, 150 + i as u8 % 7, 90] }, 1.0))
+            .map(|i| {
+                (if i % 2 == 0 { [40 + i as u8 % 5, 128, 128] } else { [200, 150 + i as u8 % 7, 90] }, 1.0)
+            })
             .collect();
         let mixture = Mixture::fit(&samples, 4).unwrap();
         assert!(mixture.log_density([42, 128, 128]) > mixture.log_density([120, 128, 128]) + 3.0);

@@ -26,7 +26,8 @@ pub(crate) fn cut(unary: &Raster<f32>, edge: impl Fn(usize, usize, i32, i32) -> 
         for x in 0..unary.w {
             let u = unary.at(x, y);
             let node = &graph.nodes[graph.index(x, y)];
-            out.data[y * unary.w + x] = if u.abs() >= HARD { u > 0.0 } else { node.parent != FREE && !node.sink };
+            out.data[y * unary.w + x] =
+                if u.abs() >= HARD { u > 0.0 } else { node.parent != FREE && !node.sink };
         }
     }
     out
@@ -57,7 +58,8 @@ struct Graph {
 impl Graph {
     fn new(unary: &Raster<f32>, edge: impl Fn(usize, usize, i32, i32) -> f32) -> Self {
         let stride = unary.w + 2; // a rim of nodes without capacity saves every bounds check
-        let blank = Node { cap: [0; 8], terminal: 0, stamp: 0, depth: 0, parent: FREE, sink: false, queued: false };
+        let blank =
+            Node { cap: [0; 8], terminal: 0, stamp: 0, depth: 0, parent: FREE, sink: false, queued: false };
         let mut graph = Self {
             stride,
             steps: STEPS.map(|(dx, dy)| dy as isize * stride as isize + dx as isize),
@@ -158,9 +160,9 @@ impl Graph {
     /// Grows the tree of `node` by its neighbours; a way from the source tree into the sink tree ends it.
     fn grow(&mut self, node: usize) -> Option<(usize, usize)> {
         let Node { cap, sink, stamp, depth, .. } = self.nodes[node].clone();
-        for d in 0..8 {
+        for (d, outward) in cap.into_iter().enumerate() {
             let there = self.neighbour(node, d);
-            let residual = if sink { self.nodes[there].cap[d ^ 1] } else { cap[d] };
+            let residual = if sink { self.nodes[there].cap[d ^ 1] } else { outward };
             if residual <= 0 {
                 continue;
             }
@@ -332,7 +334,11 @@ mod tests {
                 for d in [0, 2, 4, 6] {
                     let (nx, ny) = (x as i32 + STEPS[d].0, y as i32 + STEPS[d].1);
                     if nx >= 0 && ny >= 0 && nx < unary.w as i32 && ny < unary.h as i32 {
-                        sum += if on(x, y) != on(nx as usize, ny as usize) { weight * (1 + (x + y) % 3) as f32 } else { 0.0 };
+                        sum += if on(x, y) != on(nx as usize, ny as usize) {
+                            weight * (1 + (x + y) % 3) as f32
+                        } else {
+                            0.0
+                        };
                     }
                 }
             }

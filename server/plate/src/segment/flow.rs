@@ -1,9 +1,9 @@
 //! Where every pixel went between two pictures, how far that can be trusted, and the camera's part in it.
 //! Dense optical flow is OpenCV's DIS; nothing here knows about masks other than as weights.
 
-use opencv::core::{CV_8U, Mat, Ptr};
+use opencv::core::{Mat, Ptr};
 use opencv::prelude::*;
-use opencv::video::{DISOpticalFlow, DISOpticalFlow_PRESET_FAST, DISOpticalFlow_PRESET_MEDIUM};
+use opencv::video::{DISOpticalFlow, DISOpticalFlow_PRESET_MEDIUM};
 
 use super::raster::{Lab, Raster};
 
@@ -17,11 +17,6 @@ impl Dis {
         Ok(Self(DISOpticalFlow::create(DISOpticalFlow_PRESET_MEDIUM)?))
     }
 
-    #[expect(dead_code, reason = "placeholder until presets are compared")]
-    pub fn fast() -> opencv::Result<Self> {
-        Ok(Self(DISOpticalFlow::create(DISOpticalFlow_PRESET_FAST)?))
-    }
-
     /// From `a` to `b`. Pictures too small for OpenCV's patches have no flow: all offsets 0.
     pub fn between(&mut self, a: &Raster<Lab>, b: &Raster<Lab>) -> opencv::Result<Flow> {
         if a.w < 24 || a.h < 24 {
@@ -30,7 +25,6 @@ impl Dis {
         let (a8, b8) = (lightness(a), lightness(b));
         let first = Mat::new_rows_cols_with_data(a.h as i32, a.w as i32, &a8)?;
         let second = Mat::new_rows_cols_with_data(b.h as i32, b.w as i32, &b8)?;
-        debug_assert_eq!(first.depth(), CV_8U);
         let mut out = Mat::default();
         self.0.calc(&first, &second, &mut out)?;
         let flat = out.reshape(1, 0)?;
@@ -59,7 +53,7 @@ pub(crate) fn trust(there: &Flow, back: &Flow) -> Raster<f32> {
         for x in 0..there.w {
             let f = there.at(x, y);
             let (tx, ty) = (x as f32 + f[0], y as f32 + f[1]);
-            if there.map_contains(tx, ty) {
+            if there.contains(tx, ty) {
                 let b = sample(back, tx, ty);
                 let miss = (f[0] + b[0]).powi(2) + (f[1] + b[1]).powi(2);
                 let scale = 0.5 + 0.02 * (f[0] * f[0] + f[1] * f[1]);
@@ -68,12 +62,6 @@ pub(crate) fn trust(there: &Flow, back: &Flow) -> Raster<f32> {
         }
     }
     out
-}
-
-impl Flow {
-    fn map_contains(&self, x: f32, y: f32) -> bool {
-        self.contains(x, y)
-    }
 }
 
 /// x' = a·x + b·y + c, y' = d·x + e·y + f: a whole-picture motion.
@@ -109,12 +97,6 @@ impl Affine {
             b[3] * a[1] + b[4] * a[4],
             b[3] * a[2] + b[4] * a[5] + b[5],
         ])
-    }
-
-    /// The offset it gives a pixel.
-    pub fn offset(&self, x: f32, y: f32) -> [f32; 2] {
-        let (tx, ty) = self.apply(x, y);
-        [tx - x, ty - y]
     }
 }
 
@@ -245,8 +227,12 @@ mod tests {
         let mut flow = Raster::filled(320, 180, [0.0; 2]);
         for y in 0..180 {
             for x in 0..320 {
-                flow.data[y * 320 + x] =
-                    if x > 200 && y > 60 { [9.0, 4.0] } else { camera.offset(x as f32, y as f32) };
+                flow.data[y * 320 + x] = if x > 200 && y > 60 {
+                    [9.0, 4.0]
+                } else {
+                    let (tx, ty) = camera.apply(x as f32, y as f32);
+                    [tx - x as f32, ty - y as f32]
+                };
             }
         }
         let found = dominant(&flow, &flow.same(1.0)).unwrap();

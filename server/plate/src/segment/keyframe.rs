@@ -43,7 +43,10 @@ pub(crate) fn pin(unary: &mut Raster<f32>, lab: &Raster<Lab>, marks: &Marks, ins
             for x in 0..unary.w {
                 let (fx, fy) = (x as f32, y as f32);
                 let inside = marks.boxes.iter().any(|b| {
-                    fx >= b[0].min(b[2]) - 2.0 && fx <= b[0].max(b[2]) + 2.0 && fy >= b[1].min(b[3]) - 2.0 && fy <= b[1].max(b[3]) + 2.0
+                    fx >= b[0].min(b[2]) - 2.0
+                        && fx <= b[0].max(b[2]) + 2.0
+                        && fy >= b[1].min(b[3]) - 2.0
+                        && fy <= b[1].max(b[3]) + 2.0
                 });
                 if !inside {
                     unary.data[y * unary.w + x] = -HARD;
@@ -81,7 +84,12 @@ fn disc(lab: &Raster<Lab>, x: f32, y: f32, radius: f32, mut each: impl FnMut(usi
     for dy in -reach..=reach {
         for dx in -reach..=reach {
             let (px, py) = (cx + dx, cy + dy);
-            if (dx * dx + dy * dy) as f32 <= radius * radius && px >= 0 && py >= 0 && px < w as i32 && py < h as i32 {
+            if (dx * dx + dy * dy) as f32 <= radius * radius
+                && px >= 0
+                && py >= 0
+                && px < w as i32
+                && py < h as i32
+            {
                 let i = py as usize * w + px as usize;
                 if difference(lab.data[i], clicked) < 12.0 {
                     each(i);
@@ -148,9 +156,11 @@ pub(crate) fn first_mask(
     let near = geodesic(lab, &object_seeds);
     let mut rest_seeds = around.map(|d| d < -clear);
     if !boxed {
-        // Unless an edge lies between, or it is really far, it may still be the object.
+        // Unless an edge lies between, or it is really far, it may still be the object; all the more if it looks like it.
+        let alike = alike(lab, &object_seeds, &shown);
         for i in 0..rest_seeds.data.len() {
-            rest_seeds.data[i] &= near.data[i] > 45.0 || around.data[i] < -1.2 * spread;
+            let far = around.data[i] < -1.2 * spread;
+            rest_seeds.data[i] &= far || near.data[i] > if alike.data[i] { 120.0 } else { 45.0 };
         }
     }
     for (x, y) in &marks.negative {
@@ -177,13 +187,17 @@ pub(crate) fn first_mask(
         if near.data[i] < 15.0 && near.data[i] < 0.2 * away.data[i] { 0.15 } else { 0.0 }
     }));
     let window = 0.8 * spread;
-    let rest_weight = |i: usize| if rest_seeds.data[i] { if around.data[i] > -window { 1.0 } else { 0.25 } } else { 0.0 };
+    let rest_weight =
+        |i: usize| if rest_seeds.data[i] { if around.data[i] > -window { 1.0 } else { 0.25 } } else { 0.0 };
     let mut rest_samples = weighted(lab, rest_weight);
     let mut mask = region;
     let mut clicked: Option<(Raster<f32>, f32)> = None;
     let mut solid: Option<(Raster<bool>, f32)> = None;
     for round in 0..6 {
-        let (Some(object), Some(rest)) = (Mixture::fit(&object_samples, 6), Mixture::fit(&rest_samples, 8)) else { break };
+        let (Some(object), Some(rest)) = (Mixture::fit(&object_samples, 6), Mixture::fit(&rest_samples, 8))
+        else {
+            break;
+        };
         let colour = likeness(lab, &object, &rest, None).map(|c| c.clamp(-4.0, 4.0));
         let (clicked, apart) = clicked.get_or_insert_with(|| (colour.clone(), separation(&colour, &shown)));
         let tight = 0.08 + 0.06 * *apart; // where colours do not tell, the clicks' hull counts more
@@ -223,7 +237,15 @@ pub(crate) fn first_mask(
             solid = solidity(&mask)?;
         }
         let inside = mask.signed_distance(diagonal)?;
-        let learn = |i: usize| if object_seeds.data[i] { 3.0 } else if inside.data[i] > 1.5 { 1.0 } else { 0.0 };
+        let learn = |i: usize| {
+            if object_seeds.data[i] {
+                3.0
+            } else if inside.data[i] > 1.5 {
+                1.0
+            } else {
+                0.0
+            }
+        };
         object_samples = weighted(lab, learn);
         rest_samples = weighted(lab, |i| {
             if inside.data[i] < -2.5 { if inside.data[i] > -0.5 * spread { 1.0 } else { 0.25 } } else { 0.0 }
@@ -232,12 +254,22 @@ pub(crate) fn first_mask(
     Ok(mask)
 }
 
+/// Pixels whose colour is as likely for the seeds as most clicked pixels are.
+fn alike(lab: &Raster<Lab>, seeds: &Raster<bool>, shown: &[(f32, f32)]) -> Raster<bool> {
+    let samples = weighted(lab, |i| if seeds.data[i] { 1.0 } else { 0.0 });
+    let Some(colours) = Mixture::fit(&samples, 6) else { return lab.same(false) };
+    let clicks =
+        shown.iter().map(|(x, y)| colours.log_density(lab.clamped(x.round() as i32, y.round() as i32)));
+    let mut clicks: Vec<f32> = clicks.collect();
+    clicks.sort_unstable_by(f32::total_cmp);
+    let Some(usual) = clicks.get(clicks.len() / 4) else { return lab.same(false) };
+    lab.map(|p| colours.log_density(p) > usual - 4.0)
+}
+
 /// How far colours alone tell the clicked pixels from the rest, 0..=1: what the lower quarter of the clicks says.
 fn separation(colour: &Raster<f32>, shown: &[(f32, f32)]) -> f32 {
-    let mut odds: Vec<f32> = shown
-        .iter()
-        .map(|(x, y)| colour.clamped(x.round() as i32, y.round() as i32))
-        .collect();
+    let mut odds: Vec<f32> =
+        shown.iter().map(|(x, y)| colour.clamped(x.round() as i32, y.round() as i32)).collect();
     odds.sort_unstable_by(f32::total_cmp);
     odds.get(odds.len() / 4).map_or(0.0, |o| (o / 3.0).clamp(0.0, 1.0))
 }
@@ -248,8 +280,10 @@ fn solidity(mask: &Raster<bool>) -> opencv::Result<Option<(Raster<bool>, f32)>> 
     if area == 0 {
         return Ok(None);
     }
-    let outline: Vec<(f32, f32)> =
-        (0..mask.data.len()).filter(|i| mask.data[*i]).map(|i| ((i % mask.w) as f32, (i / mask.w) as f32)).collect();
+    let outline: Vec<(f32, f32)> = (0..mask.data.len())
+        .filter(|i| mask.data[*i])
+        .map(|i| ((i % mask.w) as f32, (i / mask.w) as f32))
+        .collect();
     let hull = hull_mask(&outline, mask.w, mask.h)?;
     let filled = area as f32 / hull.area() as f32;
     let bonus = 3.0 * ((filled - 0.85) / 0.1).clamp(0.0, 1.0);
@@ -269,7 +303,8 @@ fn connected(mask: &Raster<bool>, seeds: &Raster<bool>) -> Raster<bool> {
 
 fn weighted(lab: &Raster<Lab>, weight: impl Fn(usize) -> f32) -> Vec<(Lab, f32)> {
     // Every other pixel in both directions is plenty for a few Gaussians, except where there are few.
-    let all: Vec<(usize, f32)> = (0..lab.data.len()).map(|i| (i, weight(i))).filter(|(_, w)| *w > 0.0).collect();
+    let all: Vec<(usize, f32)> =
+        (0..lab.data.len()).map(|i| (i, weight(i))).filter(|(_, w)| *w > 0.0).collect();
     let step = 1 + all.len() / 20_000;
     all.into_iter().step_by(step).map(|(i, w)| (lab.data[i], w)).collect()
 }

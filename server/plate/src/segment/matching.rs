@@ -65,7 +65,8 @@ impl Memory {
                         if apart >= *best {
                             continue;
                         }
-                        let cost = square(feature, &self.features.data[at]) * (1.0 / (4.0 * NOISE * NOISE)) + apart;
+                        let cost =
+                            square(feature, &self.features.data[at]) * (1.0 / (4.0 * NOISE * NOISE)) + apart;
                         *best = best.min(cost);
                     }
                 }
@@ -91,9 +92,14 @@ mod tests {
 
     #[test]
     fn a_pixel_takes_the_side_it_looks_like() {
-        let picture = Raster { w: 40, h: 20, data: (0..800).map(|i| if i % 40 < 20 { [60, 128, 128] } else { [200, 128, 128] }).collect() };
+        let picture = Raster {
+            w: 40,
+            h: 20,
+            data: (0..800).map(|i| if i % 40 < 20 { [60, 128, 128] } else { [200, 128, 128] }).collect(),
+        };
         let mask = Raster { w: 40, h: 20, data: (0..800).map(|i| i % 40 < 20).collect() };
-        let place = Raster { w: 40, h: 20, data: (0..800).map(|i| [(i % 40) as f32, (i / 40) as f32]).collect() };
+        let place =
+            Raster { w: 40, h: 20, data: (0..800).map(|i| [(i % 40) as f32, (i / 40) as f32]).collect() };
         let features = features(&picture).unwrap();
         let memory = Memory { features: features.clone(), sure: mask.same(true), mask, place };
         let odds = memory.odds(&features, &picture.same(true), 6);

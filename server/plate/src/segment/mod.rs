@@ -13,6 +13,7 @@ mod refine;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use background::Background;
 use flow::Dis;
 use keyframe::Marks;
 use propagate::Tracker;
@@ -112,6 +113,8 @@ pub struct SegmentParams {
     pub stiff: f32,
     /// Cost of a pixel of outline where the picture is flat.
     pub smooth: f32,
+    /// Frames before a later key frame that are led from there too; bounds what is held in memory.
+    pub lead: u32,
     /// Pieces and holes below this many pixels go.
     pub smallest: usize,
 }
@@ -131,6 +134,7 @@ impl Default for SegmentParams {
             motion: 0.6,
             stiff: 2.0,
             smooth: 2.0,
+            lead: 24,
             smallest: 24,
         }
     }
@@ -140,7 +144,9 @@ impl Default for SegmentParams {
 pub enum Error {
     #[error("Nothing shows the object yet. Click on it or draw a box around it on any frame.")]
     NoPrompt,
-    #[error("A click or box is on frame {frame}, but the shot has {count} frames. Remove it and click again.")]
+    #[error(
+        "A click or box is on frame {frame}, but the shot has {count} frames. Remove it and click again."
+    )]
     OutsideShot { frame: u32, count: u32 },
     #[error("Frame {frame} could not be read as a {width}×{height} picture: {found} of {wanted} bytes came.")]
     WrongSize { frame: u32, width: u32, height: u32, found: usize, wanted: usize },
@@ -167,6 +173,17 @@ pub fn segment(
     run.all()
 }
 
+/// How well an object counts as followed where a person prompted it, short of locking the frame.
+const PROMPTED: f32 = 0.98;
+
+/// A frame that was reached but waits for what the next key frame says.
+struct Waiting {
+    frame: u32,
+    lab: Raster<Lab>,
+    distance: Raster<f32>,
+    confidence: f32,
+}
+
 struct Run<'a> {
     frames: &'a mut dyn Frames,
     prompts: &'a Prompts,
@@ -188,7 +205,8 @@ fn fitted(plate: (u32, u32), side: u32) -> (u32, u32) {
     if long <= side {
         return plate;
     }
-    let scale = |v: u32| ((u64::from(v) * u64::from(side) + u64::from(long) / 2) / u64::from(long)).max(1) as u32;
+    let scale =
+        |v: u32| ((u64::from(v) * u64::from(side) + u64::from(long) / 2) / u64::from(long)).max(1) as u32;
     (scale(plate.0), scale(plate.1))
 }
 
@@ -211,7 +229,20 @@ impl<'a> Run<'a> {
             return Err(Error::OutsideShot { frame, count });
         }
         let small = fitted(plate, params.analysis_side);
-        Ok(Self { frames, prompts, locks, params, out, locked, keys, count, plate, small, dis: Dis::new()?, done: 0 })
+        Ok(Self {
+            frames,
+            prompts,
+            locks,
+            params,
+            out,
+            locked,
+            keys,
+            count,
+            plate,
+            small,
+            dis: Dis::new()?,
+            done: 0,
+        })
     }
 
     fn all(&mut self) -> Result<(), Error> {
@@ -233,31 +264,72 @@ impl<'a> Run<'a> {
             let flow = self.dis.between(&lab, &next)?;
             keyframe::first_mask(&lab, &marks, Some((&next, &flow)))?
         };
-        let start = Tracker::new(lab, mask, 0.95)?;
-        self.deliver(first, &start)?;
-
+        let mut start = Tracker::new(lab, mask, PROMPTED)?;
+        self.deliver(first, &start.distance, start.confidence())?;
         // The shorter side first: the longer one then knows more of the background.
-        let mut start = start;
         let forwards_first = self.count - first <= first;
         for forwards in [forwards_first, !forwards_first] {
-            let mut tracker = start.clone();
-            let side: Vec<u32> = if forwards { (first + 1..self.count).collect() } else { (0..first).rev().collect() };
-            for frame in side {
-                self.advance(&mut tracker, frame)?;
-                self.deliver(frame, &tracker)?;
-            }
-            start.background.take_over(tracker.background);
+            let background = self.sweep(first, start.clone(), forwards)?;
+            start.background.take_over(background);
         }
         Ok(())
     }
 
-    fn advance(&mut self, tracker: &mut Tracker, frame: u32) -> Result<(), Error> {
-        let next = self.lab(frame)?;
-        let marks = self.marks(frame)?;
-        tracker.step(&mut self.dis, next, &marks, self.params)?;
-        if !marks.is_empty() {
-            tracker.confidence = 0.95;
-            tracker.remember();
+    /// Goes from a key frame to the end of the clip on one side. Frames shortly before a later key frame wait for it: what
+    /// a person said there leads them as well.
+    fn sweep(&mut self, from: u32, mut tracker: Tracker, forwards: bool) -> Result<Background, Error> {
+        let side: Vec<u32> =
+            if forwards { (from + 1..self.count).collect() } else { (0..from).rev().collect() };
+        let mut waiting: Vec<Waiting> = Vec::new();
+        for frame in side {
+            let lab = self.lab(frame)?;
+            let marks = self.marks(frame)?;
+            tracker.step(&mut self.dis, lab, &marks, self.params)?;
+            if !marks.is_empty() {
+                tracker.followed = PROMPTED;
+                tracker.remember();
+                self.deliver(frame, &tracker.distance, tracker.confidence())?;
+                self.lead(tracker.clone(), std::mem::take(&mut waiting))?;
+            } else if self.awaits_key(frame, forwards) {
+                let confidence = tracker.confidence();
+                let Tracker { lab, distance, .. } = &tracker;
+                waiting.push(Waiting { frame, lab: lab.clone(), distance: distance.clone(), confidence });
+            } else {
+                self.deliver(frame, &tracker.distance, tracker.confidence())?;
+            }
+        }
+        Ok(tracker.background)
+    }
+
+    fn awaits_key(&self, frame: u32, forwards: bool) -> bool {
+        let ahead = if forwards {
+            self.keys.range(frame + 1..).next().map(|key| key - frame)
+        } else {
+            self.keys.range(..frame).next_back().map(|key| frame - key)
+        };
+        ahead.is_some_and(|ahead| ahead <= self.params.lead)
+    }
+
+    /// Goes back from a corrected frame over the frames that wait for it, ever more as those had it before.
+    fn lead(&mut self, mut tracker: Tracker, waiting: Vec<Waiting>) -> Result<(), Error> {
+        let count = waiting.len() as f32;
+        for (i, Waiting { frame, lab, distance, confidence }) in waiting.into_iter().enumerate().rev() {
+            tracker.step(&mut self.dis, lab, &Marks::default(), self.params)?;
+            let place = (i as f32 + 1.0) / (count + 1.0);
+            let share = place * place * (3.0 - 2.0 * place);
+            let agree = propagate::overlap(&distance.map(|d| d > 0.0), &tracker.mask);
+            let blended = if agree > 0.5 {
+                let mut blended = distance;
+                let both = blended.data.iter_mut().zip(&tracker.distance.data);
+                both.for_each(|(d, t)| *d += (t - *d) * share);
+                blended
+            } else if share < 0.5 {
+                distance
+            } else {
+                tracker.distance.clone()
+            };
+            let confidence = (confidence + (tracker.confidence() - confidence) * share) * (0.6 + 0.4 * agree);
+            self.deliver(frame, &blended, confidence)?;
         }
         Ok(())
     }
@@ -289,7 +361,9 @@ impl<'a> Run<'a> {
         let positive = points(&self.prompts.positive);
         let negative = points(&self.prompts.negative);
         let boxes = self.prompts.boxes.get(&frame).map(|all| {
-            let corners = |b: &[f32; 4]| (place((b[0].min(b[2]), b[1].min(b[3]))), place((b[0].max(b[2]), b[1].max(b[3]))));
+            let corners = |b: &[f32; 4]| {
+                (place((b[0].min(b[2]), b[1].min(b[3]))), place((b[0].max(b[2]), b[1].max(b[3]))))
+            };
             all.iter().map(corners).map(|(a, b)| [a.0, a.1, b.0, b.1]).collect()
         });
         let locked = if self.locked.contains(&frame) { Some(self.small_lock(frame)?) } else { None };
@@ -323,14 +397,18 @@ impl<'a> Run<'a> {
         Ok(out)
     }
 
-    fn deliver(&mut self, frame: u32, tracker: &Tracker) -> Result<(), Error> {
+    fn deliver(&mut self, frame: u32, distance: &Raster<f32>, confidence: f32) -> Result<(), Error> {
         let large = fitted(self.plate, self.params.refine_side);
-        let empty = tracker.mask.area() == 0;
+        let empty = distance.data.iter().all(|d| *d <= 0.0);
+        let mut confidence = confidence;
         let guide = if large.0 > self.small.0 && !empty { Some(self.picture(frame, large)?) } else { None };
         let guide = guide.as_ref().map(|rgb| (rgb.as_slice(), large.0 as usize, large.1 as usize));
-        let mut mask = refine::to_plate(&tracker.distance, guide, self.plate)?;
+        let mut mask = refine::to_plate(distance, guide, self.plate)?;
         if self.locked.contains(&frame) {
             let locked = self.load_lock(frame)?;
+            if locked.lock.iter().all(|l| *l != 0) {
+                confidence = 1.0;
+            }
             for ((mask, truth), lock) in mask.iter_mut().zip(&locked.mask).zip(&locked.lock) {
                 if *lock != 0 {
                     *mask = if *truth != 0 { 255 } else { 0 };
@@ -338,7 +416,7 @@ impl<'a> Run<'a> {
             }
         }
         self.done += 1;
-        let result = FrameMask { frame, mask, confidence: tracker.confidence };
+        let result = FrameMask { frame, mask, confidence };
         (self.out)(result, self.done, self.count).map_err(|Stop| Error::Stopped)
     }
 }

@@ -28,14 +28,22 @@ pub(crate) struct Tracker {
     /// The outline of the key frame and where this frame's pixels were in it if the object moved as one stiff piece.
     key_distance: Raster<f32>,
     pose: Affine,
+    /// The object's last motion that could be told: a frame → the one before.
+    motion: Option<Affine>,
     /// How well the stiff outline has fitted so far, 0..=1.
     stiffness: f32,
-    pub confidence: f32,
+    /// How well the object has been followed here, 0..=1; see [`Tracker::confidence`].
+    pub followed: f32,
 }
 
 impl Tracker {
+    /// What overlap with the truth may be expected, 0..=1.
+    pub fn confidence(&self) -> f32 {
+        self.followed * expected_overlap(&self.lab, &self.mask)
+    }
+
     /// Starts at a frame whose mask is known.
-    pub fn new(lab: Raster<Lab>, mask: Raster<bool>, confidence: f32) -> opencv::Result<Self> {
+    pub fn new(lab: Raster<Lab>, mask: Raster<bool>, followed: f32) -> opencv::Result<Self> {
         let features = features(&lab)?;
         let distance = mask.signed_distance(FAR)?;
         let background = Background::new(&lab, &distance);
@@ -47,11 +55,12 @@ impl Tracker {
             background,
             key_distance: distance.clone(),
             pose: Affine::STILL,
+            motion: None,
             stiffness: 1.0,
             lab,
             mask,
             distance,
-            confidence,
+            followed,
         };
         tracker.learn();
         Ok(tracker)
@@ -79,7 +88,13 @@ impl Tracker {
     }
 
     /// Goes on to a neighbouring frame. `marks` are that frame's prompts and locks.
-    pub fn step(&mut self, dis: &mut Dis, next: Raster<Lab>, marks: &Marks, params: &SegmentParams) -> opencv::Result<()> {
+    pub fn step(
+        &mut self,
+        dis: &mut Dis,
+        next: Raster<Lab>,
+        marks: &Marks,
+        params: &SegmentParams,
+    ) -> opencv::Result<()> {
         let back = dis.between(&next, &self.lab)?;
         let there = dis.between(&self.lab, &next)?;
         let trusted = trust(&back, &there);
@@ -88,8 +103,20 @@ impl Tracker {
         let camera = self.camera(&there, &back, &trusted, &came);
         self.background.follow(camera.0, camera.1);
 
+        let object_motion = self.object_motion(&back, &came, &trusted, camera.1);
+        self.pose = object_motion.then(&self.pose);
+        let stiff = self.stiff_outline();
+        let stiff_weight = params.stiff * ((self.stiffness - 0.75) / 0.2).clamp(0.0, 1.0);
+        // Where only the stiff outline expects the object: it may come out from behind something.
+        let hidden = Raster {
+            w: next.w,
+            h: next.h,
+            data: came.data.iter().zip(&stiff.data).map(|(c, s)| *c < -1.0 && *s > 0.0).collect(),
+        };
+        let mut wanted = came.map(|d| d > -params.reach && d < params.reach);
+        wanted.data.iter_mut().zip(&stiff.data).for_each(|(w, s)| *w |= *s > -3.0 && *s != 0.0);
+        let by_motion = motion_odds(&next, &self.lab, Some(object_motion), Some(camera.1))?;
         let now = features(&next)?;
-        let wanted = came.map(|d| d > -params.reach && d < params.reach);
         let previous = Memory {
             features: std::mem::replace(&mut self.features, now),
             mask: self.mask.clone(),
@@ -99,18 +126,12 @@ impl Tracker {
         self.key.place = compose(&self.key.place, &back);
         let by_previous = previous.odds(&self.features, &wanted, 7);
         let by_key = self.key.odds(&self.features, &wanted, 7);
+        let by_pose = self.posed_key(&hidden).odds(&self.features, &hidden, 7);
         let by_colour = match (&self.object, &self.rest) {
             (Some(object), Some(rest)) => likeness(&next, object, rest, Some(&wanted)),
             _ => next.same(0.0),
         };
         let by_background = self.background.odds(&next, &wanted, self.object.as_ref());
-        let mut inside = came.map(|d| if d > 1.0 { 1.0 } else { 0.0 });
-        inside.data.iter_mut().zip(&trusted.data).for_each(|(i, t)| *i *= t);
-        let object_motion = dominant(&back, &inside);
-        let by_motion = motion_odds(&next, &self.lab, object_motion, Some(camera.1))?;
-        self.pose = object_motion.unwrap_or(camera.1).then(&self.pose);
-        let stiff = self.stiff_outline();
-        let stiff_weight = params.stiff * ((self.stiffness - 0.75) / 0.2).clamp(0.0, 1.0);
 
         let mut unary = next.same(0.0);
         for i in 0..unary.data.len() {
@@ -123,10 +144,12 @@ impl Tracker {
             let shape = believe * (d / params.shape_softness).clamp(-params.shape, params.shape)
                 + (d / params.reach) * params.shape;
             // What came in over the picture's rim has no past, only neighbours.
+            let shape = if hidden.data[i] { 0.25 * shape.max(-params.shape) } else { shape };
+            let key = if hidden.data[i] { by_pose.data[i].max(by_key.data[i]) } else { by_key.data[i] };
             let shape = if entered.data[i] { shape.clamp(-0.3, 0.3) } else { shape };
             unary.data[i] = shape
                 + params.previous * by_previous.data[i].clamp(-4.0, 4.0)
-                + params.key * by_key.data[i].clamp(-4.0, 4.0)
+                + params.key * key.clamp(-4.0, 4.0)
                 + params.colour * by_colour.data[i].clamp(-4.0, 4.0)
                 + params.background * by_background.data[i]
                 + params.motion * by_motion.data[i]
@@ -135,16 +158,21 @@ impl Tracker {
         if !marks.is_empty() {
             heed(&mut unary, &next, marks, &came);
         }
-        let mut mask = snap(&next, &unary, params.smooth).tidied(params.smallest);
-        close_new_holes(&mut mask, &stiff);
-        self.stiffness = 0.8 * self.stiffness + 0.2 * overlap_known(&stiff, &mask);
-        let stayed = overlap(&came.map(|d| d > 0.0), &mask);
+        let mut mask = snap(&next, &unary, params.smooth);
+        if marks.locked.is_none() {
+            mask = mask.tidied(params.smallest);
+            close_new_holes(&mut mask, &stiff);
+        }
+        self.stiffness = 0.8 * self.stiffness + 0.2 * fit(&stiff, &mask);
+        // The last of an object that leaves is small; that it then is gone is no surprise.
+        let left = mask.area() == 0 && 4 * self.mask.area() < self.key.mask.area();
+        let stayed = if left { 0.8 } else { overlap(&came.map(|d| d > 0.0), &mask) };
         let sure = margin(&unary, &mask);
         self.lab = next;
         self.distance = mask.signed_distance(FAR)?;
         self.mask = mask;
         self.background.learn(&self.lab, &self.distance);
-        self.confidence = self.confidence * (0.5 + 0.5 * stayed) * (0.9 + 0.1 * sure);
+        self.followed = believed(self.followed, stayed, sure);
         Ok(())
     }
 
@@ -162,8 +190,44 @@ impl Tracker {
         out
     }
 
+    /// This frame → the one before, as the object moves; as it last did where too little of it is seen to tell.
+    fn object_motion(
+        &mut self,
+        back: &Flow,
+        came: &Raster<f32>,
+        trusted: &Raster<f32>,
+        camera: Affine,
+    ) -> Affine {
+        let mut inside = came.map(|d| if d > 1.0 { 1.0 } else { 0.0 });
+        inside.data.iter_mut().zip(&trusted.data).for_each(|(i, t)| *i *= t);
+        let shown = 4 * self.mask.area() > self.key.mask.area();
+        if let Some(motion) = dominant(back, &inside).filter(|_| shown) {
+            self.motion = Some(motion);
+            return motion;
+        }
+        if shown { camera } else { self.motion.unwrap_or(camera) }
+    }
+
+    /// The key frame's memory with places by the stiff motion at the wanted pixels.
+    fn posed_key(&self, wanted: &Raster<bool>) -> Memory {
+        let mut posed = self.key.clone();
+        for (i, wanted) in wanted.data.iter().enumerate() {
+            if *wanted {
+                let (x, y) = self.pose.apply((i % self.mask.w) as f32, (i / self.mask.w) as f32);
+                posed.place.data[i] = [x, y];
+            }
+        }
+        posed
+    }
+
     /// The camera's motion: this frame → next, and next → this one.
-    fn camera(&self, there: &Flow, back: &Flow, trusted: &Raster<f32>, came: &Raster<f32>) -> (Affine, Affine) {
+    fn camera(
+        &self,
+        there: &Flow,
+        back: &Flow,
+        trusted: &Raster<f32>,
+        came: &Raster<f32>,
+    ) -> (Affine, Affine) {
         let outside_now = self.distance.map(|d| if d < -4.0 { 1.0 } else { 0.0 });
         let mut outside_next = came.map(|d| if d < -4.0 { 1.0 } else { 0.0 });
         outside_next.data.iter_mut().zip(&trusted.data).for_each(|(o, t)| *o *= t);
@@ -231,7 +295,12 @@ fn warp(from: &Raster<f32>, back: &Flow) -> Raster<f32> {
 }
 
 /// Log odds of the object's colours against the rest's, at the wanted pixels (all without `wanted`).
-pub(crate) fn likeness(lab: &Raster<Lab>, object: &Mixture, rest: &Mixture, wanted: Option<&Raster<bool>>) -> Raster<f32> {
+pub(crate) fn likeness(
+    lab: &Raster<Lab>,
+    object: &Mixture,
+    rest: &Mixture,
+    wanted: Option<&Raster<bool>>,
+) -> Raster<f32> {
     let mut out = lab.same(0.0);
     for (i, colour) in lab.data.iter().enumerate() {
         if wanted.is_none_or(|w| w.data[i]) {
@@ -309,16 +378,17 @@ fn close_new_holes(mask: &mut Raster<bool>, stiff: &Raster<f32>) {
     }
 }
 
-/// [`overlap`] of an outline and a mask where the outline is known (not 0).
-fn overlap_known(outline: &Raster<f32>, mask: &Raster<bool>) -> f32 {
-    let (mut both, mut any) = (0, 0);
+/// How well a mask fits a stiff outline where that is known (not 0). What is missing may be hidden and counts little.
+fn fit(outline: &Raster<f32>, mask: &Raster<bool>) -> f32 {
+    let (mut both, mut any, mut shown) = (0, 0, 0);
     for (d, m) in outline.data.iter().zip(&mask.data) {
         if *d != 0.0 {
             both += usize::from(*d > 0.0 && *m);
             any += usize::from(*d > 0.0 || *m);
+            shown += usize::from(*m);
         }
     }
-    if any == 0 { 1.0 } else { both as f32 / any as f32 }
+    if shown == 0 { 1.0 } else { 0.7 * both as f32 / shown as f32 + 0.3 * both as f32 / any as f32 }
 }
 
 /// Intersection over union; 1 where both are empty.
@@ -326,6 +396,39 @@ pub(crate) fn overlap(a: &Raster<bool>, b: &Raster<bool>) -> f32 {
     let both = a.data.iter().zip(&b.data).filter(|(a, b)| **a && **b).count();
     let any = a.data.iter().zip(&b.data).filter(|(a, b)| **a || **b).count();
     if any == 0 { 1.0 } else { both as f32 / any as f32 }
+}
+
+/// How well the object is followed after a step: sinks towards what this step is worth, at once where the mask changed abruptly, and never rises.
+fn believed(before: f32, stayed: f32, sure: f32) -> f32 {
+    let worth = 0.5 * stayed + 0.5 * sure;
+    let abrupt = (stayed / 0.7).min(1.0);
+    (before - 0.15 * (before - worth).max(0.0)) * (0.4 + 0.6 * abrupt)
+}
+
+/// The outline is known to half a pixel where it runs along an edge of the picture and to a few where it does not; what
+/// that does to the overlap depends on how long it is for its area. An empty mask has no outline.
+fn expected_overlap(lab: &Raster<Lab>, mask: &Raster<bool>) -> f32 {
+    let area = mask.area() as f32;
+    if area == 0.0 {
+        return 1.0;
+    }
+    let mut loose = 0.0;
+    for y in 1..mask.h {
+        for x in 1..mask.w {
+            let here = mask.at(x, y);
+            for (nx, ny) in [(x - 1, y), (x, y - 1)] {
+                if mask.at(nx, ny) != here {
+                    // A blurred edge is spread over a few pixels, so look a little further on both sides.
+                    let (dx, dy) = ((x - nx) as i32, (y - ny) as i32);
+                    let (ix, iy) = (x as i32, y as i32);
+                    let step = square(lab.clamped(ix + dx, iy + dy), lab.clamped(ix - 2 * dx, iy - 2 * dy));
+                    loose += 0.5 + 2.0 * (-step / 600.0).exp();
+                }
+            }
+        }
+    }
+    let loose = 0.75 * loose; // a slanting outline crosses more pixel borders than it is long
+    ((area - 0.5 * loose) / (area + 0.5 * loose)).max(0.0)
 }
 
 /// How clearly the evidence speaks for the labels near the outline, 0..=1.

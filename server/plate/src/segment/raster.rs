@@ -59,7 +59,14 @@ impl Raster<f32> {
     pub fn blurred(&self, sigma: f64) -> opencv::Result<Self> {
         let source = Mat::new_rows_cols_with_data(self.h as i32, self.w as i32, &self.data)?;
         let mut out = Mat::default();
-        imgproc::gaussian_blur(&source, &mut out, Size::new(0, 0), sigma, sigma, opencv::core::BORDER_REPLICATE)?;
+        imgproc::gaussian_blur(
+            &source,
+            &mut out,
+            Size::new(0, 0),
+            sigma,
+            sigma,
+            opencv::core::BORDER_REPLICATE,
+        )?;
         Ok(Self { w: self.w, h: self.h, data: out.data_typed::<f32>()?.to_vec() })
     }
 
@@ -146,24 +153,14 @@ impl Raster<bool> {
     /// The set pixels without pieces below `smallest` pixels, and with holes below that filled.
     pub fn tidied(&self, smallest: usize) -> Self {
         let (labels, areas) = self.pieces();
-        let kept = Raster { w: self.w, h: self.h, data: labels.data.iter().map(|l| *l != 0 && areas[*l as usize] >= smallest).collect() };
+        let kept = Raster {
+            w: self.w,
+            h: self.h,
+            data: labels.data.iter().map(|l| *l != 0 && areas[*l as usize] >= smallest).collect(),
+        };
         let (holes, areas) = kept.map(|v| !v).pieces();
         let data = holes.data.iter().map(|l| *l == 0 || areas[*l as usize] < smallest).collect();
         Self { w: self.w, h: self.h, data }
-    }
-
-    /// Bounds of the set pixels: left, top, right, bottom, the last two exclusive.
-    pub fn bounds(&self) -> Option<[usize; 4]> {
-        let mut bounds: Option<[usize; 4]> = None;
-        for y in 0..self.h {
-            for x in 0..self.w {
-                if self.at(x, y) {
-                    let b = bounds.get_or_insert([x, y, x + 1, y + 1]);
-                    *b = [b[0].min(x), b[1].min(y), b[2].max(x + 1), b[3].max(y + 1)];
-                }
-            }
-        }
-        bounds
     }
 }
 
@@ -173,7 +170,14 @@ impl Raster<Lab> {
         let source = Mat::new_rows_cols_with_data(1, rgb.len() as i32, rgb)?;
         let source = source.reshape(3, h as i32)?;
         let mut soft = Mat::default();
-        imgproc::gaussian_blur(&source, &mut soft, Size::new(0, 0), sigma, sigma, opencv::core::BORDER_REPLICATE)?;
+        imgproc::gaussian_blur(
+            &source,
+            &mut soft,
+            Size::new(0, 0),
+            sigma,
+            sigma,
+            opencv::core::BORDER_REPLICATE,
+        )?;
         let mut out = Mat::default();
         imgproc::cvt_color(&soft, &mut out, imgproc::COLOR_RGB2Lab, 0)?;
         let bytes = out.data_bytes()?;

@@ -9,8 +9,9 @@ use super::raster::Raster;
 
 /// Pixels of the analysis picture over which the outline may be soft before it is drawn sharp again.
 const SOFT: f32 = 1.5;
-/// The outline goes this far outward: pixels that the object shares with what is behind it are to go too.
-const GROW: f32 = 0.75;
+/// The outline goes outward by this share of the picture's longer side: pixels that the object shares with what is behind
+/// it are to go too.
+const GROW: f32 = 0.6 / 640.0;
 const RADIUS: usize = 4;
 const EPSILON: f32 = 60.0;
 
@@ -24,9 +25,10 @@ pub(crate) fn to_plate(
     if distance.data.iter().all(|d| *d <= -2.0) {
         return Ok(vec![0; w * h]);
     }
+    let grow = GROW * distance.w.max(distance.h) as f32;
     let soft = match guide {
-        Some((rgb, gw, gh)) => guided(distance, rgb, gw, gh)?,
-        None => distance.map(|d| ((d + GROW) / SOFT).clamp(-1.0, 1.0)),
+        Some((rgb, gw, gh)) => guided(distance, grow, rgb, gw, gh)?,
+        None => distance.map(|d| ((d + grow) / SOFT).clamp(-1.0, 1.0)),
     };
     let source = Mat::new_rows_cols_with_data(soft.h as i32, soft.w as i32, &soft.data)?;
     let mut large = Mat::default();
@@ -34,9 +36,9 @@ pub(crate) fn to_plate(
     Ok(large.data_typed::<f32>()?.iter().map(|v| if *v > 0.0 { 255 } else { 0 }).collect())
 }
 
-fn guided(distance: &Raster<f32>, rgb: &[u8], w: usize, h: usize) -> opencv::Result<Raster<f32>> {
+fn guided(distance: &Raster<f32>, grow: f32, rgb: &[u8], w: usize, h: usize) -> opencv::Result<Raster<f32>> {
     let scale = w as f32 / distance.w as f32;
-    let large = distance.resized(w, h)?.map(|d| d + GROW);
+    let large = distance.resized(w, h)?.map(|d| d + grow);
     let soft = large.map(|d| (d / SOFT).clamp(-1.0, 1.0));
     let grey = Raster {
         w,
@@ -49,7 +51,11 @@ fn guided(distance: &Raster<f32>, rgb: &[u8], w: usize, h: usize) -> opencv::Res
             .collect(),
     };
     let radius = ((RADIUS as f32 * scale / 2.0) as usize).max(2);
-    let product = |a: &Raster<f32>, b: &Raster<f32>| Raster { w, h, data: a.data.iter().zip(&b.data).map(|(a, b)| a * b).collect() };
+    let product = |a: &Raster<f32>, b: &Raster<f32>| Raster {
+        w,
+        h,
+        data: a.data.iter().zip(&b.data).map(|(a, b)| a * b).collect(),
+    };
     let mean_grey = grey.box_mean(radius)?;
     let mean_soft = soft.box_mean(radius)?;
     let square = product(&grey, &grey).box_mean(radius)?;
