@@ -18,6 +18,8 @@ pub(crate) const GUESSED: u8 = 2;
 /// Frames compared on thumbnails, and frames read at full size.
 const CANDIDATES: usize = 40;
 const READ: usize = 12;
+/// Listed frames that count as the first.
+const FIRST: usize = 8;
 /// Looks per pixel that are enough.
 const LOOKS: f32 = 4.0;
 
@@ -130,7 +132,8 @@ pub(crate) fn gather(
         }
         let middle = match order {
             Order::Spread => middles(&looks, blocks, survey.planes, pass),
-            Order::Listed => firsts(&looks, blocks, survey.planes),
+            Order::Listed if pass == Pass::Clear => firsts(&looks, blocks, survey.planes),
+            Order::Listed => middles(&looks[..looks.len().min(FIRST)], blocks, survey.planes, pass),
         };
         let trust: Vec<Vec<f32>> =
             looks.par_iter().map(|look| trust(look, &middle, blocks, views.columns)).collect();

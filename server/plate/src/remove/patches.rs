@@ -71,7 +71,7 @@ pub(crate) fn fill(picture: &mut Holed) -> Option<Taken> {
     }
     *picture = above?;
     // Averages of many patches draw lines well and lose a random texture; whole pieces keep it.
-    if liveliness(picture, &from) < 0.6 * liveliness(picture, &pieced) {
+    if liveliness(picture, &from) < 0.75 * liveliness(picture, &pieced) {
         from = pieced;
     }
     Some(Taken { from })
@@ -166,6 +166,8 @@ fn peel(picture: &mut Holed) -> Vec<u32> {
     let mut open: Vec<bool> = picture.state.iter().map(|&s| s == HOLE).collect();
     let sure: Vec<bool> = picture.state.iter().map(|&s| s == KNOWN).collect();
     let mut depth = vec![0.0f32; open.len()];
+    // How lively each place is. Flat patches fit anywhere a little: a lively rim is to be continued by lively ones.
+    let mut lively = unrest(picture);
     loop {
         // The open pixel with most of its patch filled; lines that run into the hole go first.
         let mut best: Option<(f32, usize)> = None;
@@ -193,13 +195,25 @@ fn peel(picture: &mut Holed) -> Vec<u32> {
         let Some((_, target)) = best else { return taken };
         let (tx, ty) = (target as i32 % width, target as i32 / width);
         let places: Vec<(i32, i32)> = patch(tx, ty, width, height).collect();
+        let (mut sum, mut count) = (0.0f32, 0.0f32);
+        for v in (ty - 2 * HALF).max(0)..=(ty + 2 * HALF).min(height - 1) {
+            for u in (tx - 2 * HALF).max(0)..=(tx + 2 * HALF).min(width - 1) {
+                let at = (v * width + u) as usize;
+                if !open[at] && picture.state[at] != VOID {
+                    sum += lively[at];
+                    count += 1.0;
+                }
+            }
+        }
+        let wanted = sum / count.max(1.0);
         let mut found: Option<(f32, i32)> = None;
         for &source in &sources {
             let source = source as i32;
             let limit = found.map_or(f32::MAX, |(cost, _)| cost);
             let (sx, sy) = (source % width, source / width);
             let apart = ((tx - sx).abs() + 2 * (ty - sy).abs()) as f32 / width.max(height) as f32;
-            let mut cost = 49.0 * 6.0 * apart;
+            let dull = (wanted - lively[source as usize]).max(0.0);
+            let mut cost = 49.0 * (6.0 * apart + 3.0 * dull * dull);
             for &(u, v) in &places {
                 let at = (v * width + u) as usize;
                 if open[at] || picture.state[at] == VOID {
@@ -227,11 +241,39 @@ fn peel(picture: &mut Holed) -> Vec<u32> {
                 let from = ((sy + v - ty) * width + sx + u - tx) as usize;
                 picture.planes.iter_mut().for_each(|p| p[at] = p[from]);
                 taken[at] = from as u32;
+                lively[at] = lively[from];
                 open[at] = false;
                 depth[at] = deeper;
             }
         }
     }
+}
+
+/// The mean difference of neighbours over each known pixel's patch, first plane; 0 elsewhere.
+fn unrest(picture: &Holed) -> Vec<f32> {
+    let (width, height) = (picture.width as i32, picture.height as i32);
+    let known = |x: i32, y: i32| {
+        let at = (y * width + x) as usize;
+        (picture.state[at] == KNOWN).then(|| picture.planes[0][at])
+    };
+    let mut out = vec![0.0; picture.state.len()];
+    for y in 0..height {
+        for x in (0..width).filter(|&x| known(x, y).is_some()) {
+            let (mut sum, mut count) = (0.0f32, 0.0f32);
+            for (u, v) in patch(x, y, width, height) {
+                let beside = (u + 1 < width).then(|| known(u + 1, v)).flatten();
+                let below = (v + 1 < height).then(|| known(u, v + 1)).flatten();
+                for (a, b) in [(known(u, v), beside), (known(u, v), below)] {
+                    if let (Some(a), Some(b)) = (a, b) {
+                        sum += (a - b).abs();
+                        count += 1.0;
+                    }
+                }
+            }
+            out[(y * width + x) as usize] = sum / count.max(1.0);
+        }
+    }
+    out
 }
 
 /// The places of the patch around (`x`, `y`) that lie inside.
