@@ -31,9 +31,12 @@ async fn create(tx: &mut AnyConnection) -> Result<()> {
     for &person_id in &ids[1..] {
         projects::set_member(tx, project_id, person_id, true).await?;
     }
-    let job = Job::Demo { project_id };
-    let dedupe = format!("demo:{project_id}");
-    queue::enqueue(tx, &job, Some(project_id), None, Some(&dedupe), 50).await?;
+    go_on(tx, project_id).await
+}
+
+/// Queues the next demo shot, behind all real work.
+pub async fn go_on(tx: &mut AnyConnection, project_id: ProjectId) -> Result<()> {
+    queue::enqueue(tx, &Job::Demo { project_id }, Some(project_id), None, None, -50).await?;
     Ok(())
 }
 

@@ -34,21 +34,25 @@ const HEIGHT: u32 = 360;
 /// Not a video: shows how a refusal reads.
 const BROKEN: (&str, &[u8]) = ("not-a-plate.mov", b"This file was named .mov by somebody in a hurry; it holds text.\n");
 
+/// Makes one shot, then queues itself again behind everybody's work, until nothing is left to do.
 pub fn run(context: &Context, project_id: ProjectId) -> anyhow::Result<()> {
     let cast = context.wait(db::demo::cast(&context.db, project_id))?;
     let mut report = context.reporter();
-    let total = SHOTS.len() as u64 + 1;
+    let total = SHOTS.len() as u64;
     broken_plate(context, &cast)?;
-    for (at, (kind, seed, sequence, goal)) in (1u64..).zip(SHOTS) {
+    for (at, (kind, seed, sequence, goal)) in (0u64..).zip(SHOTS) {
         report.step(Step::Render, at, total)?;
         let rate = Rate::new(24, 1).expect("24 is a rate");
         let scene = Scene::new(kind, seed, WIDTH, HEIGHT, kind.usual_frames(), rate);
-        context.log(format!("{}: {}", scene.name(), goal.status().word));
-        let shot_id = match context.wait(db::demo::shot_named(&context.db, project_id, &scene.name()))? {
-            Some(shot_id) => shot_id,
-            None => upload(context, &cast, &scene, sequence)?,
+        let (shot_id, is_new) = match context.wait(db::demo::shot_named(&context.db, project_id, &scene.name()))? {
+            Some(shot_id) => (shot_id, false),
+            None => (upload(context, &cast, &scene, sequence)?, true),
         };
-        advance(context, &cast, &scene, shot_id, goal)?;
+        if advance(context, &cast, &scene, shot_id, goal)? || is_new {
+            context.log(format!("{}: {}", scene.name(), goal.status().word));
+            context.write(|tx| Box::pin(async move { db::demo::go_on(tx, project_id).await }))?;
+            return Ok(());
+        }
     }
     Ok(())
 }
@@ -136,13 +140,14 @@ fn check(context: &Context) -> Result<(), pipeline::Error> {
     }
 }
 
-/// Takes the steps that lead to `goal`, each only from the phase it starts in.
-fn advance(context: &Context, cast: &Cast, scene: &Scene, shot_id: ShotId, goal: Phase) -> anyhow::Result<()> {
+/// Takes the steps that lead to `goal`, each only from the phase it starts in; whether there was any.
+fn advance(context: &Context, cast: &Cast, scene: &Scene, shot_id: ShotId, goal: Phase) -> anyhow::Result<bool> {
+    let mut moved = false;
     loop {
         check(context)?;
         let shot = context.wait(db::shots::get(context.db.pool(), shot_id))?;
         if shot.phase == goal {
-            return Ok(());
+            return Ok(moved);
         }
         match shot.phase {
             Phase::Uploaded => super::ingest::run(context, shot_id)?,
@@ -160,7 +165,7 @@ fn advance(context: &Context, cast: &Cast, scene: &Scene, shot_id: ShotId, goal:
             }
             Phase::QuadmaskApproved | Phase::Running => match context.wait(db::runs::newest(&context.db, shot_id))? {
                 Some(run_id) => super::remove::run(context, run_id)?,
-                None => return Ok(()),
+                None => return Ok(moved),
             },
             Phase::ResultReview => {
                 let (verdict, note) = match goal {
@@ -170,8 +175,9 @@ fn advance(context: &Context, cast: &Cast, scene: &Scene, shot_id: ShotId, goal:
                 decide_version(context, cast, shot_id, verdict, note)?;
             }
             // Somebody worked on the shot: it is theirs.
-            _ => return Ok(()),
+            _ => return Ok(moved),
         }
+        moved = true;
     }
 }
 

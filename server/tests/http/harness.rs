@@ -1,0 +1,165 @@
+//! A server of its own per test, and people who talk to it. No worker: what jobs do is tested where jobs are done.
+
+use std::net::SocketAddr;
+
+use app::api::people::Invite;
+use app::api::projects::CreateProject;
+use app::api::session::{AcceptInvitation, CreateOwner};
+use clap::Parser;
+use domain::{ProjectId, Role};
+use leptos::server_fn::ServerFn;
+use reqwest::{Client, Response, StatusCode};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use server::config::Config;
+use server::state::ServerState;
+use tempfile::TempDir;
+use tokio::sync::watch;
+
+pub const PASSWORD: &str = "four quiet brown horses";
+
+#[derive(Parser)]
+struct Line {
+    #[command(flatten)]
+    config: Config,
+}
+
+pub struct TestApp {
+    pub url: String,
+    pub state: ServerState,
+    _data: TempDir,
+    _stop: watch::Sender<bool>,
+    engine: &'static str,
+}
+
+/// A schema of its own on the PostgreSQL of the test run.
+async fn postgres_url() -> Option<String> {
+    let Ok(url) = std::env::var("TEST_DATABASE_URL") else {
+        println!("skipped: TEST_DATABASE_URL names no PostgreSQL server");
+        return None;
+    };
+    let schema = format!("http_{}", db::new_uuid().simple());
+    sqlx::any::install_default_drivers();
+    let admin = sqlx::AnyPool::connect(&url).await.expect("the PostgreSQL of TEST_DATABASE_URL answers");
+    let create = sqlx::query(sqlx::AssertSqlSafe(format!("create schema {schema}")));
+    create.execute(&admin).await.expect("a schema");
+    admin.close().await;
+    let mark = if url.contains('?') { '&' } else { '?' };
+    Some(format!("{url}{mark}options[search_path]={schema}"))
+}
+
+impl TestApp {
+    /// One server per engine that is there.
+    pub async fn each() -> Vec<Self> {
+        let mut apps = vec![Self::on("SQLite", None).await];
+        if let Some(url) = postgres_url().await {
+            apps.push(Self::on("PostgreSQL", Some(url)).await);
+        }
+        apps
+    }
+
+    async fn on(engine: &'static str, database_url: Option<String>) -> Self {
+        let data = tempfile::tempdir().expect("a folder");
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("bound");
+        let folder = data.path().display().to_string();
+        let mut config = Line::parse_from(["serve", "--no-worker", "--data", &folder]).config;
+        config.database_url = database_url;
+        let (stop, stopping) = watch::channel(false);
+        let (state, router) = server::cli::start(&config, address, stopping).await.expect("started");
+        let service = router.into_make_service_with_connect_info::<SocketAddr>();
+        tokio::spawn(async move { axum::serve(listener, service).await });
+        Self { url: format!("http://{address}"), state, _data: data, _stop: stop, engine }
+    }
+
+    pub fn engine(&self) -> &'static str {
+        self.engine
+    }
+
+    pub fn nobody(&self) -> Actor {
+        let client = Client::builder().cookie_store(true).build().expect("a client");
+        Actor { client, url: self.url.clone() }
+    }
+
+    pub async fn owner(&self) -> Actor {
+        let actor = self.nobody();
+        let owner =
+            CreateOwner { name: "Owner".into(), email: "owner@studio.test".into(), password: PASSWORD.into() };
+        actor.ask::<CreateOwner, ()>(&owner).await.expect("the first owner");
+        actor
+    }
+
+    /// Somebody with a role who belongs to `project`, through an invitation.
+    pub async fn member(&self, owner: &Actor, role: Role, project: Option<ProjectId>) -> Actor {
+        let link: String = owner.ask(&Invite { role, project_id: project }).await.expect("a link");
+        let token = link.rsplit('/').next().expect("a token").to_owned();
+        let actor = self.nobody();
+        let email = format!("{}-{}@studio.test", role.word(), db::new_uuid());
+        let accept = AcceptInvitation { token, name: role.word().into(), email, password: PASSWORD.into() };
+        actor.ask::<AcceptInvitation, ()>(&accept).await.expect("joined");
+        actor
+    }
+}
+
+/// One browser.
+#[derive(Clone)]
+pub struct Actor {
+    pub client: Client,
+    pub url: String,
+}
+
+impl Actor {
+    /// Calls a server function as the page does; the error is the answer's text.
+    pub async fn ask<F, T>(&self, call: &F) -> Result<T, String>
+    where
+        F: ServerFn + Serialize,
+        T: DeserializeOwned,
+    {
+        let body = serde_qs(call);
+        let answer = self
+            .client
+            .post(format!("{}{}", self.url, F::PATH))
+            .header("content-type", "application/x-www-form-urlencoded")
+            .header("accept", "application/json")
+            .body(body)
+            .send()
+            .await
+            .expect("an answer");
+        let status = answer.status();
+        let text = answer.text().await.expect("a body");
+        if status == StatusCode::OK {
+            serde_json::from_str(&text).map_err(|e| format!("{e}: {text}"))
+        } else {
+            Err(text)
+        }
+    }
+
+    pub async fn get(&self, path: &str) -> Response {
+        self.client.get(format!("{}{path}", self.url)).send().await.expect("an answer")
+    }
+
+    pub async fn project(&self, name: &str) -> ProjectId {
+        self.ask(&CreateProject { name: name.into() }).await.expect("a project")
+    }
+}
+
+/// Flat structs only: what an HTML form sends.
+fn serde_qs(value: &impl Serialize) -> String {
+    let serde_json::Value::Object(fields) = serde_json::to_value(value).expect("plain values") else {
+        return String::new();
+    };
+    let mut text = String::new();
+    for (name, value) in fields {
+        let value = match value {
+            serde_json::Value::Null => continue,
+            serde_json::Value::String(text) => text,
+            other => other.to_string(),
+        };
+        let encoded: String = value
+            .bytes()
+            .map(|b| if b.is_ascii_alphanumeric() { char::from(b).to_string() } else { format!("%{b:02X}") })
+            .collect();
+        text += &format!("{name}={encoded}&");
+    }
+    text.trim_end_matches('&').to_owned()
+}

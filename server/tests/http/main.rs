@@ -1,0 +1,6 @@
+//! The server through HTTP, on SQLite and, where `TEST_DATABASE_URL` names one, on PostgreSQL.
+
+mod harness;
+mod rights;
+mod sign_in;
+mod uploads;

@@ -1,0 +1,60 @@
+//! The owner of the first start, sign-in, sign-out everywhere, and writes from other sites.
+
+use app::api::session::{CreateOwner, GetViewer, SignIn, SignOutEverywhere, Viewer};
+use leptos::server_fn::ServerFn;
+use reqwest::StatusCode;
+
+use crate::harness::{PASSWORD, TestApp};
+
+#[tokio::test]
+async fn there_is_one_first_owner() {
+    for app in TestApp::each().await {
+        let nobody: Viewer = app.nobody().ask(&GetViewer {}).await.expect("a viewer");
+        assert!(!nobody.has_owner && nobody.person.is_none());
+        let owner = app.owner().await;
+        let viewer: Viewer = owner.ask(&GetViewer {}).await.expect("a viewer");
+        assert_eq!(viewer.person.expect("signed in").role, domain::Role::Owner);
+        let second = CreateOwner { name: "Me too".into(), email: "me@x.test".into(), password: PASSWORD.into() };
+        assert!(app.nobody().ask::<CreateOwner, ()>(&second).await.is_err());
+    }
+}
+
+#[tokio::test]
+async fn signing_out_everywhere_ends_every_browser() {
+    for app in TestApp::each().await {
+        let here = app.owner().await;
+        let there = app.nobody();
+        let sign_in = SignIn { email: "owner@studio.test".into(), password: PASSWORD.into() };
+        there.ask::<SignIn, ()>(&sign_in).await.expect("signed in");
+        here.ask::<SignOutEverywhere, ()>(&SignOutEverywhere {}).await.expect("done");
+        for actor in [here, there] {
+            let viewer: Viewer = actor.ask(&GetViewer {}).await.expect("a viewer");
+            assert!(viewer.person.is_none());
+        }
+    }
+}
+
+#[tokio::test]
+async fn guessing_a_password_is_slowed_down() {
+    for app in TestApp::each().await {
+        app.owner().await;
+        let guess = SignIn { email: "owner@studio.test".into(), password: "a wrong password".into() };
+        let mut last = String::new();
+        for _ in 0..7 {
+            last = app.nobody().ask::<SignIn, ()>(&guess).await.expect_err("wrong");
+        }
+        assert!(last.contains("Throttled"), "{last}");
+    }
+}
+
+#[tokio::test]
+async fn another_site_cannot_make_a_browser_write() {
+    for app in TestApp::each().await {
+        let owner = app.owner().await;
+        let address = format!("{}{}", app.url, SignOutEverywhere::PATH);
+        let foreign = owner.client.post(&address).header("origin", "http://evil.test").send().await;
+        assert_eq!(foreign.expect("an answer").status(), StatusCode::FORBIDDEN);
+        let viewer: Viewer = owner.ask(&GetViewer {}).await.expect("a viewer");
+        assert!(viewer.person.is_some(), "still signed in");
+    }
+}
