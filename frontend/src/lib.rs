@@ -1,4 +1,5 @@
 //! The client's entry: readable panics and hydration of the page that the server sent. Everything visible is in `app`.
+#![recursion_limit = "512"]
 
 use wasm_bindgen::prelude::wasm_bindgen;
 

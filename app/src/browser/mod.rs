@@ -15,5 +15,12 @@ pub mod store;
 pub mod theme;
 pub mod tus;
 
+use leptos_router::location::{BrowserUrl, LocationProvider, Url};
+
+/// The address of the page; `None` on the server.
+pub fn address() -> Option<Url> {
+    if HERE { BrowserUrl::current().ok() } else { None }
+}
+
 /// Whether there is a browser around this code.
 pub const HERE: bool = cfg!(not(feature = "ssr"));

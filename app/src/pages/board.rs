@@ -59,7 +59,7 @@ fn Head() -> impl IntoView {
     view! {
         <Title text=name/>
         <header class="board__head">
-            <h1>"Shots"</h1>
+            <h1><span class="board__of">{name} " / "</span> "Shots"</h1>
             <FilterBar project=id filter counts/>
         </header>
         <Unfinished project=id/>

@@ -198,7 +198,9 @@ fn Row(id: JobId, row: Memo<Option<JobRow>>, changes: Changes) -> impl IntoView 
             <span class="job__when faint"><Ago at/></span>
             <span class="job__actions">
                 <Show when=move || manage.get() && state.get() == JobState::Queued>
-                    <span class="faint" title="Priority: higher runs first">{move || format!("{:+}", priority.get())}</span>
+                    <span class="faint digits" title="Priority: higher runs first">
+                        {move || Some(priority.get()).filter(|n| *n != 0).map(|n| format!("{n:+}"))}
+                    </span>
                     <IconButton small=true icon=Glyph::Up label="Run earlier" on:click=move |_| move_by(10)/>
                     <IconButton small=true icon=Glyph::Down label="Run later" on:click=move |_| move_by(-10)/>
                 </Show>

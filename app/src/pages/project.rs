@@ -3,7 +3,7 @@
 use domain::{Action, EventKind, ProjectId, SequenceId};
 use leptos::prelude::*;
 use leptos_router::components::Outlet;
-use leptos_router::hooks::{use_location, use_params_map, use_query_map};
+use leptos_router::hooks::{use_params_map, use_query_map, use_url};
 
 use crate::api::projects::{CreateSequence, ProjectView, ShotFilter, get_project};
 use crate::components::board::{SearchField, filter_of};
@@ -66,7 +66,8 @@ fn Inside(new_sequence: ServerAction<CreateSequence>, pages: Owner) -> impl Into
     let failed = Memo::new(move |_| view.get().and_then(Result::err));
     // A reading that failed leaves what was known.
     let known = Memo::new(move |last: Option<&Option<ProjectView>>| {
-        view.get().and_then(Result::ok).or_else(|| last.cloned().flatten())
+        let last = || last.cloned().flatten().filter(|last| last.project.project_id == id.get());
+        view.get().and_then(Result::ok).or_else(last)
     });
     let missing = Memo::new(move |_| known.with(Option::is_none));
     let may = move |action: Action| {
@@ -79,8 +80,8 @@ fn Inside(new_sequence: ServerAction<CreateSequence>, pages: Owner) -> impl Into
     let query = use_query_map();
     let sequence = Signal::derive(move || query.with(filter_of).sequence_id);
     let nav_open = RwSignal::new(false);
-    let path = use_location().pathname;
-    let on_board = Memo::new(move |_| path.get() == href::project(id.get()));
+    let url = use_url();
+    let on_board = Memo::new(move |_| url.read().path() == href::project(id.get()));
     let frame = move |pages: Owner| {
         view! {
             <DropArea project=id sequence allowed=may_upload>
@@ -118,8 +119,12 @@ fn Inside(new_sequence: ServerAction<CreateSequence>, pages: Owner) -> impl Into
             }
             match failed.get_untracked() {
                 Some(error) => {
-                    view! { <main class="page"><Failure error retry=move |()| view.refetch()/></main> }
-                        .into_any()
+                    let retry = move |()| view.refetch();
+                    view! {
+                        <TopBar/>
+                        <main class="page"><Failure error retry/></main>
+                    }
+                    .into_any()
                 }
                 None => ().into_any(),
             }
@@ -130,10 +135,10 @@ fn Inside(new_sequence: ServerAction<CreateSequence>, pages: Owner) -> impl Into
 #[component]
 fn ProjectNav(known: Memo<Option<ProjectView>>, new_sequence: ServerAction<CreateSequence>) -> impl IntoView {
     let InProject { id, .. } = use_project();
-    let path = use_location().pathname;
+    let url = use_url();
     let query = use_query_map();
     let chosen = Memo::new(move |_| query.with(filter_of).sequence_id);
-    let on_board = Memo::new(move |_| path.get() == href::project(id.get()));
+    let on_board = Memo::new(move |_| url.read().path() == href::project(id.get()));
     let all = Memo::new(move |_| {
         known.with(|known| known.as_ref().map(|known| known.counts.iter().map(|(_, n)| n).sum::<u32>()))
     });
@@ -166,7 +171,7 @@ fn ProjectNav(known: Memo<Option<ProjectView>>, new_sequence: ServerAction<Creat
             <NavLink
                 to=Signal::derive(move || href::project_settings(id.get()))
                 word="Project settings".to_owned()
-                here=Signal::derive(move || path.get() == href::project_settings(id.get()))
+                here=Signal::derive(move || url.read().path() == href::project_settings(id.get()))
             />
         </Show>
         <div class="nav__caption nav__caption--row">

@@ -2,6 +2,8 @@
 
 use domain::{Action, EventKind, Person, may};
 use leptos::prelude::*;
+use leptos::server::ServerActionError;
+use leptos_router::location::{RequestUrl, Url};
 
 use super::live::use_live;
 use crate::api::session::{
@@ -20,8 +22,24 @@ pub struct Session {
     pub sign_out_everywhere: ServerAction<SignOutEverywhere>,
 }
 
+/// A form sent before the client had loaded comes back with its refusal in the address; the action of that form shows it.
+fn provide_refusal(page: Option<Url>) {
+    let refusal = page.and_then(|page| {
+        let query = page.search_params();
+        Some(ServerActionError::new(&query.get("__path")?, &query.get("__err")?))
+    });
+    if let Some(refusal) = refusal {
+        provide_context(refusal);
+    }
+}
+
 /// After [`super::live::provide_live`].
 pub fn provide_session() {
+    let page = match use_context::<RequestUrl>() {
+        Some(request) => request.parse().ok(),
+        None => crate::browser::address(),
+    };
+    provide_refusal(page);
     let create_owner = ServerAction::<CreateOwner>::new();
     let sign_in = ServerAction::<SignIn>::new();
     let accept = ServerAction::<AcceptInvitation>::new();

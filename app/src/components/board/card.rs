@@ -1,7 +1,7 @@
-//! One shot on the board. Each part follows its own piece of the shot, so that a moving job redraws a bar and no more.
+//! One shot on the board. Only its job moves; a card is cheap, because scrolling makes many.
 
 use domain::phase::Bar;
-use domain::{JobState, Phase};
+use domain::{JobState, Phase, Progress};
 use leptos::prelude::*;
 
 use super::filter::tab_of;
@@ -12,43 +12,41 @@ use crate::routes::href;
 
 const STEPS: [&str; 5] = ["Targets", "Quadmask", "Removal", "Review", "Deliver"];
 
+/// As it stands in `shot`; another state of it is another card.
 #[component]
-pub fn Card(card: ArcRwSignal<ShotCard>) -> impl IntoView {
-    let id = card.with_untracked(|card| card.shot_id);
-    let card = RwSignal::from(card);
-    let phase = Memo::new(move |_| card.with(|card| card.phase));
-    let name = Memo::new(move |_| card.with(|card| card.name.clone()));
-    let job = Memo::new(move |_| card.with(|card| card.job.clone().filter(|job| !job.state.is_over())));
-    let running =
-        Memo::new(move |_| job.with(|job| job.as_ref().is_some_and(|job| job.state == JobState::Running)));
-    let part = Signal::derive(move || job.with(|job| job.as_ref().map_or(0.0, |job| job.fraction)));
-    let has_poster = Memo::new(move |_| card.with(|card| card.has_poster));
+pub fn Card(
+    shot: ShotCard,
+    /// The open job, if any: it moves while the card stays.
+    job: Option<ArcRwSignal<Progress>>,
+) -> impl IntoView {
+    let ShotCard { shot_id, phase, has_poster, .. } = shot;
+    let words = words_of(&shot);
+    let running = job.clone().filter(|job| job.with_untracked(|job| job.state == JobState::Running));
+    let progress = running.map(|job| {
+        let part = Signal::derive(move || job.with(|job| job.fraction));
+        view! { <span class="card__progress"><ProgressBar part label="How far the job is"/></span> }
+    });
+    let line = match job {
+        Some(job) => (move || job.with(line_of_job)).into_any(),
+        None => line_of(&shot).into_any(),
+    };
+    let poster = has_poster.then(|| {
+        view! { <img class="card__poster" src=href::poster(shot_id) alt="" loading="lazy" decoding="async"/> }
+    });
     view! {
-        <article class="card" data-phase=move || phase.get().slug()>
+        <article class="card" data-phase=phase.slug()>
             <div class="card__picture">
-                {move || {
-                    has_poster.get().then(|| view! {
-                        <img class="card__poster" src=href::poster(id) alt="" loading="lazy" decoding="async"/>
-                    })
-                }}
-                <span class="card__status">
-                    <StatusChip phase words=Signal::derive(move || card.with(words_of)) over=true/>
-                </span>
-                {move || {
-                    card.with(format_of).map(|text| view! { <span class="card__format mono">{text}</span> })
-                }}
-                {move || {
-                    running.get().then(|| view! {
-                        <span class="card__progress"><ProgressBar part label="How far the job is"/></span>
-                    })
-                }}
+                {poster}
+                <span class="card__status"><StatusChip phase words=Signal::stored(words) over=true/></span>
+                {format_of(&shot).map(|text| view! { <span class="card__format mono">{text}</span> })}
+                {progress}
             </div>
             <div class="card__body">
                 <h3 class="card__name">
-                    <a class="card__link" href=move || href::shot(id, tab_of(phase.get()))>{move || name.get()}</a>
+                    <a class="card__link" href=href::shot(shot_id, tab_of(phase))>{shot.name.clone()}</a>
                 </h3>
-                <p class="card__line">{move || card.with(line_of)}</p>
-                <Bars phase/>
+                <p class="card__line">{line}</p>
+                {bars(phase)}
             </div>
         </article>
     }
@@ -65,20 +63,13 @@ pub fn Gap() -> impl IntoView {
     }
 }
 
-#[component]
-fn Bars(phase: Memo<Phase>) -> impl IntoView {
-    let bars = Memo::new(move |_| phase.get().bars());
-    let label = move || {
-        let bars = bars.get();
-        let at = bars.iter().position(|bar| *bar != Bar::Done).unwrap_or(STEPS.len() - 1);
-        format!("Step {} of 5: {}, {}", at + 1, STEPS[at], word_of(bars[at]))
-    };
+fn bars(phase: Phase) -> impl IntoView {
+    let bars = phase.bars();
+    let at = bars.iter().position(|bar| *bar != Bar::Done).unwrap_or(STEPS.len() - 1);
+    let label = format!("Step {} of 5: {}, {}", at + 1, STEPS[at], word_of(bars[at]));
+    let bar = |(bar, step)| view! { <span class="bars__bar" data-bar=word_of(bar) title=step></span> };
     view! {
-        <div class="bars" role="img" aria-label=label>
-            {(0..STEPS.len())
-                .map(|at| view! { <span class="bars__bar" data-bar=move || word_of(bars.get()[at]) title=STEPS[at]></span> })
-                .collect_view()}
-        </div>
+        <div class="bars" role="img" aria-label=label>{bars.into_iter().zip(STEPS).map(bar).collect_view()}</div>
     }
 }
 
@@ -116,19 +107,21 @@ fn format_of(card: &ShotCard) -> Option<String> {
     })
 }
 
-/// What is happening, what went wrong, or what is to be removed: the first of them there is.
-fn line_of(card: &ShotCard) -> String {
-    if let Some(job) = card.job.as_ref().filter(|job| !job.state.is_over()) {
-        if job.state == JobState::Queued {
-            return format!("{}: waiting for a worker", domain::job::title_of_kind(&job.kind));
-        }
-        let step = job.step.map_or(domain::job::title_of_kind(&job.kind), |step| step.sentence());
-        let percent = (job.fraction.clamp(0.0, 1.0) * 100.0).floor();
-        return match job.seconds_left {
-            Some(left) => format!("{step} · {percent} % · {} left", words::seconds(left)),
-            None => format!("{step} · {percent} %"),
-        };
+/// What is happening.
+fn line_of_job(job: &Progress) -> String {
+    if job.state == JobState::Queued {
+        return format!("{}: waiting for a worker", domain::job::title_of_kind(&job.kind));
     }
+    let step = job.step.map_or(domain::job::title_of_kind(&job.kind), |step| step.sentence());
+    let percent = (job.fraction.clamp(0.0, 1.0) * 100.0).floor();
+    match job.seconds_left {
+        Some(left) => format!("{step} · {percent} % · {} left", words::seconds(left)),
+        None => format!("{step} · {percent} %"),
+    }
+}
+
+/// What went wrong, or what is to be removed.
+fn line_of(card: &ShotCard) -> String {
     match (&card.problem, card.removal.trim()) {
         (Some(problem), _) => problem.clone(),
         (None, "") => "No target yet".to_owned(),

@@ -21,6 +21,8 @@ pub fn FilterBar(
         href::board(project.get(), &filter)
     };
     let sorted = move |sort: Sort| href::board(project.get(), &ShotFilter { sort, ..filter.get() });
+    let other =
+        move || filter.with(|filter| if filter.sort == Sort::Name { Sort::Updated } else { Sort::Name });
     let is = move |phases: &'static [Phase]| filter.with(|filter| filter.phases.as_slice() == phases);
     let chip = move |group: &'static Group| {
         let count = move || {
@@ -40,20 +42,16 @@ pub fn FilterBar(
         }
     };
     view! {
-        <nav class="filter-bar" aria-label="Filter shots by status">
+        <nav class="filter-bar" aria-label="Filter shots by status" hidden=move || all() == 0>
             <a class="chip" href=move || to(&[]) aria-current=move || is(&[]).then_some("true")>
                 "All" <span class="chip__count">{all}</span>
             </a>
             {GROUPS.iter().map(chip).collect_view()}
         </nav>
         <nav class="sort-bar" aria-label="Order of the shots">
-            <span class="faint">"Sort:"</span>
-            {[(Sort::Updated, "updated"), (Sort::Name, "name")]
-                .map(|(sort, word)| {
-                    let on = move || filter.with(|filter| filter.sort == sort).then_some("true");
-                    view! { <a class="sort-bar__link" href=move || sorted(sort) aria-current=on>{word}</a> }
-                })
-                .collect_view()}
+            <a class="sort-bar__link" href=move || sorted(other()) title="Change the order">
+                "Sort: " <span class="sort-bar__now">{move || if other() == Sort::Name { "updated" } else { "name" }}</span>
+            </a>
         </nav>
     }
 }

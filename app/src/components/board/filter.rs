@@ -35,7 +35,7 @@ pub const GROUPS: [Group; 7] = [
     },
     Group { word: "Quadmask review", icon: "◉", tone: "review", phases: &[Phase::QuadmaskReview] },
     Group {
-        word: "Changes asked",
+        word: "Changes",
         icon: "↺",
         tone: "changes",
         phases: &[Phase::QuadmaskChanges, Phase::ResultChanges],

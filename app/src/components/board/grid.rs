@@ -1,135 +1,26 @@
 //! The cards of a board: at most sixty in the page, read in pieces as one scrolls, each card kept while its shot stays.
 
-use std::collections::HashMap;
 use std::ops::Range;
 
 use domain::{Event, EventKind, ProjectId, SequenceId, ShotId};
 use leptos::html;
 use leptos::prelude::*;
-use leptos::task::spawn_local;
 
 use super::card::{Card, Gap};
-use super::window::{Plan, plan};
-use crate::api::projects::{ShotCard, ShotFilter, ShotPage, list_shots};
+use super::shelf::{PIECE, Shelf};
+use super::window::{Plan, nearer, plan};
+use crate::api::projects::{ShotFilter, ShotPage};
 use crate::browser::measure;
 use crate::components::ui::{Empty, Glyph, Kind};
 use crate::components::upload::FileButton;
 use crate::routes::href;
 use crate::state::live::use_live;
 
-/// Cards in one answer of the server.
-const PIECE: u32 = 60;
-
-/// What is known of the list: its length and the shots read so far.
-#[derive(Clone, Copy)]
-struct Shelf {
-    project: ProjectId,
-    filter: StoredValue<ShotFilter>,
-    /// One place per shot of the list; `None`: not read yet.
-    order: RwSignal<Vec<Option<ShotId>>>,
-    cards: StoredValue<HashMap<ShotId, ArcRwSignal<ShotCard>>>,
-    reading: StoredValue<bool>,
-}
-
-impl Shelf {
-    fn new(project: ProjectId, filter: ShotFilter, first: ShotPage) -> Self {
-        let shelf = Self {
-            project,
-            filter: StoredValue::new(filter),
-            order: RwSignal::new(Vec::new()),
-            cards: StoredValue::new(HashMap::new()),
-            reading: StoredValue::new(false),
-        };
-        shelf.put(0, first);
-        shelf
-    }
-
-    fn put(self, offset: u32, page: ShotPage) {
-        let ids: Vec<ShotId> = page.cards.iter().map(|card| card.shot_id).collect();
-        self.cards.update_value(|known| {
-            for card in page.cards {
-                match known.get(&card.shot_id) {
-                    Some(signal) if signal.with_untracked(|before| *before == card) => {}
-                    Some(signal) => signal.set(card),
-                    None => drop(known.insert(card.shot_id, ArcRwSignal::new(card))),
-                }
-            }
-        });
-        let mut order = self.order.get_untracked();
-        let places = offset as usize..offset as usize + ids.len();
-        let same_length = order.len() == page.total as usize;
-        let fits = |(at, id): (usize, &ShotId)| {
-            order.get(places.start + at).is_some_and(|now| now.is_none_or(|now| now == *id))
-        };
-        let moved = !same_length || !ids.iter().enumerate().all(fits);
-        if moved {
-            // Everything may have shifted: what was not read just now is read again when it is looked at.
-            order.clear();
-        }
-        order.resize(page.total as usize, None);
-        for (at, id) in ids.into_iter().enumerate() {
-            if let Some(place) = order.get_mut(offset as usize + at) {
-                *place = Some(id);
-            }
-        }
-        if self.order.with_untracked(|before| *before != order) {
-            self.order.set(order);
-        }
-    }
-
-    /// Reads `window` from the server: all of it, or the piece around the first place that is not known.
-    fn read(self, window: Range<u32>, all: bool, after: impl Fn() + 'static) {
-        let missing = |order: &Vec<Option<ShotId>>| {
-            window.clone().find(|at| order.get(*at as usize).is_some_and(Option::is_none))
-        };
-        let from = if all { Some(window.start) } else { self.order.with_untracked(missing) };
-        let Some(from) = from else { return };
-        if self.reading.get_value() {
-            return;
-        }
-        self.reading.set_value(true);
-        let filter = self.filter.get_value();
-        let limit = if all { PIECE.max(window.len() as u32) } else { PIECE };
-        spawn_local(async move {
-            let page = list_shots(self.project, filter, from, limit).await;
-            if self.reading.try_set_value(false).is_some() {
-                return; // another filter meanwhile
-            }
-            match page {
-                Ok(page) => {
-                    self.put(from, page);
-                    after();
-                }
-                Err(error) => leptos::logging::warn!("the list of shots was not read: {error}"),
-            }
-        });
-    }
-
-    fn card(self, id: ShotId) -> Option<ArcRwSignal<ShotCard>> {
-        self.cards.with_value(|cards| cards.get(&id).cloned())
-    }
-
-    /// A job moved: its bar follows at once, its words with the next reading.
-    fn advance(self, event: &Event) {
-        let (Some(shot), EventKind::Job { job_id, fraction }) = (event.shot_id, &event.kind) else { return };
-        let Some(card) = self.cards.try_with_value(|cards| cards.get(&shot).cloned()).flatten() else {
-            return;
-        };
-        let is_it = card.with_untracked(|card| card.job.as_ref().is_some_and(|job| job.job_id == *job_id));
-        if is_it {
-            card.update(|card| {
-                if let Some(job) = &mut card.job {
-                    job.fraction = *fraction;
-                }
-            });
-        }
-    }
-}
-
-/// What stands in one place of the grid; a shot keeps its nodes wherever it moves.
+/// What stands in one place of the grid; a shot keeps its nodes wherever it moves, until it changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Place {
-    Shot(ShotId),
+    /// With the revision of its card.
+    Shot(ShotId, u32),
     Gap(u32),
 }
 
@@ -152,9 +43,16 @@ pub fn BoardGrid(
     let size = RwSignal::new(None::<(f64, f64)>);
     let above = RwSignal::new(0.0);
     let planned = Memo::new(move |_| size.get().map(|(width, height)| plan(width, height)));
-    let window = Memo::new(move |_| match (planned.get(), size.get()) {
+    let goal = Memo::new(move |_| match (planned.get(), size.get()) {
         (Some(plan), Some((_, height))) => plan.window(above.get(), height, total.get()),
         _ => 0..total.get().min(24),
+    });
+    // What is in the page moves towards the goal a few cards a frame, so that no frame has to make forty of them.
+    let window = RwSignal::new(goal.get_untracked());
+    let stepping = StoredValue::new(false);
+    Effect::new(move |_| {
+        goal.track();
+        step_towards(window, goal, planned, stepping);
     });
 
     let measured = move || {
@@ -177,7 +75,7 @@ pub fn BoardGrid(
     let wanted = RwSignal::new(0_u32);
     Effect::new(move |_| {
         wanted.track();
-        shelf.read(window.get(), false, move || {
+        shelf.read(goal.get(), false, move || {
             wanted.try_update(|n| *n += 1); // the window may have moved on while this was read
         });
     });
@@ -198,7 +96,7 @@ pub fn BoardGrid(
         changed.track();
         moved.track();
         if before.is_some() {
-            let seen = window.get_untracked();
+            let seen = goal.get_untracked();
             shelf.read(seen.start..seen.end.max(seen.start + PIECE), true, move || {
                 wanted.try_update(|n| *n += 1);
             });
@@ -210,7 +108,7 @@ pub fn BoardGrid(
         shelf.order.with(|order| {
             window
                 .map(|at| match order.get(at as usize) {
-                    Some(Some(id)) => Place::Shot(*id),
+                    Some(Some((id, revision))) => Place::Shot(*id, *revision),
                     _ => Place::Gap(at),
                 })
                 .collect::<Vec<_>>()
@@ -230,7 +128,9 @@ pub fn BoardGrid(
             <div class="board__grid" node_ref=grid style=style>
                 <For each=places key=|place| *place let:place>
                     {match place {
-                        Place::Shot(id) => shelf.card(id).map(|card| view! { <Card card/> }.into_any()),
+                        Place::Shot(id, _) => {
+                            shelf.get(id).map(|known| view! { <Card shot=known.card job=known.job/> }.into_any())
+                        }
                         Place::Gap(_) => Some(view! { <Gap/> }.into_any()),
                     }}
                 </For>
@@ -252,6 +152,35 @@ pub fn BoardGrid(
             </Show>
         </div>
     }
+}
+
+/// Moves the window now and in the next frames until it is where it should be.
+fn step_towards(
+    window: RwSignal<Range<u32>>,
+    goal: Memo<Range<u32>>,
+    planned: Memo<Option<Plan>>,
+    stepping: StoredValue<bool>,
+) {
+    if stepping.get_value() {
+        return;
+    }
+    let (now, wanted) = (window.get_untracked(), goal.get_untracked());
+    let columns = planned.get_untracked().map_or(1, |plan| plan.columns);
+    let next = nearer(&now, &wanted, columns);
+    let arrived = next == wanted;
+    if next != now {
+        window.set(next);
+    }
+    if arrived {
+        return;
+    }
+    stepping.set_value(true);
+    request_animation_frame(move || {
+        // Disposed: the board is gone.
+        if stepping.try_set_value(false).is_none() {
+            step_towards(window, goal, planned, stepping);
+        }
+    });
 }
 
 const FORMATS: &str = "MOV, MP4, MKV or MXF; H.264, HEVC, ProRes, DNxHR, FFV1 or MJPEG";

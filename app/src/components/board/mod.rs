@@ -5,6 +5,7 @@ mod chips;
 mod filter;
 mod grid;
 mod search;
+mod shelf;
 mod window;
 
 pub use chips::FilterBar;

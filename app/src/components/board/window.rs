@@ -61,6 +61,25 @@ impl Plan {
     }
 }
 
+/// New cards made in one frame.
+const PER_FRAME: u32 = 8;
+
+/// One step from the window in the page towards the one wanted. Whole rows, so that the columns stay; what overlaps is
+/// kept, the rest goes at once.
+pub fn nearer(now: &Range<u32>, goal: &Range<u32>, columns: u32) -> Range<u32> {
+    let step = (PER_FRAME / columns).max(1) * columns;
+    let (start, end) = (now.start.max(goal.start), now.end.min(goal.end));
+    if start >= end || now.start % columns != 0 {
+        // Nothing in common: begin in the middle, where the eyes are.
+        let middle = goal.start + (goal.len() as u32 / columns / 3) * columns;
+        return middle..(middle + step).min(goal.end);
+    }
+    if end < goal.end {
+        return start..(end.next_multiple_of(columns) + step).min(goal.end);
+    }
+    start.saturating_sub(step).max(goal.start)..end
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -96,6 +115,24 @@ mod tests {
             let inside = f64::from((window.len() as u32).div_ceil(plan.columns)) * plan.step();
             assert!((before + inside + after - all).abs() < 1e-6);
             above += 97.0;
+        }
+    }
+
+    #[test]
+    fn steps_lead_to_the_goal_with_few_new_cards_each() {
+        for (now, goal) in
+            [(0..24, 400..436), (400..436, 404..440), (40..76, 0..36), (960..1000, 980..1000), (0..24, 0..0)]
+        {
+            let mut now: Range<u32> = now;
+            let mut steps = 0;
+            while now != goal {
+                let next = nearer(&now, &goal, 4);
+                let new = next.clone().filter(|at| !now.contains(at)).count();
+                assert!(new <= PER_FRAME as usize + 3, "{now:?} → {next:?}");
+                now = next;
+                steps += 1;
+                assert!(steps < 12, "{now:?} never reaches {goal:?}");
+            }
         }
     }
 

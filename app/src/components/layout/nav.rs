@@ -2,7 +2,7 @@
 
 use domain::Action;
 use leptos::prelude::*;
-use leptos_router::hooks::use_location;
+use leptos_router::hooks::use_url;
 
 use crate::routes::href;
 use crate::state::session::use_me;
@@ -31,7 +31,9 @@ pub fn SideNav(
     #[prop(optional)] children: Option<Children>,
 ) -> impl IntoView {
     let me = use_me();
-    let path = use_location().pathname;
+    // Of this route, not of the whole router: a page that is being left must not hear of the next address.
+    let url = use_url();
+    let path = Memo::new(move |_| url.with(|url| url.path().to_owned()));
     // Somebody who followed a link does not want the menu any more.
     Effect::new(move |before: Option<String>| {
         let now = path.get();

@@ -19,7 +19,12 @@ pub fn UploadPanel() -> impl IntoView {
             match (open, failed) {
                 (0, _) => format!("{} uploaded", words::count(list.len() as u32, "file")),
                 (_, 0) => format!("Uploading {}", words::count(open as u32, "file")),
-                (_, failed) => format!("{} left, {failed} refused", words::count(open as u32, "file")),
+                (open, failed) if open == failed => {
+                    format!("{} refused", words::count(failed as u32, "file"))
+                }
+                (open, failed) => {
+                    format!("Uploading {}, {failed} refused", words::count((open - failed) as u32, "file"))
+                }
             }
         })
     };
