@@ -41,6 +41,33 @@ impl FromServerFnError for ApiError {
             _ => Self::Internal,
         }
     }
+
+    /// The one place every refused server function passes on its way out: the answer gets the status that fits.
+    #[cfg(feature = "ssr")]
+    fn ser(&self) -> axum::body::Bytes {
+        use leptos::server_fn::Encodes;
+        if let Some(options) = leptos::prelude::use_context::<leptos_axum::ResponseOptions>() {
+            options.set_status(self.status());
+        }
+        JsonEncoding::encode(self).expect("an ApiError is plain JSON")
+    }
+}
+
+#[cfg(feature = "ssr")]
+impl ApiError {
+    /// The HTTP status of an answer that says this.
+    pub fn status(&self) -> axum::http::StatusCode {
+        use axum::http::StatusCode;
+        match self {
+            Self::SignedOut => StatusCode::UNAUTHORIZED,
+            Self::Forbidden => StatusCode::FORBIDDEN,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::Conflict(_) => StatusCode::CONFLICT,
+            Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Throttled { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::Internal | Self::Network(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
 }
 
 /// Where a cause becomes what a viewer may know; the rest is logged here, once.
@@ -59,10 +86,13 @@ mod causes {
                 db::Error::NotFound => Self::NotFound,
                 db::Error::Conflict(sentence) => Self::Conflict(sentence),
                 db::Error::Invalid(sentence) => Self::Invalid(sentence),
-                db::Error::Taken(_) => Self::Conflict("Somebody else did this at the same moment. Look again.".into()),
-                db::Error::Open { .. } | db::Error::Migrate(_) | db::Error::Corrupt(_) | db::Error::Sqlx(_) => {
-                    broken(&error)
+                db::Error::Taken(_) => {
+                    Self::Conflict("Somebody else did this at the same moment. Look again.".into())
                 }
+                db::Error::Open { .. }
+                | db::Error::Migrate(_)
+                | db::Error::Corrupt(_)
+                | db::Error::Sqlx(_) => broken(&error),
             }
         }
     }
@@ -71,7 +101,8 @@ mod causes {
         fn from(error: storage::Error) -> Self {
             match error {
                 storage::Error::Full { .. } => Self::Invalid(
-                    "The server's disk is full, so this was not stored. Free some space on it and try again.".into(),
+                    "The server's disk is full, so this was not stored. Free some space on it and try again."
+                        .into(),
                 ),
                 storage::Error::Missing(_) | storage::Error::Damaged { .. } | storage::Error::Io { .. } => {
                     broken(&error)

@@ -189,6 +189,9 @@ fn check(frames: &[Frame], causes: &[Cause]) -> Result<(), ApiError> {
     }
 }
 
+/// `[row, col]`, sorted.
+type Cells = Vec<(u32, u32)>;
+
 fn put_together(
     store: &Store,
     (width, height, count): (u32, u32, u32),
@@ -203,7 +206,7 @@ fn put_together(
         known.extend(frame.png.map(|png| (png, frame.levels)));
     }
     // Neighbours often have the same picture and the same cells.
-    let mut made: HashMap<(Option<Hash>, Vec<(u32, u32)>), ManifestFrame> = HashMap::new();
+    let mut made: HashMap<(Option<Hash>, Cells), ManifestFrame> = HashMap::new();
     let levels_of: HashMap<u32, Option<Hash>> =
         frames.iter().map(|frame| (frame.frame, frame.levels)).collect();
     let mut blobs = Vec::new();
@@ -211,7 +214,7 @@ fn put_together(
     for at in 0..count {
         let picture = levels_of.get(&at).copied().flatten();
         let marking = causes.iter().filter(|cause| cause.consequence != Consequence::Keep);
-        let mut cells: Vec<(u32, u32)> = marking.flat_map(|cause| cause.cells_at(at)).collect();
+        let mut cells: Cells = marking.flat_map(|cause| cause.cells_at(at)).collect();
         cells.sort_unstable();
         cells.dedup();
         let entry = match (made.get(&(picture, cells.clone())), picture) {

@@ -100,14 +100,13 @@ pub async fn get_shot(shot_id: ShotId) -> Result<ShotView, ApiError> {
 pub async fn rename_shot(shot_id: ShotId, name: String) -> Result<(), ApiError> {
     let cx = crate::context::Cx::signed_in().await?;
     cx.shot(shot_id, Action::Upload).await?;
-    let done = cx
-        .db()
+    cx.db()
         .write(move |tx| {
             let name = name.clone();
             Box::pin(async move { db::shots::rename(tx, shot_id, &name).await })
         })
         .await?;
-    Ok(done)
+    Ok(())
 }
 
 #[server]
@@ -144,14 +143,13 @@ pub async fn add_target(shot_id: ShotId, name: String) -> Result<Target, ApiErro
 pub async fn save_target(shot_id: ShotId, target: Target) -> Result<(), ApiError> {
     let cx = crate::context::Cx::signed_in().await?;
     cx.shot(shot_id, Action::EditShot).await?;
-    let done = cx
-        .db()
+    cx.db()
         .write(move |tx| {
             let target = target.clone();
             Box::pin(async move { db::brief::save_target(tx, shot_id, &target).await })
         })
         .await?;
-    Ok(done)
+    Ok(())
 }
 
 #[server]
@@ -165,14 +163,13 @@ pub async fn delete_target(shot_id: ShotId, target_id: TargetId) -> Result<(), A
 pub async fn save_words(shot_id: ShotId, words: Words) -> Result<(), ApiError> {
     let cx = crate::context::Cx::signed_in().await?;
     cx.shot(shot_id, Action::EditShot).await?;
-    let done = cx
-        .db()
+    cx.db()
         .write(move |tx| {
             let words = words.clone();
             Box::pin(async move { db::brief::save_words(tx, shot_id, &words).await })
         })
         .await?;
-    Ok(done)
+    Ok(())
 }
 
 /// A new cause; consequence `vanish` until changed.
@@ -195,14 +192,13 @@ pub async fn add_cause(shot_id: ShotId, name: String) -> Result<Cause, ApiError>
 pub async fn save_cause(shot_id: ShotId, cause: Cause) -> Result<(), ApiError> {
     let cx = crate::context::Cx::signed_in().await?;
     cx.shot(shot_id, Action::EditShot).await?;
-    let done = cx
-        .db()
+    cx.db()
         .write(move |tx| {
             let cause = cause.clone();
             Box::pin(async move { db::brief::save_cause(tx, shot_id, &cause).await })
         })
         .await?;
-    Ok(done)
+    Ok(())
 }
 
 #[server]

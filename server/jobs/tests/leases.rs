@@ -1,6 +1,7 @@
 //! The queue under many workers, each rule on SQLite and on PostgreSQL.
 
 #[path = "../../db/tests/harness/mod.rs"]
+#[expect(dead_code, reason = "these tests need only a part of it")]
 mod harness;
 
 use std::collections::HashSet;

@@ -1,11 +1,11 @@
 //! Fresh databases and a small studio in them, for the tests of every crate that writes rows: a SQLite file always, a
 //! PostgreSQL schema of its own where `TEST_DATABASE_URL` names a server. Include it with `#[path]`.
-#![expect(clippy::allow_attributes, reason = "each test binary uses another part of it")]
-#![allow(dead_code)]
 
 use db::Db;
 use db::draft::MadeFrame;
 use db::quadmasks::{Combined, Manifest, ManifestFrame};
+use db::versions::Finished;
+use domain::version::Proof;
 use domain::{Colour, Hash, PersonId, PlateFacts, ProjectId, QuadmaskId, Rate, Role, ShotId};
 
 /// A database that is gone when dropped.
@@ -21,6 +21,7 @@ pub async fn sqlite() -> Fresh {
 }
 
 /// `None`, said in words, where no server was named.
+#[expect(clippy::print_stdout, reason = "a test that cannot run says so")]
 pub async fn postgres() -> Option<Fresh> {
     let Ok(url) = std::env::var("TEST_DATABASE_URL") else {
         println!("skipped: TEST_DATABASE_URL names no PostgreSQL server");
@@ -44,20 +45,19 @@ pub async fn postgres() -> Option<Fresh> {
 macro_rules! rules {
     ($(async fn $name:ident($db:ident) $body:block)*) => {$(
         mod $name {
-            #[allow(unused_imports)]
             use super::*;
 
             async fn rule($db: db::Db) $body
 
             #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
             async fn on_sqlite() {
-                let fresh = crate::harness::sqlite().await;
+                let fresh = $crate::harness::sqlite().await;
                 rule(fresh.db.clone()).await;
             }
 
             #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
             async fn on_postgres() {
-                if let Some(fresh) = crate::harness::postgres().await {
+                if let Some(fresh) = $crate::harness::postgres().await {
                     rule(fresh.db.clone()).await;
                 }
             }
@@ -182,6 +182,30 @@ pub fn made(frame: u32, seen_revision: i64, picture: &str) -> MadeFrame {
         confidence: Some(0.5),
         primary_area: 7,
         affected_area: 0,
+    }
+}
+
+/// What a run leaves behind; `name` makes its manifest another one.
+pub fn finished(name: &str) -> Finished {
+    let proof = Proof {
+        frames: FRAMES,
+        width: WIDTH,
+        height: HEIGHT,
+        pixel_format: "yuv420p".into(),
+        edge_px: 4,
+        max_delta_outside: 0,
+        matte_share: 0.1,
+        seen_elsewhere: 0.9,
+        guessed: 0.1,
+        seconds: 1.5,
+    };
+    Finished {
+        manifest: serde_json::json!({ "name": name, "edge_px": 4 }),
+        proof,
+        result: Hash::of(b"result"),
+        matte: Hash::of(b"matte"),
+        proxy: Hash::of(b"proxy"),
+        proxy_index: "[]".into(),
     }
 }
 

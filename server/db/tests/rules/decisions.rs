@@ -1,11 +1,10 @@
 //! Approvals, policies, the chain, runs and versions.
 
 use db::decisions::{Ballot, Outcome, on_quadmask, on_version, verify_chain};
-use domain::version::Proof;
 use domain::{ApprovalPolicy, Hash, Phase, PlateRecipe, QuadmaskId, Role, RunId, ShotId, Verdict, VersionId};
 use provenance::BrokenChain;
 
-use crate::harness::{FRAMES, HEIGHT, Studio, WIDTH};
+use crate::harness::{Studio, finished};
 use crate::{rules, transact};
 
 async fn decide(
@@ -27,28 +26,9 @@ async fn phase(db: &db::Db, shot_id: ShotId) -> Phase {
     db::shots::get(db.pool(), shot_id).await.expect("there").phase
 }
 
-async fn finished(studio: &Studio, run_id: RunId) -> db::Result<VersionId> {
+async fn run(studio: &Studio, run_id: RunId) -> db::Result<VersionId> {
     transact!(studio.db, [], |tx| db::runs::started(tx, run_id))?;
-    let proof = Proof {
-        frames: FRAMES,
-        width: WIDTH,
-        height: HEIGHT,
-        pixel_format: "yuv420p".into(),
-        edge_px: 4,
-        max_delta_outside: 0,
-        matte_share: 0.1,
-        seen_elsewhere: 0.9,
-        guessed: 0.1,
-        seconds: 1.5,
-    };
-    let finished = db::versions::Finished {
-        manifest: serde_json::json!({ "run": run_id, "edge_px": 4 }),
-        proof,
-        result: Hash::of(b"result"),
-        matte: Hash::of(b"matte"),
-        proxy: Hash::of(b"proxy"),
-        proxy_index: "[]".into(),
-    };
+    let finished = finished(&run_id.to_string());
     transact!(studio.db, [finished], |tx| db::versions::create(tx, run_id, &finished))
 }
 
@@ -160,7 +140,7 @@ rules! {
         let sam = (studio.supervisor, Role::Supervisor);
         let approved = decide(&studio, id, seen, sam, Verdict::Approve).await.expect("approved");
         let (run_id, _) = approved.run.expect("queued");
-        let version_id = finished(&studio, run_id).await.expect("made");
+        let version_id = run(&studio, run_id).await.expect("made");
         assert_eq!(phase(&db, shot_id).await, Phase::ResultReview);
         let overtaken = transact!(db, [], |tx| db::runs::failed(tx, run_id, "Too late."));
         overtaken.expect("a late failure is no failure");
@@ -177,15 +157,9 @@ rules! {
         let (id, seen) = studio.submitted(shot_id).await;
         let sam = (studio.supervisor, Role::Supervisor);
         let (run_id, _) = decide(&studio, id, seen, sam, Verdict::Approve).await.expect("approved").run.expect("queued");
-        let first = finished(&studio, run_id).await.expect("made");
-        let again = transact!(db, [], |tx| db::versions::create(tx, run_id, &db::versions::Finished {
-            manifest: serde_json::Value::Null,
-            proof: serde_json::from_value(serde_json::json!({
-                "frames": 1, "width": 1, "height": 1, "pixel_format": "gray", "edge_px": 0, "max_delta_outside": 0,
-                "matte_share": 0.0, "seen_elsewhere": 0.0, "guessed": 0.0, "seconds": 0.0
-            })).expect("a proof"),
-            result: Hash::of(b""), matte: Hash::of(b""), proxy: Hash::of(b""), proxy_index: String::new(),
-        }));
+        let first = run(&studio, run_id).await.expect("made");
+        let other = finished("another");
+        let again = transact!(db, [other], |tx| db::versions::create(tx, run_id, &other));
         assert_eq!(again.expect("answered"), first);
         assert_eq!(count(&db, "select count(*) from version").await, 1);
     }
@@ -196,7 +170,7 @@ rules! {
         let (id, seen) = studio.submitted(shot_id).await;
         let sam = (studio.supervisor, Role::Supervisor);
         let (run_id, _) = decide(&studio, id, seen, sam, Verdict::Approve).await.expect("approved").run.expect("queued");
-        let version_id = finished(&studio, run_id).await.expect("made");
+        let version_id = run(&studio, run_id).await.expect("made");
         let subject = db::versions::get(db.pool(), version_id).await.expect("there").subject;
         let vote = |person_id, role, verdict| {
             let db = db.clone();
@@ -239,7 +213,7 @@ rules! {
         let artist = studio.artist;
         let double = transact!(db, [], |tx| db::runs::start(tx, shot_id, PlateRecipe::default(), artist));
         assert!(matches!(double, Err(db::Error::Conflict(_))), "{double:?}");
-        finished(&studio, run_id).await.expect("made");
+        run(&studio, run_id).await.expect("made");
         sqlx::query("update job set state = 'done' where kind = 'remove'").execute(db.pool()).await.expect("done");
         let wild = PlateRecipe { edge_px: 999, ..PlateRecipe::default() };
         let refused = transact!(db, [wild], |tx| db::runs::start(tx, shot_id, wild, artist));
@@ -248,7 +222,7 @@ rules! {
         let (second, _) = transact!(db, [recipe], |tx| db::runs::start(tx, shot_id, recipe, artist)).expect("queued");
         assert_eq!(db::runs::get(db.pool(), second).await.expect("there").recipe.seed, 7);
         assert_eq!(phase(&db, shot_id).await, Phase::Running);
-        finished(&studio, second).await.expect("made");
+        run(&studio, second).await.expect("made");
         assert_eq!(db::versions::newest_n(db.pool(), shot_id).await.expect("read"), Some(2));
     }
 }
