@@ -89,6 +89,7 @@ fn card(desk: Desk, job: Memo<Option<Progress>>, now: Progress) -> impl IntoView
             </Show>
         </section>
     }
+    .into_any()
 }
 
 fn steps(all: &'static [Step], now: Option<Step>) -> impl IntoView {
@@ -107,5 +108,5 @@ fn steps(all: &'static [Step], now: Option<Step>) -> impl IntoView {
             </li>
         }
     };
-    view! { <ol class="job__steps">{all.iter().enumerate().map(row).collect_view()}</ol> }
+    view! { <ol class="job__steps">{all.iter().enumerate().map(row).collect_view()}</ol> }.into_any()
 }

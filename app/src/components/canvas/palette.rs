@@ -47,6 +47,7 @@ pub fn Palette() -> impl IntoView {
                 action=move || marking.outline.update(|on| *on = !*on)/>
         </div>
     }
+    .into_any()
 }
 
 #[component]
@@ -72,4 +73,5 @@ fn ToolButton(
             <ToolIcon mark/>
         </button>
     }
+    .into_any()
 }

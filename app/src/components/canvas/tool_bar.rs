@@ -40,6 +40,7 @@ pub fn ToolBar() -> impl IntoView {
             <span class="tool-bar__hint">{move || tool().map(Tool::hint)}</span>
         </div>
     }
+    .into_any()
 }
 
 fn percent(part: f64) -> u32 {
@@ -83,6 +84,7 @@ fn Zoom() -> impl IntoView {
             {move || if desk.port.stage.get().0 > 0.0 { text() } else { "Fit".to_owned() }}
         </button>
     }
+    .into_any()
 }
 
 #[component]
@@ -109,6 +111,7 @@ fn BrushOptions() -> impl IntoView {
         </span>
         <Radius/>
     }
+    .into_any()
 }
 
 #[component]
@@ -130,6 +133,7 @@ fn Radius() -> impl IntoView {
             <span>"px"</span>
         </label>
     }
+    .into_any()
 }
 
 #[component]
@@ -153,6 +157,7 @@ fn Sign() -> impl IntoView {
             {choice(true, "− stays")}
         </span>
     }
+    .into_any()
 }
 
 #[component]
@@ -184,4 +189,5 @@ fn Span() -> impl IntoView {
         </span>
         <span class="chip">{about}</span>
     }
+    .into_any()
 }

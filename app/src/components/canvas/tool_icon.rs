@@ -72,4 +72,5 @@ pub fn ToolIcon(mark: Mark) -> impl IntoView {
             <path d=mark.path()></path>
         </svg>
     }
+    .into_any()
 }

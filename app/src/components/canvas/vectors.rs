@@ -24,6 +24,7 @@ pub fn Vectors(gestures: Gestures) -> impl IntoView {
             </Show>
         </svg>
     }
+    .into_any()
 }
 
 fn prompts(desk: Desk) -> Vec<AnyView> {

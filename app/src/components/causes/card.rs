@@ -81,6 +81,7 @@ pub fn CauseCard(id: CauseId) -> impl IntoView {
             <Show when=is_chosen><CellsForm/></Show>
         </li>
     }
+    .into_any()
 }
 
 fn cells_words(cause: &Cause) -> String {
@@ -126,5 +127,5 @@ fn path(desk: Desk, cause: &Cause) -> impl IntoView + use<> {
         }
     };
     let stops = cause.path.clone().into_iter().enumerate().map(stop).collect_view();
-    view! { {hint} <ol class="target__prompts">{stops}</ol> }
+    view! { {hint} <ol class="target__prompts">{stops}</ol> }.into_any()
 }

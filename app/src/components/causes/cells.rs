@@ -64,6 +64,7 @@ pub fn CellsForm() -> impl IntoView {
             </form>
         </details>
     }
+    .into_any()
 }
 
 #[cfg(test)]

@@ -72,4 +72,5 @@ pub fn CauseList() -> impl IntoView {
             <Button small=true submit=true disabled=Signal::derive(move || !desk.may_edit())>"Add cause"</Button>
         </form>
     }
+    .into_any()
 }

@@ -49,4 +49,5 @@ pub fn CompareBar() -> impl IntoView {
             </Show>
         </div>
     }
+    .into_any()
 }

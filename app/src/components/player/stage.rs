@@ -61,6 +61,7 @@ pub fn Stage(gestures: Gestures) -> impl IntoView {
             <State/>
         </div>
     }
+    .into_any()
 }
 
 /// Says that a frame is on its way, or why it is not there.
@@ -95,6 +96,7 @@ fn State() -> impl IntoView {
             })}
         </div>
     }
+    .into_any()
 }
 
 /// Names of what is on which side.
@@ -115,6 +117,7 @@ fn Labels() -> impl IntoView {
             <span class="stage__label" data-side="end">{result}</span>
         </Show>
     }
+    .into_any()
 }
 
 /// The line between plate and result: dragged, moved by arrow keys, or set by its slider value.
@@ -154,6 +157,7 @@ fn WipeLine(gestures: Gestures) -> impl IntoView {
             </div>
         </Show>
     }
+    .into_any()
 }
 
 fn line_at(desk: Desk) -> f64 {

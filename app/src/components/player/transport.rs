@@ -67,6 +67,7 @@ pub fn Transport() -> impl IntoView {
             </Show>
         </div>
     }
+    .into_any()
 }
 
 /// To the first or last frame; to in or out where they are set and not yet reached.
@@ -90,6 +91,7 @@ fn Press(mark: Mark, label: &'static str, key: &'static str, action: impl Fn() +
             <ToolIcon mark/>
         </button>
     }
+    .into_any()
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -145,6 +147,7 @@ fn Entry(kind: Kind) -> impl IntoView {
             />
         </label>
     }
+    .into_any()
 }
 
 fn blur(event: &leptos::ev::KeyboardEvent) {

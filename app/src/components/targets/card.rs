@@ -50,6 +50,7 @@ pub fn TargetCard(id: TargetId) -> impl IntoView {
             </ul>
         </li>
     }
+    .into_any()
 }
 
 fn summary(desk: Desk, target: &Target) -> String {
@@ -120,4 +121,5 @@ pub fn FrameLink(frame: u32) -> impl IntoView {
             {move || format!("f{}", desk.clip().number(frame))}
         </button>
     }
+    .into_any()
 }

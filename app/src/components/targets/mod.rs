@@ -45,4 +45,5 @@ pub fn TargetList() -> impl IntoView {
             <Icon glyph=Glyph::Add/> "Add target"
         </Button>
     }
+    .into_any()
 }

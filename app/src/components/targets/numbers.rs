@@ -101,6 +101,7 @@ pub fn ByNumbers() -> impl IntoView {
             </form>
         </details>
     }
+    .into_any()
 }
 
 fn place(desk: Desk, what: What, x: f32, y: f32) {

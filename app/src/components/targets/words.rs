@@ -40,4 +40,5 @@ pub fn WordsForm() -> impl IntoView {
             >{words.get_untracked().after}</textarea>
         </label>
     }
+    .into_any()
 }

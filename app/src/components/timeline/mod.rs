@@ -79,6 +79,7 @@ pub fn Timeline() -> impl IntoView {
             </div>
         </div>
     }
+    .into_any()
 }
 
 fn strip(desk: Desk) -> String {
@@ -116,6 +117,7 @@ fn PrimaryLane() -> impl IntoView {
             }).collect_view()}
         </div>
     }
+    .into_any()
 }
 
 fn affected(desk: Desk) -> Vec<AnyView> {
@@ -189,4 +191,5 @@ fn Range() -> impl IntoView {
             }}
         </Show>
     }
+    .into_any()
 }

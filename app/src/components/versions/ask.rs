@@ -31,6 +31,7 @@ pub fn AskDialog() -> impl IntoView {
             {move || ask.get().map(|ask| view! { <Question ask open/> })}
         </Dialog>
     }
+    .into_any()
 }
 
 #[component]
@@ -64,6 +65,7 @@ fn Question(ask: Ask, open: RwSignal<bool>) -> impl IntoView {
             </div>
         </form>
     }
+    .into_any()
 }
 
 fn take(desk: Desk, ask: Ask, note: String) {
@@ -109,7 +111,7 @@ pub fn AskButton(
     #[prop(into)] word: Signal<String>,
 ) -> impl IntoView {
     let desk = use_desk();
-    view! { <Button kind on:click=move |_| desk.ask.set(Some(ask))>{move || word.get()}</Button> }
+    view! { <Button kind on:click=move |_| desk.ask.set(Some(ask))>{move || word.get()}</Button> }.into_any()
 }
 
 /// What may be decided about the quadmask now; empty where nothing may.
@@ -135,4 +137,5 @@ pub fn QuadmaskSteps() -> impl IntoView {
             </Show>
         </div>
     }
+    .into_any()
 }

@@ -38,7 +38,7 @@ pub fn DecisionList(
             </li>
         }
     };
-    view! { <ul class="decisions">{decisions.into_iter().map(row).collect_view()}</ul> }
+    view! { <ul class="decisions">{decisions.into_iter().map(row).collect_view()}</ul> }.into_any()
 }
 
 /// The policy as a sentence, and how many approvals there are.
@@ -63,4 +63,5 @@ pub fn Approvals(
             {format!("{}.", policy.sentence())}
         </p>
     }
+    .into_any()
 }

@@ -44,6 +44,7 @@ pub fn VersionPills() -> impl IntoView {
             {move || running(desk)}
         </div>
     }
+    .into_any()
 }
 
 fn running(desk: Desk) -> Option<impl IntoView> {

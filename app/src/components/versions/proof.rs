@@ -39,4 +39,5 @@ pub fn ProofPanel(version: Version) -> impl IntoView {
             <p class="faint">"Measured on the full-size files. Viewing encodes, like the picture above, are outside the claim."</p>
         </section>
     }
+    .into_any()
 }

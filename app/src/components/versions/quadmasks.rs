@@ -41,4 +41,5 @@ pub fn QuadmaskList() -> impl IntoView {
             {move || desk.view.with(|v| v.quadmasks.clone()).into_iter().map(row).collect_view()}
         </ul>
     }
+    .into_any()
 }

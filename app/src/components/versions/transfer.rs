@@ -52,6 +52,7 @@ pub fn Transfer() -> impl IntoView {
         </div>
         <p class="faint">"quadmask_0.mp4 (levels 0, 63, 127, 255) or a zip of PNGs, at the plate’s size and length."</p>
     }
+    .into_any()
 }
 
 #[component]
@@ -91,6 +92,7 @@ fn Export(id: QuadmaskId, n: u32) -> impl IntoView {
         </Button>
         <a class="button" data-kind="plain" data-small="true" href=href::quadmask_pngs(id) download=true rel="external">{format!("v{n} as PNGs")}</a>
     }
+    .into_any()
 }
 
 /// Lets the browser save the file at `url`.

@@ -30,6 +30,7 @@ pub fn Header() -> impl IntoView {
             <StatusChip phase words/>
         </TopBar>
     }
+    .into_any()
 }
 
 /// The status with the number of what it speaks of.
@@ -90,5 +91,5 @@ fn Steps() -> impl IntoView {
             </a>
         }
     };
-    view! { <nav class="steps" aria-label="Steps">{Tab::ALL.into_iter().enumerate().map(step).collect_view()}</nav> }
+    view! { <nav class="steps" aria-label="Steps">{Tab::ALL.into_iter().enumerate().map(step).collect_view()}</nav> }.into_any()
 }

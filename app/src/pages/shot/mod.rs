@@ -50,6 +50,7 @@ pub fn ShotPage() -> impl IntoView {
             })}
         </Transition>
     }
+    .into_any()
 }
 
 #[component]
@@ -101,6 +102,7 @@ fn Workspace(view: ShotView, slug: Memo<Tab>) -> impl IntoView {
             <AskDialog/>
         </div>
     }
+    .into_any()
 }
 
 /// Reads again what others changed, at most every 150 ms.

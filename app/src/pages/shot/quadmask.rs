@@ -44,6 +44,7 @@ pub fn QuadmaskPanel() -> impl IntoView {
             <QuadmaskSteps/>
         </footer>
     }
+    .into_any()
 }
 
 /// How far the newest version is approved, and why the viewer's word would not count, if so.
@@ -82,6 +83,7 @@ pub fn EditorLine() -> impl IntoView {
             </p>
         </Show>
     }
+    .into_any()
 }
 
 #[component]
@@ -113,6 +115,7 @@ fn Checks() -> impl IntoView {
             <ul class="checks">{move || found.get().into_iter().map(row).collect_view()}</ul>
         </section>
     }
+    .into_any()
 }
 
 /// What is known about the playhead's frame, and what can be done with all of it.
@@ -145,4 +148,5 @@ fn ThisFrame() -> impl IntoView {
             <Button small=true disabled=off on:click=move |_| desk.copy_from(1)>"Copy frame after"</Button>
         </div>
     }
+    .into_any()
 }

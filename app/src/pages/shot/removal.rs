@@ -56,6 +56,7 @@ pub fn RemovalPanel() -> impl IntoView {
             <Show when=move || !may_start() && !is_running()><QuadmaskSteps/></Show>
         </footer>
     }
+    .into_any()
 }
 
 /// What a removal waits for.
@@ -86,6 +87,7 @@ fn Gate() -> impl IntoView {
         <p>{text}</p>
         {approvals}
     }
+    .into_any()
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -156,6 +158,7 @@ fn RecipeForm() -> impl IntoView {
         </form>
         <Button kind=Kind::Quiet small=true on:click=reset>"Back to defaults"</Button>
     }
+    .into_any()
 }
 
 fn read([edge, feather, grain, reach, seed]: [String; 5]) -> Result<PlateRecipe, String> {

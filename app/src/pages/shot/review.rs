@@ -46,6 +46,7 @@ pub fn ReviewPanel() -> impl IntoView {
             </Show>
         </footer>
     }
+    .into_any()
 }
 
 #[component]
@@ -58,7 +59,7 @@ fn Nothing() -> impl IntoView {
             "Nothing has been shown to you yet. It appears here as soon as there is."
         }
     };
-    view! { <p class="muted">{text}</p> }
+    view! { <p class="muted">{text}</p> }.into_any()
 }
 
 #[component]
@@ -87,6 +88,7 @@ fn About(version: Version) -> impl IntoView {
             {visibility(desk, id, is_visible)}
         </section>
     }
+    .into_any()
 }
 
 fn visibility(desk: Desk, id: domain::VersionId, is_visible: bool) -> AnyView {

@@ -61,6 +61,7 @@ pub fn TargetsPanel() -> impl IntoView {
             </div>
         </footer>
     }
+    .into_any()
 }
 
 /// The plate could not be read.
@@ -76,6 +77,7 @@ fn Refused() -> impl IntoView {
             </Show>
         </section>
     }
+    .into_any()
 }
 
 /// What was odd about the file and what was done.
