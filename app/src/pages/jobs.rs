@@ -178,8 +178,8 @@ fn Row(id: JobId, row: Memo<Option<JobRow>>, changes: Changes) -> impl IntoView 
             let row = row.as_ref()?;
             let text = of_shot(row);
             Some(match row.progress.shot_id {
-                Some(shot) => view! { <a class="job__place link" href=href::shot(shot, "removal")>{text.trim_start_matches(" · ").to_owned()}</a> }.into_any(),
-                None => view! { <span class="job__place">{text.trim_start_matches(" · ").to_owned()}</span> }.into_any(),
+                Some(shot) => view! { <a class="job-row__place link" href=href::shot(shot, "removal")>{text.trim_start_matches(" · ").to_owned()}</a> }.into_any(),
+                None => view! { <span class="job-row__place">{text.trim_start_matches(" · ").to_owned()}</span> }.into_any(),
             })
         })
     };
@@ -190,13 +190,13 @@ fn Row(id: JobId, row: Memo<Option<JobRow>>, changes: Changes) -> impl IntoView 
             .dispatch(SetPriority { job_id: id, priority: (priority.get_untracked() + by).clamp(-100, 100) });
     };
     view! {
-        <article class="job" data-tone=move || tone_of(state.get()).1>
-            <span class="job__state toned">{move || format!("{} {}", tone_of(state.get()).0, state.get().word())}</span>
-            <span class="job__title">{title}</span>
+        <article class="job-row" data-tone=move || tone_of(state.get()).1>
+            <span class="job-row__state toned">{move || format!("{} {}", tone_of(state.get()).0, state.get().word())}</span>
+            <span class="job-row__title">{title}</span>
             {place}
-            <span class="job__step">{of(step_words)}</span>
-            <span class="job__when faint"><Ago at/></span>
-            <span class="job__actions">
+            <span class="job-row__step">{of(step_words)}</span>
+            <span class="job-row__when faint"><Ago at/></span>
+            <span class="job-row__actions">
                 <Show when=move || manage.get() && state.get() == JobState::Queued>
                     <span class="faint digits" title="Priority: higher runs first">
                         {move || Some(priority.get()).filter(|n| *n != 0).map(|n| format!("{n:+}"))}
@@ -222,9 +222,9 @@ fn Row(id: JobId, row: Memo<Option<JobRow>>, changes: Changes) -> impl IntoView 
                 </button>
             </span>
             <Show when=move || state.get() == JobState::Running>
-                <span class="job__bar"><ProgressBar part label="How far the job is"/></span>
+                <span class="job-row__bar"><ProgressBar part label="How far the job is"/></span>
             </Show>
-            {move || of(|progress| progress.error.clone())().map(|error| view! { <p class="job__error">{error}</p> })}
+            {move || of(|progress| progress.error.clone())().map(|error| view! { <p class="job-row__error">{error}</p> })}
             <Show when=move || log.get()><Log id state/></Show>
         </article>
     }
@@ -251,7 +251,7 @@ fn Log(id: JobId, state: Memo<JobState>) -> impl IntoView {
     let asked = RwSignal::new(0);
     let log = Resource::new(move || (state.get(), asked.get()), move |_| job_log(id));
     view! {
-        <div class="job__log">
+        <div class="job-row__log">
             <Transition fallback=|| view! { <p class="faint">"Reading the log…"</p> }>
                 {move || Suspend::new(async move {
                     match log.await {

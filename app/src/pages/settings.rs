@@ -81,9 +81,9 @@ fn Forms(project: ProjectView, everybody: Vec<Person>) -> impl IntoView {
         .collect();
     view! {
         <form class="form" on:submit=on_submit>
-            <section class="panel">
+            <section class="settings-panel">
                 <h2>"Name and numbering"</h2>
-                <div class="panel__fields">
+                <div class="settings-panel__fields">
                     <Field label="Name" name="name" max_length=80 value=name on_input=move |text| name.set(text)/>
                     <Field
                         label="First frame"
@@ -97,7 +97,7 @@ fn Forms(project: ProjectView, everybody: Vec<Person>) -> impl IntoView {
                     />
                 </div>
             </section>
-            <section class="panel">
+            <section class="settings-panel">
                 <h2>"Who must approve"</h2>
                 <p class="muted">"Nothing is removed before a quadmask is approved like this: " <strong>{move || policy.get().sentence()}</strong> "."</p>
                 <label class="field field--number">
@@ -189,7 +189,7 @@ fn Members(project_id: domain::ProjectId, members: Vec<Person>, everybody: Vec<P
     };
     let clients_note = everybody.iter().any(|person| person.role == Role::Client);
     view! {
-        <section class="panel">
+        <section class="settings-panel">
             <h2>"People in this project"</h2>
             <ErrorLine error/>
             <ul class="members">{everybody.into_iter().map(row).collect_view()}</ul>
