@@ -98,7 +98,10 @@ pub async fn start(
     Ok((state, router))
 }
 
-fn local_worker(config: &Config, stopping: watch::Receiver<bool>) -> anyhow::Result<Option<tokio::task::JoinHandle<()>>> {
+fn local_worker(
+    config: &Config,
+    stopping: watch::Receiver<bool>,
+) -> anyhow::Result<Option<tokio::task::JoinHandle<()>>> {
     if config.no_worker {
         return Ok(None);
     }
@@ -109,7 +112,9 @@ fn local_worker(config: &Config, stopping: watch::Receiver<bool>) -> anyhow::Res
             Ok(Some(tokio::spawn(watch_worker(setup, stopping))))
         }
         Err(why) => {
-            tracing::warn!("No local worker: {why}. Shots will wait until a worker runs; build it or give --worker-bin");
+            tracing::warn!(
+                "No local worker: {why}. Shots will wait until a worker runs; build it or give --worker-bin"
+            );
             Ok(None)
         }
     }

@@ -51,7 +51,10 @@ impl Config {
             let host = rest.trim_end_matches('/');
             !host.is_empty() && !host.contains(['/', '?', '#', ' ', '@'])
         });
-        anyhow::ensure!(valid, "--public-url “{url}” is not an address like https://minus-one.example: give scheme and host only");
+        anyhow::ensure!(
+            valid,
+            "--public-url “{url}” is not an address like https://minus-one.example: give scheme and host only"
+        );
         Ok(url.trim_end_matches('/').to_owned())
     }
 

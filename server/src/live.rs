@@ -52,7 +52,9 @@ impl Live {
                             seen.pop_first();
                         }
                     }
-                    Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "Could not read live events"),
+                    Err(error) => {
+                        tracing::warn!(error = &error as &dyn std::error::Error, "Could not read live events")
+                    }
                 }
                 if since > sweep_at {
                     sweep_at = since + 600_000_000;
@@ -92,7 +94,9 @@ impl Ear {
         if self.role == Role::Client && !event.kind.is_for_clients() {
             return false;
         }
-        event.project_id.is_none_or(|id| may(self.role, Action::SeeEveryProject) || self.projects.contains(&id))
+        event
+            .project_id
+            .is_none_or(|id| may(self.role, Action::SeeEveryProject) || self.projects.contains(&id))
     }
 
     /// The next event for this listener; `None` ends the stream (signed out, or the server stops).
@@ -122,7 +126,9 @@ impl Ear {
                     }
                 }
                 // Too slow: the view must read everything again.
-                Err(broadcast::error::RecvError::Lagged(_)) => return Some(Message::default().event("reset").data("{}")),
+                Err(broadcast::error::RecvError::Lagged(_)) => {
+                    return Some(Message::default().event("reset").data("{}"));
+                }
                 Err(broadcast::error::RecvError::Closed) => return None,
             }
         }
@@ -137,10 +143,19 @@ pub async fn events(
     session: Session,
 ) -> Result<Sse<impl Stream<Item = Result<Message, Infallible>>>, Refused> {
     let receiver = state.live.sender.subscribe();
-    let mut ear =
-        Ear { state, session, receiver, role: Role::Client, projects: HashSet::new(), checked: tokio::time::Instant::now() };
+    let mut ear = Ear {
+        state,
+        session,
+        receiver,
+        role: Role::Client,
+        projects: HashSet::new(),
+        checked: tokio::time::Instant::now(),
+    };
     ear.look_again().await?;
-    let hello = futures::stream::iter([Ok(Message::default().event("hello").data("{}").retry(Duration::from_millis(800)))]);
+    let hello = futures::stream::iter([Ok(Message::default()
+        .event("hello")
+        .data("{}")
+        .retry(Duration::from_millis(800)))]);
     let rest = unfold(ear, |mut ear| async move { ear.next().await.map(|message| (Ok(message), ear)) });
     let stream = futures::StreamExt::chain(hello, rest);
     Ok(Sse::new(stream).keep_alive(KeepAlive::new().interval(Duration::from_secs(15))))

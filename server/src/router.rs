@@ -40,7 +40,10 @@ pub fn router(state: ServerState) -> Router {
         .route("/healthz", get(health))
         .route("/events", get(live::events))
         .route("/api/uploads", options(tus::options).post(tus::create))
-        .route("/api/uploads/{upload}", head(tus::head).patch(tus::patch).delete(tus::delete).options(tus::options))
+        .route(
+            "/api/uploads/{upload}",
+            head(tus::head).patch(tus::patch).delete(tus::delete).options(tus::options),
+        )
         .route("/media/shots/{shot}/{file}", get(media::shot))
         .route("/media/shots/{shot}/draft/{file}", get(media::draft_frame))
         .route("/media/quadmasks/{quadmask}/{file}", get(media::quadmask))

@@ -35,7 +35,9 @@ impl SessionStore for Rows {
 
     async fn save(&self, record: &Record) -> Result<()> {
         let text = serde_json::to_string(&record.data).map_err(|e| Error::Encode(e.to_string()))?;
-        db::sessions::save(&self.0, &record.id.to_string(), &text, micros(record.expiry_date)).await.map_err(backend)
+        db::sessions::save(&self.0, &record.id.to_string(), &text, micros(record.expiry_date))
+            .await
+            .map_err(backend)
     }
 
     async fn load(&self, id: &Id) -> Result<Option<Record>> {
@@ -43,7 +45,11 @@ impl SessionStore for Rows {
         let Some(text) = found else { return Ok(None) };
         let data: HashMap<String, serde_json::Value> =
             serde_json::from_str(&text).map_err(|e| Error::Decode(e.to_string()))?;
-        Ok(Some(Record { id: *id, data, expiry_date: OffsetDateTime::now_utc() + time::Duration::days(DAYS) }))
+        Ok(Some(Record {
+            id: *id,
+            data,
+            expiry_date: OffsetDateTime::now_utc() + time::Duration::days(DAYS),
+        }))
     }
 
     async fn delete(&self, id: &Id) -> Result<()> {

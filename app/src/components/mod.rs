@@ -1,15 +1,15 @@
 //! What pages are made of, by what the viewer sees.
 
 pub mod board;
-pub mod layout;
-pub mod ui;
-pub mod upload;
-pub mod words;
 pub mod canvas;
 pub mod causes;
 pub mod compare;
+pub mod layout;
 pub mod player;
 pub mod run;
 pub mod targets;
 pub mod timeline;
+pub mod ui;
+pub mod upload;
 pub mod versions;
+pub mod words;

@@ -58,11 +58,12 @@ pub async fn cast(db: &Db, project_id: ProjectId) -> Result<Cast> {
 
 /// A shot of the project by its name.
 pub async fn shot_named(db: &Db, project_id: ProjectId, name: &str) -> Result<Option<ShotId>> {
-    let id: Option<String> = sqlx::query_scalar("select shot_id from shot where project_id = $1 and name = $2")
-        .bind(project_id.to_string())
-        .bind(name)
-        .fetch_optional(&db.pool)
-        .await?;
+    let id: Option<String> =
+        sqlx::query_scalar("select shot_id from shot where project_id = $1 and name = $2")
+            .bind(project_id.to_string())
+            .bind(name)
+            .fetch_optional(&db.pool)
+            .await?;
     id.map(|id| crate::parse("shot_id", &id)).transpose()
 }
 

@@ -1,8 +1,8 @@
 //! Which blob is behind a media address, and whose project it belongs to. One small read per request.
 
 use domain::{Hash, ProjectId, QuadmaskId, ShotId, VersionId};
-use sqlx::any::AnyRow;
 use sqlx::Row;
+use sqlx::any::AnyRow;
 
 use crate::{Db, Error, Result, parse};
 
@@ -41,10 +41,11 @@ fn project(row: &AnyRow) -> Result<ProjectId> {
 }
 
 pub async fn of_shot(db: &Db, shot_id: ShotId) -> Result<ShotMedia> {
-    let row = sqlx::query("select project_id, file_name, plate, proxy, poster, strip from shot where shot_id = $1")
-        .bind(shot_id.to_string())
-        .fetch_one(&db.pool)
-        .await?;
+    let row =
+        sqlx::query("select project_id, file_name, plate, proxy, poster, strip from shot where shot_id = $1")
+            .bind(shot_id.to_string())
+            .fetch_one(&db.pool)
+            .await?;
     Ok(ShotMedia {
         project_id: project(&row)?,
         file_name: row.try_get("file_name")?,

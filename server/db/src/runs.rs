@@ -107,11 +107,12 @@ async fn approved(tx: &mut AnyConnection, shot: &Locked) -> Result<QuadmaskId> {
 
 /// The run that was asked for last.
 pub async fn newest(db: &Db, shot_id: ShotId) -> Result<Option<RunId>> {
-    let id: Option<String> =
-        sqlx::query_scalar("select run_id from run where shot_id = $1 order by created_at desc, run_id desc limit 1")
-            .bind(shot_id.to_string())
-            .fetch_optional(&db.pool)
-            .await?;
+    let id: Option<String> = sqlx::query_scalar(
+        "select run_id from run where shot_id = $1 order by created_at desc, run_id desc limit 1",
+    )
+    .bind(shot_id.to_string())
+    .fetch_optional(&db.pool)
+    .await?;
     id.map(|id| crate::parse("run_id", &id)).transpose()
 }
 

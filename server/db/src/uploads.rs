@@ -21,7 +21,8 @@ pub struct Upload {
     pub updated_at: i64,
 }
 
-const COLUMNS: &str = "select u.upload_id, u.project_id, u.sequence_id, u.person_id, p.name as person_name, u.file_name,
+const COLUMNS: &str =
+    "select u.upload_id, u.project_id, u.sequence_id, u.person_id, p.name as person_name, u.file_name,
      u.size_bytes, u.state, u.shot_id, u.updated_at from upload u join person p on p.person_id = u.person_id";
 
 fn read(row: &AnyRow) -> Result<Upload> {
@@ -77,27 +78,31 @@ pub async fn get(db: &Db, upload_id: UploadId) -> Result<Upload> {
 
 /// Unfinished uploads of a project, oldest first.
 pub async fn open_in(db: &Db, project_id: ProjectId) -> Result<Vec<Upload>> {
-    let rows =
-        sqlx::query(sqlx::AssertSqlSafe(format!("{COLUMNS} where u.project_id = $1 and u.state = 'open' order by u.upload_id")))
-            .bind(project_id.to_string())
-            .fetch_all(&db.pool)
-            .await?;
+    let rows = sqlx::query(sqlx::AssertSqlSafe(format!(
+        "{COLUMNS} where u.project_id = $1 and u.state = 'open' order by u.upload_id"
+    )))
+    .bind(project_id.to_string())
+    .fetch_all(&db.pool)
+    .await?;
     rows.iter().map(read).collect()
 }
 
 /// Every unfinished upload.
 pub async fn open(db: &Db) -> Result<Vec<Upload>> {
-    let rows = sqlx::query(sqlx::AssertSqlSafe(format!("{COLUMNS} where u.state = 'open' order by u.upload_id")))
-        .fetch_all(&db.pool)
-        .await?;
+    let rows =
+        sqlx::query(sqlx::AssertSqlSafe(format!("{COLUMNS} where u.state = 'open' order by u.upload_id")))
+            .fetch_all(&db.pool)
+            .await?;
     rows.iter().map(read).collect()
 }
 
 /// Bytes that open uploads have yet to bring, all projects together.
 pub async fn promised_bytes(db: &Db) -> Result<i64> {
-    Ok(sqlx::query_scalar("select cast(coalesce(sum(size_bytes), 0) as bigint) from upload where state = 'open'")
-        .fetch_one(&db.pool)
-        .await?)
+    Ok(sqlx::query_scalar(
+        "select cast(coalesce(sum(size_bytes), 0) as bigint) from upload where state = 'open'",
+    )
+    .fetch_one(&db.pool)
+    .await?)
 }
 
 /// The bytes are in the store: the upload became `shot_id`, or `shot_id` had them already.
@@ -110,7 +115,11 @@ pub async fn finish(tx: &mut AnyConnection, upload_id: UploadId, shot_id: ShotId
     .bind(now())
     .execute(&mut *tx)
     .await?;
-    if done.rows_affected() == 1 { Ok(()) } else { Err(Error::Conflict("This upload is already finished.".into())) }
+    if done.rows_affected() == 1 {
+        Ok(())
+    } else {
+        Err(Error::Conflict("This upload is already finished.".into()))
+    }
 }
 
 /// Keeps a slow upload from being swept.
@@ -124,7 +133,10 @@ pub async fn touch(db: &Db, upload_id: UploadId) -> Result<()> {
 }
 
 pub async fn delete(db: &Db, upload_id: UploadId) -> Result<()> {
-    sqlx::query("delete from upload where upload_id = $1").bind(upload_id.to_string()).execute(&db.pool).await?;
+    sqlx::query("delete from upload where upload_id = $1")
+        .bind(upload_id.to_string())
+        .execute(&db.pool)
+        .await?;
     Ok(())
 }
 

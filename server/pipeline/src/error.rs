@@ -24,7 +24,9 @@ pub enum Error {
     Io { doing: String, source: std::io::Error },
     #[error("{0}")]
     Input(String),
-    #[error("Kept pixels would have changed by up to {max_delta} (frame {frame}). Nothing was delivered; please report this with the plate.")]
+    #[error(
+        "Kept pixels would have changed by up to {max_delta} (frame {frame}). Nothing was delivered; please report this with the plate."
+    )]
     KeptPixels { max_delta: u32, frame: u32 },
     #[error("Stopped, as asked.")]
     Cancelled,

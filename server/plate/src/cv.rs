@@ -5,7 +5,11 @@ use opencv::core::Mat;
 use opencv::prelude::*;
 
 /// A view of `data` (`height`×`width`, one channel) as a matrix; nothing is copied.
-pub fn view<T: opencv::core::DataType>(data: &[T], width: usize, height: usize) -> opencv::Result<BoxedRef<'_, Mat>> {
+pub fn view<T: opencv::core::DataType>(
+    data: &[T],
+    width: usize,
+    height: usize,
+) -> opencv::Result<BoxedRef<'_, Mat>> {
     Mat::new_rows_cols_with_data(height as i32, width as i32, data)
 }
 

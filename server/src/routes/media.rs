@@ -48,7 +48,8 @@ async fn blob(state: &ServerState, hash: Hash, content_type: &'static str, reque
 }
 
 fn attachment(mut response: Response, name: &str) -> Response {
-    let safe: String = name.chars().map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '_' }).collect();
+    let safe: String =
+        name.chars().map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '_' }).collect();
     let value = format!("attachment; filename=\"{safe}\"");
     response.headers_mut().insert(header::CONTENT_DISPOSITION, HeaderValue::from_str(&value).expect("ASCII"));
     response
@@ -74,7 +75,8 @@ pub async fn shot(
         "strip.jpg" => blob(&state, or_not_found(media.strip)?, "image/jpeg", request).await,
         "proxy.mov" => blob(&state, or_not_found(media.proxy)?, "video/quicktime", request).await,
         "proxy.json" => {
-            let index = db::media::proxy_index_of_shot(&state.app.db, shot_id).await.map_err(ApiError::from)?;
+            let index =
+                db::media::proxy_index_of_shot(&state.app.db, shot_id).await.map_err(ApiError::from)?;
             Ok(json(or_not_found(index)?))
         }
         "plate" => {
@@ -86,7 +88,8 @@ pub async fn shot(
 }
 
 fn json(text: String) -> Response {
-    ([(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "private, max-age=600")], text).into_response()
+    ([(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "private, max-age=600")], text)
+        .into_response()
 }
 
 /// `GET /media/shots/{shot}/draft/{frame}.png`
@@ -174,11 +177,17 @@ pub async fn version(
     match file.as_str() {
         "proxy.mov" => blob(&state, media.proxy, "video/quicktime", request).await,
         "proxy.json" => {
-            let index = db::media::proxy_index_of_version(&state.app.db, version_id).await.map_err(ApiError::from)?;
+            let index =
+                db::media::proxy_index_of_version(&state.app.db, version_id).await.map_err(ApiError::from)?;
             Ok(json(index))
         }
-        "result.mkv" => Ok(attachment(blob(&state, media.result, "video/x-matroska", request).await?, &name("result.mkv"))),
-        "matte.mkv" => Ok(attachment(blob(&state, media.matte, "video/x-matroska", request).await?, &name("matte.mkv"))),
+        "result.mkv" => Ok(attachment(
+            blob(&state, media.result, "video/x-matroska", request).await?,
+            &name("result.mkv"),
+        )),
+        "matte.mkv" => {
+            Ok(attachment(blob(&state, media.matte, "video/x-matroska", request).await?, &name("matte.mkv")))
+        }
         _ => Err(Refused(ApiError::NotFound)),
     }
 }
@@ -201,7 +210,9 @@ pub async fn import_quadmask(
     let shot_id: ShotId = id(&shot)?;
     let shot = cx.shot(shot_id, Action::EditShot).await?;
     if body.is_empty() {
-        return Err(Refused(ApiError::Invalid(format!("“{name}” is empty: choose a quadmask movie or a zip of PNGs."))));
+        return Err(Refused(ApiError::Invalid(format!(
+            "“{name}” is empty: choose a quadmask movie or a zip of PNGs."
+        ))));
     }
     cx.may_edit_draft(&shot).await?;
     let size = body.len() as i64;

@@ -34,7 +34,9 @@ impl IntoResponse for Refused {
 }
 
 /// `GET /healthz`: the process answers and the database too.
-pub async fn health(axum::extract::State(state): axum::extract::State<crate::state::ServerState>) -> Response {
+pub async fn health(
+    axum::extract::State(state): axum::extract::State<crate::state::ServerState>,
+) -> Response {
     match db::uploads::promised_bytes(&state.app.db).await {
         Ok(_) => (StatusCode::OK, "ok").into_response(),
         Err(error) => {

@@ -29,11 +29,17 @@ const UPLOAD_OFFSET: HeaderName = HeaderName::from_static("upload-offset");
 const UPLOAD_LENGTH: HeaderName = HeaderName::from_static("upload-length");
 
 fn tus(status: StatusCode) -> axum::http::response::Builder {
-    Response::builder().status(status).header("tus-resumable", "1.0.0").header(header::CACHE_CONTROL, "no-store")
+    Response::builder()
+        .status(status)
+        .header("tus-resumable", "1.0.0")
+        .header(header::CACHE_CONTROL, "no-store")
 }
 
 fn say(status: StatusCode, words: impl Into<String>) -> Response {
-    tus(status).header(header::CONTENT_TYPE, "text/plain; charset=utf-8").body(Body::from(words.into())).expect("plain headers")
+    tus(status)
+        .header(header::CONTENT_TYPE, "text/plain; charset=utf-8")
+        .body(Body::from(words.into()))
+        .expect("plain headers")
 }
 
 fn number(headers: &HeaderMap, name: &HeaderName) -> Option<i64> {
@@ -44,7 +50,10 @@ fn number(headers: &HeaderMap, name: &HeaderName) -> Option<i64> {
 fn version_ok(headers: &HeaderMap) -> Result<(), Response> {
     match headers.get("tus-resumable").map(HeaderValue::as_bytes) {
         Some(b"1.0.0") => Ok(()),
-        _ => Err(say(StatusCode::PRECONDITION_FAILED, "This server speaks tus 1.0.0: send the header Tus-Resumable: 1.0.0.")),
+        _ => Err(say(
+            StatusCode::PRECONDITION_FAILED,
+            "This server speaks tus 1.0.0: send the header Tus-Resumable: 1.0.0.",
+        )),
     }
 }
 
@@ -84,9 +93,10 @@ pub async fn create(
     }
     let cx = Cx::from_session(&state.app, &session).await?;
     let invalid = |words: &str| Refused(ApiError::Invalid(words.to_owned()));
-    let project_id: ProjectId = metadata(&headers, "project")
-        .and_then(|id| id.parse().ok())
-        .ok_or_else(|| invalid("The upload does not say which project it is for: drop the file on a project's page."))?;
+    let project_id: ProjectId =
+        metadata(&headers, "project").and_then(|id| id.parse().ok()).ok_or_else(|| {
+            invalid("The upload does not say which project it is for: drop the file on a project's page.")
+        })?;
     cx.project(project_id, Action::Upload).await?;
     let sequence_id: Option<SequenceId> = match metadata(&headers, "sequence").filter(|s| !s.is_empty()) {
         Some(text) => {
@@ -100,10 +110,16 @@ pub async fn create(
     let size = number(&headers, &UPLOAD_LENGTH)
         .ok_or_else(|| invalid("The upload does not say how long the file is (Upload-Length)."))?;
     if size <= 0 {
-        return Ok(say(StatusCode::UNPROCESSABLE_ENTITY, format!("“{file_name}” is empty (0 bytes): export it again.")));
+        return Ok(say(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            format!("“{file_name}” is empty (0 bytes): export it again."),
+        ));
     }
     if size > MOST_BYTES {
-        return Ok(say(StatusCode::PAYLOAD_TOO_LARGE, format!("“{file_name}” is larger than 1 TB: trim it first.")));
+        return Ok(say(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            format!("“{file_name}” is larger than 1 TB: trim it first."),
+        ));
     }
     let free = state.app.store.free_bytes().map_err(ApiError::from)?;
     let promised = promised_but_missing(&state).await?;
@@ -124,7 +140,9 @@ pub async fn create(
         .db
         .write(move |tx| {
             let file_name = file_name.clone();
-            Box::pin(async move { db::uploads::create(tx, project_id, sequence_id, person, &file_name, size).await })
+            Box::pin(async move {
+                db::uploads::create(tx, project_id, sequence_id, person, &file_name, size).await
+            })
         })
         .await
         .map_err(ApiError::from)?;
@@ -193,7 +211,10 @@ pub async fn patch(
         return Ok(answer);
     }
     if headers.get(header::CONTENT_TYPE).is_none_or(|t| t != "application/offset+octet-stream") {
-        return Ok(say(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Send Content-Type: application/offset+octet-stream."));
+        return Ok(say(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "Send Content-Type: application/offset+octet-stream.",
+        ));
     }
     let upload = own_upload(&state, &session, &id).await?;
     if upload.is_done {
@@ -207,7 +228,15 @@ pub async fn patch(
     let mut gone = slot.newest.subscribe();
     let mut hashed = slot.hashed.lock().await;
     let part = state.app.store.part_path(&upload.upload_id.to_string());
-    let outcome = append(&part, &mut hashed, offset as u64, upload.size_bytes as u64, body.into_data_stream(), &mut gone).await;
+    let outcome = append(
+        &part,
+        &mut hashed,
+        offset as u64,
+        upload.size_bytes as u64,
+        body.into_data_stream(),
+        &mut gone,
+    )
+    .await;
     db::uploads::touch(&state.app.db, upload.upload_id).await.map_err(ApiError::from)?;
     match outcome {
         Ok(Written::All) => {
@@ -220,9 +249,10 @@ pub async fn patch(
                 .body(Body::from(text))
                 .expect("plain headers"))
         }
-        Ok(Written::Some(at)) => {
-            Ok(tus(StatusCode::NO_CONTENT).header(UPLOAD_OFFSET, at).body(Body::empty()).expect("plain headers"))
-        }
+        Ok(Written::Some(at)) => Ok(tus(StatusCode::NO_CONTENT)
+            .header(UPLOAD_OFFSET, at)
+            .body(Body::empty())
+            .expect("plain headers")),
         Ok(Written::OtherOffset(at)) => Ok(tus(StatusCode::CONFLICT)
             .header(UPLOAD_OFFSET, at)
             .body(Body::from(format!("{at} bytes are here; go on from there.")))
@@ -231,10 +261,17 @@ pub async fn patch(
             StatusCode::PAYLOAD_TOO_LARGE,
             "The file grew while it was uploaded. Cancel this upload and drop the file again.",
         )),
-        Err(error) if matches!(error.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded) => Ok(say(
-            StatusCode::INSUFFICIENT_STORAGE,
-            "The server's disk is full. What came so far is kept: free some space there, then resume.",
-        )),
+        Err(error)
+            if matches!(
+                error.kind(),
+                std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded
+            ) =>
+        {
+            Ok(say(
+                StatusCode::INSUFFICIENT_STORAGE,
+                "The server's disk is full. What came so far is kept: free some space there, then resume.",
+            ))
+        }
         Err(error) => {
             tracing::error!(%error, upload.id = %upload.upload_id, "An upload could not be written");
             Err(Refused(ApiError::Internal))
@@ -305,10 +342,11 @@ async fn conclude(state: &ServerState, upload: &Upload, hashed: &mut Hashed) -> 
     let part = state.app.store.part_path(&upload.upload_id.to_string());
     let mut known = std::mem::take(hashed);
     let size = upload.size_bytes as u64;
-    let hash = blocking(move || known.catch_up(&part, size).map(|()| known.hash())).await.map_err(|error| {
-        tracing::error!(%error, "A finished upload could not be read again");
-        ApiError::Internal
-    })?;
+    let hash =
+        blocking(move || known.catch_up(&part, size).map(|()| known.hash())).await.map_err(|error| {
+            tracing::error!(%error, "A finished upload could not be read again");
+            ApiError::Internal
+        })?;
     finish(&state.app, upload, hash).await.map_err(|error| {
         tracing::error!("A finished upload did not become a shot: {error:#}");
         Refused(ApiError::Internal)

@@ -93,7 +93,9 @@ impl Store {
         }
         let at = self.root.join("tmp");
         let mut file = tempfile::NamedTempFile::new_in(&at).map_err(|e| io_error(at.clone(), e))?;
-        file.write_all(bytes).and_then(|()| file.as_file().sync_all()).map_err(|e| io_error(at.clone(), e))?;
+        file.write_all(bytes)
+            .and_then(|()| file.as_file().sync_all())
+            .map_err(|e| io_error(at.clone(), e))?;
         let path = file.into_temp_path();
         self.link(&path, hash)?;
         Ok(hash)

@@ -83,8 +83,11 @@ impl TestApp {
 
     pub async fn owner(&self) -> Actor {
         let actor = self.nobody();
-        let owner =
-            CreateOwner { name: "Owner".into(), email: "owner@studio.test".into(), password: PASSWORD.into() };
+        let owner = CreateOwner {
+            name: "Owner".into(),
+            email: "owner@studio.test".into(),
+            password: PASSWORD.into(),
+        };
         actor.ask::<CreateOwner, ()>(&owner).await.expect("the first owner");
         actor
     }

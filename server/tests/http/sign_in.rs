@@ -14,7 +14,8 @@ async fn there_is_one_first_owner() {
         let owner = app.owner().await;
         let viewer: Viewer = owner.ask(&GetViewer {}).await.expect("a viewer");
         assert_eq!(viewer.person.expect("signed in").role, domain::Role::Owner);
-        let second = CreateOwner { name: "Me too".into(), email: "me@x.test".into(), password: PASSWORD.into() };
+        let second =
+            CreateOwner { name: "Me too".into(), email: "me@x.test".into(), password: PASSWORD.into() };
         assert!(app.nobody().ask::<CreateOwner, ()>(&second).await.is_err());
     }
 }

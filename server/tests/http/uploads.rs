@@ -37,7 +37,8 @@ async fn patch(actor: &Actor, at: &str, offset: usize, bytes: &[u8]) -> Response
 }
 
 async fn offset(actor: &Actor, at: &str) -> String {
-    let answer = actor.client.head(format!("{}{at}", actor.url)).header("tus-resumable", "1.0.0").send().await;
+    let answer =
+        actor.client.head(format!("{}{at}", actor.url)).header("tus-resumable", "1.0.0").send().await;
     let answer = answer.expect("an answer");
     answer.headers().get("upload-offset").map_or("-", |v| v.to_str().expect("digits")).to_owned()
 }
@@ -64,7 +65,8 @@ async fn an_upload_is_resumed_where_it_stopped_and_becomes_one_shot() {
         app.state.writers.forget(at.rsplit('/').next().and_then(|id| id.parse().ok()).expect("an id"));
         let done = patch(&owner, &at, 1_500_000, &bytes[1_500_000..]).await;
         assert_eq!(done.status(), StatusCode::OK);
-        let text: serde_json::Value = serde_json::from_str(&done.text().await.expect("a body")).expect("JSON");
+        let text: serde_json::Value =
+            serde_json::from_str(&done.text().await.expect("a body")).expect("JSON");
         assert_eq!(text["name"], "NL_204_0310");
         let shot: domain::ShotId = text["shot_id"].as_str().and_then(|id| id.parse().ok()).expect("an id");
         let media = db::media::of_shot(&app.state.app.db, shot).await.expect("a row");
@@ -75,7 +77,8 @@ async fn an_upload_is_resumed_where_it_stopped_and_becomes_one_shot() {
         // The same bytes again are said to be here already.
         let again = place(&create(&owner, project, "copy.mov", bytes.len()).await);
         let twice = patch(&owner, &again, 0, &bytes).await;
-        let text: serde_json::Value = serde_json::from_str(&twice.text().await.expect("a body")).expect("JSON");
+        let text: serde_json::Value =
+            serde_json::from_str(&twice.text().await.expect("a body")).expect("JSON");
         assert!(text.to_string().contains("NL_204_0310"), "{text}");
         assert!(text.to_string().contains(&shot.to_string()), "{text}");
     }
@@ -95,7 +98,8 @@ async fn what_cannot_become_a_plate_is_refused_before_it_travels() {
         assert_eq!(big.status(), StatusCode::INSUFFICIENT_STORAGE, "no test machine has a terabyte free");
         let at = place(&create(&owner, project, "grows.mov", 10).await);
         assert_eq!(patch(&owner, &at, 0, &[1; 20]).await.status(), StatusCode::PAYLOAD_TOO_LARGE);
-        let version = owner.client.post(format!("{}/api/uploads", owner.url)).send().await.expect("an answer");
+        let version =
+            owner.client.post(format!("{}/api/uploads", owner.url)).send().await.expect("an answer");
         assert_eq!(version.status(), StatusCode::PRECONDITION_FAILED);
     }
 }

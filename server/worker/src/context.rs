@@ -1,8 +1,8 @@
 //! What a handler has: rows, blobs, a scratch folder, and the way to say where it is.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use anyhow::Context as _;
 use db::{Db, Work};
@@ -42,7 +42,12 @@ pub struct Context {
 }
 
 impl Context {
-    pub fn new(db: Db, store: Store, pulse: Arc<Pulse>, plan: &'static [(Step, f32)]) -> anyhow::Result<Self> {
+    pub fn new(
+        db: Db,
+        store: Store,
+        pulse: Arc<Pulse>,
+        plan: &'static [(Step, f32)],
+    ) -> anyhow::Result<Self> {
         let scratch = store.scratch()?;
         Ok(Self { db, store, scratch, pulse, handle: Handle::current(), plan })
     }

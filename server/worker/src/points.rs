@@ -69,11 +69,16 @@ pub fn parse(text: &str, frames: u32, width: u32, height: u32) -> anyhow::Result
     Ok(prompts)
 }
 
-fn by_frame<A, B>(from: BTreeMap<String, Vec<A>>, to: impl Fn(A) -> B) -> anyhow::Result<BTreeMap<u32, Vec<B>>> {
+fn by_frame<A, B>(
+    from: BTreeMap<String, Vec<A>>,
+    to: impl Fn(A) -> B,
+) -> anyhow::Result<BTreeMap<u32, Vec<B>>> {
     from.into_iter()
         .filter(|(_, all)| !all.is_empty())
         .map(|(frame, all)| {
-            let number = frame.parse().with_context(|| format!("“{frame}” in the points file is not a frame number"))?;
+            let number = frame
+                .parse()
+                .with_context(|| format!("“{frame}” in the points file is not a frame number"))?;
             Ok((number, all.into_iter().map(&to).collect()))
         })
         .collect()

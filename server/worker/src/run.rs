@@ -49,7 +49,8 @@ async fn work(args: &Args) -> anyhow::Result<()> {
     let db = db::open(&url).await.context("The database cannot be opened")?;
     let store = Store::open(&args.data).context("The store cannot be opened")?;
     let queue = Queue::new(db);
-    let host = std::fs::read_to_string("/etc/hostname").map_or_else(|_| "host".into(), |h| h.trim().to_owned());
+    let host =
+        std::fs::read_to_string("/etc/hostname").map_or_else(|_| "host".into(), |h| h.trim().to_owned());
     let pid = std::process::id();
     let name = format!("{host}-{pid}-{}", db::new_uuid().simple());
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
@@ -182,7 +183,8 @@ async fn beat(queue: &Queue, lease: &Lease, pulse: &Pulse, started: Instant) -> 
         Place { log, ..place.clone() }
     };
     let spent = started.elapsed().as_secs_f32();
-    let seconds_left = (fraction > 0.03 && spent > 1.5).then(|| (spent / fraction * (1.0 - fraction)).ceil() as u32);
+    let seconds_left =
+        (fraction > 0.03 && spent > 1.5).then(|| (spent / fraction * (1.0 - fraction)).ceil() as u32);
     queue.beat(lease, Beat { step, fraction, seconds_left, log: &log.join("\n") }).await
 }
 

@@ -17,5 +17,6 @@ pub fn Legend() -> impl IntoView {
             </li>
         }
     };
-    view! { <ul class="legend" aria-label="Overlay colours">{Level::ALL.map(row).collect_view()}</ul> }.into_any()
+    view! { <ul class="legend" aria-label="Overlay colours">{Level::ALL.map(row).collect_view()}</ul> }
+        .into_any()
 }

@@ -77,7 +77,8 @@ pub fn remove(
     let (width, height) = (facts.coded_width, facts.coded_height);
     let files = [out.join("result.mkv"), out.join("matte.mkv"), out.join("proxy.mov")];
     let [result_path, matte_path, proxy_path] = &files;
-    let mut result = Ffv1Writer::create(result_path, &kept_as, width, height, facts.rate, &facts.colour, Some(path))?;
+    let mut result =
+        Ffv1Writer::create(result_path, &kept_as, width, height, facts.rate, &facts.colour, Some(path))?;
     let mut matte_file = GreyWriter::create(matte_path, width, height, facts.rate)?;
     let mut proxy = ProxyWriter::create(proxy_path, &facts)?;
     let mut matte_pixels = 0u64;

@@ -36,7 +36,8 @@ pub fn segment(
 ) -> Result<()> {
     let mut stopped_by = None;
     let mut out = |mask: FrameMask, done: u32, total: u32| {
-        let outcome = each(mask).and_then(|()| Ok(report.step(Step::Track, u64::from(done), u64::from(total))?));
+        let outcome =
+            each(mask).and_then(|()| Ok(report.step(Step::Track, u64::from(done), u64::from(total))?));
         outcome.map_err(|error| {
             stopped_by = Some(error);
             Stop

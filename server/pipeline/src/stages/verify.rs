@@ -37,7 +37,13 @@ impl From<media::Error> for CannotCompare {
 
 /// Compares `result` with `plate` outside `matte`, and `matte` with `quadmask` grown by `edge` pixels (straight-line
 /// distance between pixel centres, then outward to whole chroma samples).
-pub fn verify(plate: &Path, quadmask: &Path, edge: u32, result: &Path, matte: &Path) -> Result<Verdict, CannotCompare> {
+pub fn verify(
+    plate: &Path,
+    quadmask: &Path,
+    edge: u32,
+    result: &Path,
+    matte: &Path,
+) -> Result<Verdict, CannotCompare> {
     let open = |path: &Path| -> Result<(domain::PlateFacts, Reader), CannotCompare> {
         let (facts, index) = probe(path, &mut |_| Ok(()))?;
         let reader = Reader::open(path, &index)?;
@@ -47,7 +53,9 @@ pub fn verify(plate: &Path, quadmask: &Path, edge: u32, result: &Path, matte: &P
     let (result_facts, mut result_reader) = open(result)?;
     let (mut quad, mut matte) = (read_mask(quadmask)?, read_mask(matte)?);
     let frames = plate_facts.frames;
-    for (what, got) in [("result", result_facts.frames), ("quadmask", quad.frames()), ("matte", matte.frames())] {
+    for (what, got) in
+        [("result", result_facts.frames), ("quadmask", quad.frames()), ("matte", matte.frames())]
+    {
         if got != frames {
             return Err(CannotCompare(format!("The {what} has {got} frames, the plate has {frames}.")));
         }
@@ -62,7 +70,9 @@ pub fn verify(plate: &Path, quadmask: &Path, edge: u32, result: &Path, matte: &P
     for (what, got, wanted) in sizes {
         if got != wanted {
             let ((w, h), (gw, gh)) = (wanted, got);
-            return Err(CannotCompare(format!("The {what} is {gw}×{gh}, it must be {w}×{h} for this plate.")));
+            return Err(CannotCompare(format!(
+                "The {what} is {gw}×{gh}, it must be {w}×{h} for this plate."
+            )));
         }
     }
     let mut verdict =

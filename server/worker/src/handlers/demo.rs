@@ -32,7 +32,8 @@ const WIDTH: u32 = 640;
 const HEIGHT: u32 = 360;
 
 /// Not a video: shows how a refusal reads.
-const BROKEN: (&str, &[u8]) = ("not-a-plate.mov", b"This file was named .mov by somebody in a hurry; it holds text.\n");
+const BROKEN: (&str, &[u8]) =
+    ("not-a-plate.mov", b"This file was named .mov by somebody in a hurry; it holds text.\n");
 
 /// Makes one shot, then queues itself again behind everybody's work, until nothing is left to do.
 pub fn run(context: &Context, project_id: ProjectId) -> anyhow::Result<()> {
@@ -44,10 +45,11 @@ pub fn run(context: &Context, project_id: ProjectId) -> anyhow::Result<()> {
         report.step(Step::Render, at, total)?;
         let rate = Rate::new(24, 1).expect("24 is a rate");
         let scene = Scene::new(kind, seed, WIDTH, HEIGHT, kind.usual_frames(), rate);
-        let (shot_id, is_new) = match context.wait(db::demo::shot_named(&context.db, project_id, &scene.name()))? {
-            Some(shot_id) => (shot_id, false),
-            None => (upload(context, &cast, &scene, sequence)?, true),
-        };
+        let (shot_id, is_new) =
+            match context.wait(db::demo::shot_named(&context.db, project_id, &scene.name()))? {
+                Some(shot_id) => (shot_id, false),
+                None => (upload(context, &cast, &scene, sequence)?, true),
+            };
         if advance(context, &cast, &scene, shot_id, goal)? || is_new {
             context.log(format!("{}: {}", scene.name(), goal.status().word));
             context.write(|tx| Box::pin(async move { db::demo::go_on(tx, project_id).await }))?;
@@ -141,7 +143,13 @@ fn check(context: &Context) -> Result<(), pipeline::Error> {
 }
 
 /// Takes the steps that lead to `goal`, each only from the phase it starts in; whether there was any.
-fn advance(context: &Context, cast: &Cast, scene: &Scene, shot_id: ShotId, goal: Phase) -> anyhow::Result<bool> {
+fn advance(
+    context: &Context,
+    cast: &Cast,
+    scene: &Scene,
+    shot_id: ShotId,
+    goal: Phase,
+) -> anyhow::Result<bool> {
     let mut moved = false;
     loop {
         check(context)?;
@@ -160,13 +168,17 @@ fn advance(context: &Context, cast: &Cast, scene: &Scene, shot_id: ShotId, goal:
             Phase::QuadmaskReview => {
                 decide_quadmask(context, cast, shot_id, Verdict::Approve, "")?;
                 if goal == Phase::QuadmaskApproved {
-                    context.write(|tx| Box::pin(async move { db::queue::withdraw(tx, shot_id, "remove").await }))?;
+                    context.write(|tx| {
+                        Box::pin(async move { db::queue::withdraw(tx, shot_id, "remove").await })
+                    })?;
                 }
             }
-            Phase::QuadmaskApproved | Phase::Running => match context.wait(db::runs::newest(&context.db, shot_id))? {
-                Some(run_id) => super::remove::run(context, run_id)?,
-                None => return Ok(moved),
-            },
+            Phase::QuadmaskApproved | Phase::Running => {
+                match context.wait(db::runs::newest(&context.db, shot_id))? {
+                    Some(run_id) => super::remove::run(context, run_id)?,
+                    None => return Ok(moved),
+                }
+            }
             Phase::ResultReview => {
                 let (verdict, note) = match goal {
                     Phase::ResultChanges => (Verdict::Changes, "A rim shows where the two figures cross."),
@@ -230,8 +242,11 @@ fn submit(context: &Context, cast: &Cast, scene: &Scene, shot_id: ShotId, plate:
     let draft_revision = context.wait(db::draft::state(pool, shot_id))?.revision;
     let causes = context.wait(db::brief::causes(pool, shot_id))?;
     let words = context.wait(db::brief::words(pool, shot_id))?;
-    let drawn: HashMap<u32, Option<Hash>> =
-        context.wait(db::draft::frames(pool, shot_id))?.into_iter().map(|row| (row.frame, row.levels)).collect();
+    let drawn: HashMap<u32, Option<Hash>> = context
+        .wait(db::draft::frames(pool, shot_id))?
+        .into_iter()
+        .map(|row| (row.frame, row.levels))
+        .collect();
     let mut frames = Vec::new();
     let mut blobs = Vec::new();
     for frame in 0..scene.frames() {
@@ -299,6 +314,7 @@ fn decide_version(
     let versions = context.wait(db::versions::list(&context.db, shot_id, false))?;
     let newest = versions.first().ok_or_else(|| anyhow::anyhow!("the demo shot has no version"))?;
     let (version_id, ballot) = (newest.version_id, ballot(cast, newest.subject, verdict, note));
-    context.write(move |tx| Box::pin(async move { db::decisions::on_version(tx, version_id, &ballot).await }))?;
+    context
+        .write(move |tx| Box::pin(async move { db::decisions::on_version(tx, version_id, &ballot).await }))?;
     Ok(())
 }

@@ -44,7 +44,9 @@ pub fn import(context: &Context, shot_id: ShotId, file: Hash, name: &str) -> any
         });
     }
     if made.is_empty() {
-        bail!("“{name}” marks nothing: every pixel is background (255). Check that it is a quadmask: 0, 63, 127, 255.");
+        bail!(
+            "“{name}” marks nothing: every pixel is background (255). Check that it is a quadmask: 0, 63, 127, 255."
+        );
     }
     context.write(|tx| {
         let made = made.clone();
@@ -62,7 +64,13 @@ struct ZipMasks {
 }
 
 impl ZipMasks {
-    fn open(path: &std::path::Path, name: &str, frames: u32, width: u32, height: u32) -> anyhow::Result<Self> {
+    fn open(
+        path: &std::path::Path,
+        name: &str,
+        frames: u32,
+        width: u32,
+        height: u32,
+    ) -> anyhow::Result<Self> {
         let archive = zip::ZipArchive::new(std::fs::File::open(path)?)
             .with_context(|| format!("“{name}” is not a whole zip archive: make it again"))?;
         let mut names: Vec<String> =
@@ -79,7 +87,8 @@ impl ZipMasks {
 impl Masks for ZipMasks {
     fn levels(&mut self, frame: u32) -> pipeline::Result<Levels> {
         let name = self.names[frame as usize].clone();
-        let wrong = |what: String| pipeline::Error::Input(format!("“{name}” in the archive cannot be read: {what}."));
+        let wrong =
+            |what: String| pipeline::Error::Input(format!("“{name}” in the archive cannot be read: {what}."));
         let entry = self.archive.by_name(&name).map_err(|e| wrong(e.to_string()))?;
         let mut bytes = Vec::new();
         entry.take(64 << 20).read_to_end(&mut bytes).map_err(|e| wrong(e.to_string()))?;

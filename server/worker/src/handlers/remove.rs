@@ -28,21 +28,24 @@ pub fn run(context: &Context, run_id: RunId) -> anyhow::Result<()> {
     let manifest = context.wait(db::quadmasks::manifest(pool, run.quadmask_id))?;
     let subject = context.wait(db::quadmasks::subject_json(pool, run.quadmask_id))?;
     // What was approved runs, not what the tables say now.
-    let approved: Approved = serde_json::from_str(&subject).context("the approved quadmask cannot be read")?;
+    let approved: Approved =
+        serde_json::from_str(&subject).context("the approved quadmask cannot be read")?;
     let plate = context.named(shot.plate, &shot.file_name)?;
     let (width, height) = (manifest.width, manifest.height);
     let mut masks = |frame: u32| -> pipeline::Result<Levels> {
         let wrong = |what: String| pipeline::Error::Input(what);
         let entry = manifest.frames.get(frame as usize);
         let entry = entry.ok_or_else(|| wrong(format!("The approved quadmask has no frame {frame}.")))?;
-        let levels = super::segment::levels(context, entry.png, width, height).map_err(|e| wrong(format!("{e:#}")))?;
+        let levels =
+            super::segment::levels(context, entry.png, width, height).map_err(|e| wrong(format!("{e:#}")))?;
         if levels.hash() != entry.levels {
             return Err(wrong(format!("Frame {frame} of the approved quadmask was damaged in the store.")));
         }
         Ok(levels)
     };
     let mut report = context.reporter();
-    let done = remove(&plate, &mut masks, &approved.causes, &run.recipe, context.scratch.path(), &mut report)?;
+    let done =
+        remove(&plate, &mut masks, &approved.causes, &run.recipe, context.scratch.path(), &mut report)?;
     report.step(Step::Store, 0, 1)?;
     for note in &done.notes {
         context.log(note.clone());

@@ -66,8 +66,12 @@ struct Draft<'a> {
 
 impl<'a> Draft<'a> {
     fn locks(&self) -> DraftLocks<'a> {
-        let rows: BTreeMap<u32, Frame> =
-            self.rows.iter().filter(|(_, r)| r.locked || r.locks.is_some()).map(|(f, r)| (*f, r.clone())).collect();
+        let rows: BTreeMap<u32, Frame> = self
+            .rows
+            .iter()
+            .filter(|(_, r)| r.locked || r.locks.is_some())
+            .map(|(f, r)| (*f, r.clone()))
+            .collect();
         DraftLocks { context: self.context, rows, width: self.width, height: self.height }
     }
 

@@ -30,7 +30,8 @@ impl Reporter for Log {
 /// Makes `out` and writes `report.json` into it.
 pub fn write_report(out: &Path, report: &serde_json::Value) -> anyhow::Result<()> {
     let text = serde_json::to_string_pretty(report).expect("plain JSON");
-    std::fs::write(out.join("report.json"), text + "\n").with_context(|| format!("writing {}/report.json", out.display()))
+    std::fs::write(out.join("report.json"), text + "\n")
+        .with_context(|| format!("writing {}/report.json", out.display()))
 }
 
 pub fn make_out(out: &Path) -> anyhow::Result<()> {

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use domain::{Cause, PlateRecipe};
-use pipeline::{MaskMovie, PlateFile};
 use pipeline::stages::remove::remove;
+use pipeline::{MaskMovie, PlateFile};
 
 use super::{Log, make_out, peak_rss_bytes, write_report};
 
