@@ -66,7 +66,7 @@ fn Inside(pages: Owner) -> impl IntoView {
         if query.is_empty() { path } else { format!("{path}?{query}") }
     };
     move || {
-        let (way, pages, here) = (way.get(), pages.clone(), here.clone());
+        let (way, pages) = (way.get(), pages.clone());
         Unsuspend::new(move || match way {
             Way::Unknown => ().into_any(),
             Way::SetUp => view! { <Redirect path="/setup"/> }.into_any(),

@@ -103,11 +103,11 @@ impl Desk {
     /// Changes a target that exists.
     pub fn change_target(self, id: TargetId, change: impl FnOnce(&mut Target)) {
         let found = self.view.with_untracked(|v| v.targets.iter().find(|t| t.target_id == id).cloned());
-        if let Some(mut target) = found {
-            if !self.refuses_edit() {
-                change(&mut target);
-                self.save_target(target);
-            }
+        if let Some(mut target) = found
+            && !self.refuses_edit()
+        {
+            change(&mut target);
+            self.save_target(target);
         }
     }
 

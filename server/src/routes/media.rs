@@ -170,7 +170,8 @@ pub async fn version(
     let media = db::media::of_version(&state.app.db, version_id).await.map_err(ApiError::from)?;
     cx.project(media.project_id, Action::ViewClientVersions).await?;
     let sees_all = may(cx.viewer.role, Action::ViewShot);
-    if !sees_all && !(media.client_visible && file.starts_with("proxy.")) {
+    let is_shown = media.client_visible && file.starts_with("proxy.");
+    if !(sees_all || is_shown) {
         return Err(Refused(ApiError::NotFound));
     }
     let name = |what: &str| format!("{}_v{:03}_{what}", media.shot_name, media.n);

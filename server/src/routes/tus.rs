@@ -47,10 +47,10 @@ fn number(headers: &HeaderMap, name: &HeaderName) -> Option<i64> {
 }
 
 /// Refuses clients of another protocol version.
-fn version_ok(headers: &HeaderMap) -> Result<(), Response> {
+fn other_version(headers: &HeaderMap) -> Option<Response> {
     match headers.get("tus-resumable").map(HeaderValue::as_bytes) {
-        Some(b"1.0.0") => Ok(()),
-        _ => Err(say(
+        Some(b"1.0.0") => None,
+        _ => Some(say(
             StatusCode::PRECONDITION_FAILED,
             "This server speaks tus 1.0.0: send the header Tus-Resumable: 1.0.0.",
         )),
@@ -88,7 +88,7 @@ pub async fn create(
     session: Session,
     headers: HeaderMap,
 ) -> Result<Response, Refused> {
-    if let Err(answer) = version_ok(&headers) {
+    if let Some(answer) = other_version(&headers) {
         return Ok(answer);
     }
     let cx = Cx::from_session(&state.app, &session).await?;
@@ -207,7 +207,7 @@ pub async fn patch(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refused> {
-    if let Err(answer) = version_ok(&headers) {
+    if let Some(answer) = other_version(&headers) {
         return Ok(answer);
     }
     if headers.get(header::CONTENT_TYPE).is_none_or(|t| t != "application/offset+octet-stream") {
@@ -288,7 +288,7 @@ enum Written {
 }
 
 async fn append(
-    part: &std::path::PathBuf,
+    part: &std::path::Path,
     hashed: &mut Hashed,
     offset: u64,
     size: u64,
@@ -296,7 +296,7 @@ async fn append(
     gone: &mut tokio::sync::watch::Receiver<u64>,
 ) -> std::io::Result<Written> {
     let mut state = std::mem::take(hashed);
-    let opened = part.clone();
+    let opened = part.to_owned();
     let (mut file, length, mut caught_up) = blocking(move || {
         let (file, length) = open_part(&opened)?;
         if length == offset {

@@ -32,6 +32,7 @@ pub struct TestApp {
     engine: &'static str,
 }
 
+#[expect(clippy::print_stdout, reason = "a skipped test says so on its output")]
 /// A schema of its own on the PostgreSQL of the test run.
 async fn postgres_url() -> Option<String> {
     let Ok(url) = std::env::var("TEST_DATABASE_URL") else {

@@ -69,7 +69,7 @@ const PER_FRAME: u32 = 8;
 pub fn nearer(now: &Range<u32>, goal: &Range<u32>, columns: u32) -> Range<u32> {
     let step = (PER_FRAME / columns).max(1) * columns;
     let (start, end) = (now.start.max(goal.start), now.end.min(goal.end));
-    if start >= end || now.start % columns != 0 {
+    if start >= end || !now.start.is_multiple_of(columns) {
         // Nothing in common: begin in the middle, where the eyes are.
         let middle = goal.start + (goal.len() as u32 / columns / 3) * columns;
         return middle..(middle + step).min(goal.end);
@@ -100,7 +100,7 @@ mod tests {
 
     #[test]
     fn what_is_seen_is_in_the_window_and_heights_add_up() {
-        let (width, height, total) = (1200.0, 800.0, 1000);
+        let (width, height, total) = (1200.0, 800.0, 1000u32);
         let plan = plan(width, height);
         assert_eq!(plan.columns, 4);
         let all = f64::from(total.div_ceil(plan.columns)) * plan.step();

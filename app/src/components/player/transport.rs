@@ -135,7 +135,7 @@ fn Entry(kind: Kind) -> impl IntoView {
                 inputmode="numeric"
                 autocomplete="off"
                 aria-label=format!("{label}: type a frame number or a timecode to go there")
-                value=shown()
+                value=untrack(shown)
                 prop:value=shown
                 on:focus=move |_| playhead.pause()
                 on:change=on_change

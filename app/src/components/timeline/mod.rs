@@ -159,8 +159,11 @@ fn CauseLanes() -> impl IntoView {
     }
 }
 
+/// A cause's name, the frames its cells are marked on, and the frames its path names.
+type CauseLane = (String, Vec<(u32, u32)>, Vec<u32>);
+
 /// At most three causes, so that the picture keeps its room.
-fn with_lane(desk: Desk) -> Vec<(String, Vec<(u32, u32)>, Vec<u32>)> {
+fn with_lane(desk: Desk) -> Vec<CauseLane> {
     if desk.tab.get() != Tab::Quadmask {
         return Vec::new();
     }
