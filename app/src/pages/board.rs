@@ -10,13 +10,15 @@ use crate::api::projects::{ProjectView, list_shots};
 use crate::components::board::{BoardGrid, FilterBar, filter_of};
 use crate::components::ui::{Failure, Loading, use_key_map};
 use crate::components::upload::Unfinished;
+use crate::state::session::use_me;
 
 /// Cards in the first answer; more come as one scrolls.
 const FIRST: u32 = 60;
 
 #[component]
 pub fn BoardPage() -> impl IntoView {
-    let InProject { id, view } = use_project();
+    let InProject { id, .. } = use_project();
+    let me = use_me();
     let query = use_query_map();
     let filter = Memo::new(move |_| query.with(filter_of));
     let first = Resource::new(
@@ -26,8 +28,8 @@ pub fn BoardPage() -> impl IntoView {
     use_key_map().show("Board", &[("/", "Search shots"), ("Enter", "Open the shot in focus")]);
     let board = move || {
         Suspend::new(async move {
-            let project = view.await.ok();
-            let may_upload = project.is_some_and(|project| project.may.contains(&Action::Upload));
+            // Nothing else is awaited here: whatever were, its next reading would make the grid anew from an old page.
+            let may_upload = me.may(Action::Upload);
             match first.await {
                 Ok((filter, page)) => view! {
                     <BoardGrid project=id.get_untracked() filter first=page may_upload>
