@@ -25,7 +25,7 @@ test('from upload to a second version', async ({ page, browser, server }) => {
   await becomeOwner(page);
   await makeProject(page, 'Journey');
   const board = page.url();
-  await page.getByLabel('Plates').setInputFiles(clip.path);
+  await page.getByLabel('Plates').first().setInputFiles(clip.path);
   await expect(page.getByText('Ready to annotate').first()).toBeVisible({ timeout: 60_000 });
 
   const artistLink = await inviteLink(page, 'artist', 'Journey');
@@ -58,7 +58,7 @@ test('from upload to a second version', async ({ page, browser, server }) => {
   await clickPlate(artist, picture, 110, 92, clip);
   await artist.getByLabel('What else changes').fill('Shadow');
   await artist.getByRole('button', { name: 'Add cause' }).click();
-  await expect(artist.getByText('Shadow').first()).toBeVisible();
+  await expect(artist.getByLabel('What changes')).toHaveValue('Shadow');
   await artist.keyboard.press('Shift+G');
   await clickPlate(artist, picture, 62, 130, clip);
 
