@@ -47,7 +47,7 @@ pub fn CauseCard(id: CauseId) -> impl IntoView {
                 class="bare-input cause__reason" rows="1" aria-label="Why it changes" placeholder="Why: cast by it, pressed by it, behind it…"
                 prop:value=reason disabled=off
                 on:change=move |event| desk.change_cause(id, |c| c.reason = event_target_value(&event))
-            >{reason()}</textarea>
+            >{untrack(reason)}</textarea>
             <div class="cause__row">
                 <label class="cause__consequence">
                     <span class="visually-hidden">"What becomes of it"</span>
@@ -60,7 +60,7 @@ pub fn CauseCard(id: CauseId) -> impl IntoView {
                         }
                     >
                         {Consequence::ALL.map(|c| view! {
-                            <option value=c.word() selected=c == consequence()>{format!("{}: {}", c.word(), c.sentence())}</option>
+                            <option value=c.word() selected=c == untrack(consequence)>{format!("{}: {}", c.word(), c.sentence())}</option>
                         }).collect_view()}
                     </select>
                 </label>

@@ -52,7 +52,7 @@ fn Question(ask: Ask, open: RwSignal<bool>) -> impl IntoView {
     let has_note = ask != Ask::Reopen;
     view! {
         <form class="form" on:submit=send>
-            <p class="muted">{ask.text(desk)}</p>
+            <p class="muted">{untrack(|| ask.text(desk))}</p>
             {has_note.then(|| view! {
                 <TextArea
                     label=if needs_note { "What should change" } else { "Note (optional)" }
@@ -61,7 +61,7 @@ fn Question(ask: Ask, open: RwSignal<bool>) -> impl IntoView {
             })}
             <div class="form__end">
                 <Button on:click=move |_| open.set(false)>"Cancel"</Button>
-                <Button kind=Kind::Primary submit=true>{ask.button(desk)}</Button>
+                <Button kind=Kind::Primary submit=true>{untrack(|| ask.button(desk))}</Button>
             </div>
         </form>
     }
