@@ -15,6 +15,15 @@ export async function becomeOwner(page: Page): Promise<void> {
   await page.getByRole('heading', { name: 'Projects' }).waitFor();
 }
 
+/** The owner signs in again, on a server or origin where the browser is not known; ends on the list of projects. */
+export async function signInOwner(page: Page): Promise<void> {
+  await open(page, '/sign-in');
+  await page.getByLabel('E-mail').fill('owner@studio.test');
+  await page.getByLabel('Password').fill(PASSWORD);
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page.getByRole('heading', { name: 'Projects' }).waitFor();
+}
+
 /** From the list of projects; ends on the new project's board. */
 export async function makeProject(page: Page, name: string): Promise<void> {
   await page.getByRole('button', { name: 'New project' }).first().click();
