@@ -4,6 +4,7 @@ mod context;
 mod handlers;
 mod headless;
 mod points;
+mod prove;
 mod run;
 
 use clap::{Parser, Subcommand};
@@ -27,6 +28,8 @@ enum Command {
     },
     /// Check a finished removal: kept samples are the plate's own, and the matte stays within quadmask plus edge.
     Verify(headless::verify::Args),
+    /// Measure what the product claims.
+    Prove(prove::Args),
 }
 
 #[derive(Debug, Subcommand)]
@@ -42,6 +45,7 @@ fn main() -> std::process::ExitCode {
     logs.with_max_level(tracing::Level::INFO).init();
     let outcome = match Cli::parse().command {
         Command::Run(args) => run::run(&args),
+        Command::Prove(args) => prove::run(&args),
         Command::Stage { stage: Stage::Segment(args) } => headless::segment::run(&args),
         Command::Stage { stage: Stage::Remove(args) } => headless::remove::run(&args),
         Command::Verify(args) => return headless::verify::run(&args),

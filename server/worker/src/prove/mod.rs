@@ -1,0 +1,76 @@
+//! `prove NAME`: measures what the product claims and leaves the figures as JSON. Each proof is a module of its own; its
+//! short form (`--count` small) runs among the tests, so that a claim breaks where the code does.
+
+mod child;
+mod plate;
+
+use std::path::PathBuf;
+
+use anyhow::{Context, bail};
+use serde_json::{Value, json};
+
+/// Proves one claim of the product and writes the figures.
+///
+/// FILE holds `proof`, `count`, `seed`, `build`, `optimised` and the proof's own `figures`. The same count and seed give
+/// the same figures, but for what is timed. Fails where the claim does not hold.
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+pub struct Args {
+    /// Which claim.
+    #[arg(value_enum)]
+    name: Name,
+    /// How much of it; what is counted, each proof says. Without it the full proof runs.
+    #[arg(long)]
+    count: Option<u64>,
+    /// Chooses what is drawn by lot.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// The folder of real shots that are not part of the product; proofs go without where it is not there.
+    #[arg(long, default_value = "../shared/samples")]
+    samples: PathBuf,
+    /// The JSON file.
+    #[arg(long)]
+    out: PathBuf,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Name {
+    /// Kept samples are the plate's own; quality, time and memory of the plate engine. Counted in frames of a shot.
+    Plate,
+}
+
+/// What a proof is asked for.
+#[derive(Debug, Clone, Copy)]
+pub struct Request {
+    /// `None`: the full proof.
+    pub count: Option<u64>,
+    pub seed: u64,
+}
+
+/// What a proof came to.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// As they go into the file.
+    pub figures: Value,
+    /// Sentences that say where the claim does not hold; empty when it does.
+    pub broken: Vec<String>,
+}
+
+pub fn run(args: &Args) -> anyhow::Result<()> {
+    let request = Request { count: args.count, seed: args.seed };
+    tracing::info!("Proof with seed {} begins.", request.seed);
+    let (name, outcome) = match args.name {
+        Name::Plate => ("plate", plate::prove(request, &args.samples)?),
+    };
+    let report = json!({
+        "proof": name, "count": request.count, "seed": request.seed,
+        "build": env!("CARGO_PKG_VERSION"), "optimised": !cfg!(debug_assertions),
+        "figures": outcome.figures, "broken": outcome.broken,
+    });
+    let text = serde_json::to_string_pretty(&report).expect("plain JSON");
+    std::fs::write(&args.out, text + "\n").with_context(|| format!("writing {}", args.out.display()))?;
+    match outcome.broken.as_slice() {
+        [] => Ok(()),
+        broken => bail!("with seed {} this does not hold:\n{}", request.seed, broken.join("\n")),
+    }
+}
