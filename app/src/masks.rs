@@ -162,11 +162,11 @@ pub(crate) async fn combine(cx: &Cx, shot: &domain::project::Shot) -> Result<(Co
         Some(row) => Some(db::quadmasks::manifest(pool, row.quadmask_id).await?),
         None => None,
     };
-    let (store, plate) = (cx.state.store.clone(), shot.plate);
+    let (store, plate, trim) = (cx.state.store.clone(), shot.plate, shot.trim);
     tokio::task::spawn_blocking(move || {
         let (manifest, blobs) = put_together(&store, size, &frames, &causes, before.as_ref())?;
         let levels: Vec<Hash> = manifest.frames.iter().map(|frame| frame.levels).collect();
-        let subject = QuadmaskSubject { plate, frames: &levels, causes: &causes, words: &words };
+        let subject = QuadmaskSubject { plate, trim, frames: &levels, causes: &causes, words: &words };
         let (subject_json, subject) = subject.seal();
         Ok((Combined { manifest, subject_json, subject, draft_revision }, blobs))
     })

@@ -2,7 +2,7 @@
 
 /// Addresses of pages and media.
 pub mod href {
-    use domain::{ProjectId, QuadmaskId, ShotId, UploadId, VersionId};
+    use domain::{Hash, ProjectId, QuadmaskId, ShotId, UploadId, VersionId};
 
     use crate::api::projects::{ShotFilter, Sort};
 
@@ -65,18 +65,19 @@ pub mod href {
         format!("/media/shots/{id}/poster.jpg")
     }
 
-    pub fn strip(id: ShotId) -> String {
-        format!("/media/shots/{id}/strip.jpg")
+    pub fn strip(id: ShotId, strip: Hash) -> String {
+        format!("/media/shots/{id}/strip.jpg?of={strip}")
     }
 
-    /// The Motion JPEG proxy; answers byte ranges.
-    pub fn proxy(id: ShotId) -> String {
-        format!("/media/shots/{id}/proxy.mov")
+    /// The Motion JPEG proxy; answers byte ranges. A shot that is trimmed gets another proxy: its hash keeps browsers
+    /// from showing the one before.
+    pub fn proxy(id: ShotId, proxy: Hash) -> String {
+        format!("/media/shots/{id}/proxy.mov?of={proxy}")
     }
 
     /// JSON `[[offset, size], …]`: where each frame's JPEG lies in the proxy.
-    pub fn proxy_index(id: ShotId) -> String {
-        format!("/media/shots/{id}/proxy.json")
+    pub fn proxy_index(id: ShotId, proxy: Hash) -> String {
+        format!("/media/shots/{id}/proxy.json?of={proxy}")
     }
 
     /// Two-bit PNG of the draft's levels at plate size, cells not included.

@@ -4,7 +4,7 @@ use domain::project::Shot;
 use domain::version::{Quadmask, Version};
 use domain::{
     Action, ApprovalPolicy, Cause, CauseId, Grid, PersonId, Progress, ProjectId, SequenceId, ShotId, Target,
-    TargetId, Words,
+    TargetId, Trim, Words,
 };
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -121,6 +121,23 @@ pub async fn retry_ingest(shot_id: ShotId) -> Result<(), ApiError> {
     let cx = crate::context::Cx::signed_in().await?;
     cx.shot(shot_id, Action::Upload).await?;
     Ok(cx.db().write(move |tx| Box::pin(db::shots::retry_ingest(tx, shot_id))).await?)
+}
+
+/// Makes the shot a part of what it is now (frames from 0), or all of its plate again; it is read once more.
+#[server(input = server_fn::codec::Json)]
+pub async fn trim_shot(shot_id: ShotId, part: Option<Trim>) -> Result<(), ApiError> {
+    let cx = crate::context::Cx::signed_in().await?;
+    cx.shot(shot_id, Action::Upload).await?;
+    Ok(cx.db().write(move |tx| Box::pin(db::shots::trim(tx, shot_id, part))).await?)
+}
+
+/// A new shot from a part of this one (frames from 0), on the same plate.
+#[server(input = server_fn::codec::Json)]
+pub async fn cut_shot(shot_id: ShotId, part: Trim) -> Result<ShotId, ApiError> {
+    let cx = crate::context::Cx::signed_in().await?;
+    cx.shot(shot_id, Action::Upload).await?;
+    let person_id = cx.viewer.person_id;
+    Ok(cx.db().write(move |tx| Box::pin(db::shots::cut(tx, shot_id, person_id, part))).await?.shot_id)
 }
 
 /// A new target with a name and the next colour.

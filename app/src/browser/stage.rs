@@ -138,10 +138,10 @@ fn watch_sources(stage: &Rc<Stage>) {
     let proxy: Memo<Option<Hash>> = Memo::new(move |_| desk.view.with(|v| v.shot.proxy));
     let weak = Rc::downgrade(stage);
     Effect::new(move |_| {
-        let (Some(stage), has_proxy) = (weak.upgrade(), proxy.get().is_some()) else { return };
-        let plate = has_proxy.then(|| {
+        let (Some(stage), proxy) = (weak.upgrade(), proxy.get()) else { return };
+        let plate = proxy.map(|proxy| {
             let id = desk.shot_id;
-            Pictures::open(href::proxy(id), href::proxy_index(id), repaint(weak.clone()))
+            Pictures::open(href::proxy(id, proxy), href::proxy_index(id, proxy), repaint(weak.clone()))
         });
         replace(&stage.plate, plate, Pictures::close);
         stage.painted.set(0);

@@ -6,6 +6,7 @@ pub mod causes;
 pub mod compare;
 pub mod layout;
 pub mod player;
+pub mod range;
 pub mod run;
 pub mod targets;
 pub mod timeline;

@@ -37,15 +37,11 @@ enum Way {
 fn Inside(pages: Owner) -> impl IntoView {
     let session = use_session();
     let live = use_live();
-    let is_live = RwSignal::new(false);
-    Effect::new(move |_| is_live.set(true));
     let way = Memo::new(move |_| match session.viewer.get() {
         None => Way::Unknown,
         Some(Err(error)) => Way::Failed(error),
         Some(Ok(viewer)) if !viewer.has_owner => Way::SetUp,
         Some(Ok(viewer)) if viewer.person.is_none() => Way::SignIn,
-        // Pages that live from events and pointers start in the browser: the server sends none of their rows ahead.
-        Some(Ok(_)) if !is_live.get() => Way::Unknown,
         Some(Ok(_)) => Way::Open,
     });
     // For the moment between signing out and leaving, the last person stays.

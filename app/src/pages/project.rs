@@ -112,9 +112,10 @@ fn Inside(new_sequence: ServerAction<CreateSequence>, pages: Owner) -> impl Into
         }
     };
     move || {
-        let pages = pages.clone();
+        // Read here: inside, the server would not know that it has to wait for the project.
+        let (missing, pages) = (missing.get(), pages.clone());
         leptos::suspense::Unsuspend::new(move || {
-            if !missing.get() {
+            if !missing {
                 return frame(pages).into_any();
             }
             match failed.get_untracked() {

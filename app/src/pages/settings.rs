@@ -6,41 +6,51 @@ use leptos_meta::Title;
 
 use super::project::{InProject, use_project};
 use crate::api::people::list_people;
-use crate::api::projects::{ProjectView, SetMember, UpdateProject};
+use crate::api::projects::{ProjectView, SetMember, UpdateProject, get_project};
 use crate::components::ui::{Avatar, Button, Check, ErrorLine, Failure, Field, Kind, Loading, use_toasts};
 use crate::state::session::error_of;
 
 #[component]
 pub fn SettingsPage() -> impl IntoView {
-    let InProject { view, .. } = use_project();
+    let InProject { id, view } = use_project();
     let people = Resource::new(|| (), |()| list_people());
-    let page = move || {
+    // Read once: what somebody is typing must not go when a shot of the project moves.
+    let settings = Resource::new(move || id.get(), get_project);
+    let active = move || async move {
+        let rows = people.await.unwrap_or_default();
+        rows.into_iter().map(|row| row.person).filter(|person| person.active).collect::<Vec<Person>>()
+    };
+    let forms = move || {
         Suspend::new(async move {
-            let everybody: Vec<Person> = people
-                .await
-                .unwrap_or_default()
-                .into_iter()
-                .map(|row| row.person)
-                .filter(|person| person.active)
-                .collect();
-            match view.await {
+            let everybody = active().await;
+            match settings.await {
                 Ok(project) => view! { <Forms project everybody/> }.into_any(),
                 Err(error) => view! { <Failure error/> }.into_any(),
             }
+        })
+    };
+    let members = move || {
+        Suspend::new(async move {
+            let everybody = active().await;
+            view.await.ok().map(|project| {
+                let (project_id, members) = (project.project.project_id, project.members);
+                view! { <Members project_id members everybody/> }
+            })
         })
     };
     view! {
         <Title text="Project settings"/>
         <div class="page page--narrow">
             <header class="page__head"><h1>"Project settings"</h1></header>
-            <Transition fallback=Loading>{page}</Transition>
+            <Transition fallback=Loading>{forms}</Transition>
+            <Transition>{members}</Transition>
         </div>
     }
 }
 
 #[component]
 fn Forms(project: ProjectView, everybody: Vec<Person>) -> impl IntoView {
-    let ProjectView { project, members, .. } = project;
+    let ProjectView { project, .. } = project;
     let project_id = project.project_id;
     let name = RwSignal::new(project.name);
     let first_frame = RwSignal::new(project.first_frame.to_string());
@@ -130,7 +140,6 @@ fn Forms(project: ProjectView, everybody: Vec<Person>) -> impl IntoView {
                 <Button kind=Kind::Primary submit=true disabled=action.pending()>"Save settings"</Button>
             </div>
         </form>
-        <Members project_id members everybody/>
     }
 }
 

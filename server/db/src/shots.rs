@@ -2,7 +2,7 @@
 
 use domain::phase::Phase;
 use domain::project::{Shot, clean_name, shot_name_of_file};
-use domain::{EventKind, Hash, Job, PersonId, PlateFacts, ProjectId, SequenceId, ShotId, ShotStep};
+use domain::{EventKind, Hash, Job, PersonId, PlateFacts, ProjectId, SequenceId, ShotId, ShotStep, Trim};
 use sqlx::AnyConnection;
 use sqlx::any::{AnyExecutor, AnyRow};
 
@@ -21,6 +21,11 @@ fn read(row: &AnyRow) -> Result<Shot> {
         problem: row.maybe_text("problem")?,
         plate: row.word("plate")?,
         plate_bytes: row.int("size_bytes")?,
+        trim: match (row.maybe_count("trim_first")?, row.maybe_count("trim_frames")?) {
+            (Some(first), Some(frames)) => Some(Trim { first, frames }),
+            _ => None,
+        },
+        frame_index: row.maybe_word("frame_index")?,
         facts: row.maybe_json("facts")?,
         proxy: row.maybe_word("proxy")?,
         poster: row.maybe_word("poster")?,
@@ -37,7 +42,7 @@ fn read(row: &AnyRow) -> Result<Shot> {
 pub async fn get<'e>(executor: impl AnyExecutor<'e>, shot_id: ShotId) -> Result<Shot> {
     let row = sqlx::query(
         "select s.shot_id, s.project_id, s.sequence_id, s.name, s.file_name, s.phase, s.problem, s.plate, b.size_bytes,
-             s.facts, s.proxy, s.poster, s.strip, d.editor, d.editor_seen_at, s.created_at, s.updated_at
+             s.trim_first, s.trim_frames, s.frame_index, s.facts, s.proxy, s.poster, s.strip, d.editor, d.editor_seen_at, s.created_at, s.updated_at
          from shot s join blob b on b.hash = s.plate left join draft d on d.shot_id = s.shot_id where s.shot_id = $1",
     )
     .bind(shot_id.to_string())
@@ -141,6 +146,9 @@ fn refusal(from: Phase, step: ShotStep) -> String {
         ShotStep::ApproveQuadmask | ShotStep::AskQuadmaskChanges => {
             format!("“{word}”: no quadmask waits for a decision. Somebody was faster; reload to see where it stands.")
         }
+        ShotStep::Trim => format!(
+            "“{word}”: a shot can be trimmed once its plate is read and before anything is marked. Make a new shot from the part instead."
+        ),
         ShotStep::StartRun if from == Phase::Running => "A removal is running already.".into(),
         ShotStep::StartRun => format!("“{word}”: a removal needs an approved quadmask. Send it to review first."),
         ShotStep::Reopen if from == Phase::Running => "The removal is running: cancel it before re-opening the quadmask.".into(),
@@ -202,8 +210,29 @@ pub async fn create(
         return Ok(Created { shot_id: row.word("shot_id")?, name: row.text("name")?, duplicate: true });
     }
     blobs::record(tx, plate, size_bytes).await?;
+    let of = New { sequence_id, person_id, file_name, wanted: &shot_name_of_file(file_name) };
+    let (shot_id, name) = insert(tx, project_id, of, plate).await?;
+    enqueue_ingest(tx, project_id, shot_id).await?;
+    Ok(Created { shot_id, name, duplicate: false })
+}
+
+struct New<'a> {
+    sequence_id: Option<SequenceId>,
+    person_id: PersonId,
+    file_name: &'a str,
+    /// The name it gets unless that is taken.
+    wanted: &'a str,
+}
+
+async fn insert(
+    tx: &mut AnyConnection,
+    project_id: ProjectId,
+    of: New<'_>,
+    plate: Hash,
+) -> Result<(ShotId, String)> {
+    let New { sequence_id, person_id, file_name, wanted } = of;
     let shot_id = ShotId(new_uuid());
-    let name = free_name(tx, project_id, &shot_name_of_file(file_name)).await?;
+    let name = free_name(tx, project_id, wanted).await?;
     sqlx::query(
         "insert into shot (shot_id, project_id, sequence_id, name, file_name, phase, plate, created_by, created_at, updated_at)
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9)",
@@ -220,8 +249,7 @@ pub async fn create(
     .execute(&mut *tx)
     .await?;
     events::tell(tx, Some(project_id), Some(shot_id), &EventKind::Project).await?;
-    enqueue_ingest(tx, project_id, shot_id).await?;
-    Ok(Created { shot_id, name, duplicate: false })
+    Ok((shot_id, name))
 }
 
 async fn enqueue_ingest(tx: &mut AnyConnection, project_id: ProjectId, shot_id: ShotId) -> Result<()> {
@@ -245,31 +273,41 @@ async fn free_name(tx: &mut AnyConnection, project_id: ProjectId, wanted: &str) 
     Ok(name.expect("there are more numbers than shots"))
 }
 
-/// The plate was read: facts, Motion JPEG proxy and where its pictures lie, poster, film strip. Record the blobs first.
+/// What reading a plate leaves behind, as blobs.
+#[derive(Debug, Clone, Copy)]
+pub struct Made {
+    /// Where the pictures lie in the plate's file.
+    pub frame_index: Hash,
+    /// Motion JPEG.
+    pub proxy: Hash,
+    pub poster: Hash,
+    pub strip: Hash,
+}
+
+/// The plate was read. `proxy_index` says where the proxy's pictures lie in it. Record the blobs first.
 pub async fn ingested(
     tx: &mut AnyConnection,
     shot_id: ShotId,
     facts: &PlateFacts,
-    proxy: Hash,
+    made: Made,
     proxy_index: &str,
-    poster: Hash,
-    strip: Hash,
 ) -> Result<()> {
     let shot = lock(tx, shot_id).await?;
     sqlx::query(
         "update shot set facts = $2, proxy = $3, proxy_index = $4, poster = $5, strip = $6, frames = $7, width = $8,
-             height = $9, rate = $10 where shot_id = $1",
+             height = $9, rate = $10, frame_index = $11 where shot_id = $1",
     )
     .bind(shot_id.to_string())
     .bind(to_json(facts))
-    .bind(proxy.to_string())
+    .bind(made.proxy.to_string())
     .bind(proxy_index)
-    .bind(poster.to_string())
-    .bind(strip.to_string())
+    .bind(made.poster.to_string())
+    .bind(made.strip.to_string())
     .bind(i64::from(facts.frames))
     .bind(i64::from(facts.width()))
     .bind(i64::from(facts.height()))
     .bind(format!("{}/{}", facts.rate.num(), facts.rate.den()))
+    .bind(made.frame_index.to_string())
     .execute(&mut *tx)
     .await?;
     step(tx, &shot, ShotStep::Ingested).await?;
@@ -290,6 +328,60 @@ pub async fn retry_ingest(tx: &mut AnyConnection, shot_id: ShotId) -> Result<()>
     let shot = lock(tx, shot_id).await?;
     step(tx, &shot, ShotStep::RetryIngest).await?;
     enqueue_ingest(tx, shot.project_id, shot_id).await
+}
+
+/// Makes the shot the part `from..=to` of what it is now, or all of its plate again (`None`), and has it read once more.
+/// Only before anything is marked.
+pub async fn trim(tx: &mut AnyConnection, shot_id: ShotId, part: Option<Trim>) -> Result<()> {
+    let shot = lock(tx, shot_id).await?;
+    let trim = match part {
+        Some(part) => Some(part_of(tx, &shot, part).await?),
+        None => None,
+    };
+    step(tx, &shot, ShotStep::Trim).await?;
+    set_trim(tx, shot_id, trim).await?;
+    enqueue_ingest(tx, shot.project_id, shot_id).await
+}
+
+/// A new shot from a part of this one, on the same plate. The new shot and its name.
+pub async fn cut(
+    tx: &mut AnyConnection,
+    shot_id: ShotId,
+    person_id: PersonId,
+    part: Trim,
+) -> Result<Created> {
+    let shot = lock(tx, shot_id).await?;
+    let trim = part_of(tx, &shot, part).await?;
+    let from = get(&mut *tx, shot_id).await?;
+    let of = New { sequence_id: from.sequence_id, person_id, file_name: &from.file_name, wanted: &from.name };
+    let (new, name) = insert(tx, shot.project_id, of, shot.plate).await?;
+    set_trim(tx, new, Some(trim)).await?;
+    enqueue_ingest(tx, shot.project_id, new).await?;
+    Ok(Created { shot_id: new, name, duplicate: false })
+}
+
+/// A part of the shot as a part of its plate.
+async fn part_of(tx: &mut AnyConnection, shot: &Locked, part: Trim) -> Result<Trim> {
+    let frames = shot.size()?.frames;
+    let end = part.first.checked_add(part.frames).filter(|&end| part.frames > 0 && end <= frames);
+    if end.is_none() {
+        let (first, last) = (part.first, u64::from(part.first) + u64::from(part.frames));
+        return Err(Error::Invalid(format!(
+            "Frames {first} to {last} are not all in this shot of {frames} frames: set in and out inside it."
+        )));
+    }
+    let now = get(&mut *tx, shot.shot_id).await?.trim;
+    Ok(now.map_or(part, |whole| whole.within(part)))
+}
+
+async fn set_trim(tx: &mut AnyConnection, shot_id: ShotId, trim: Option<Trim>) -> Result<()> {
+    sqlx::query("update shot set trim_first = $2, trim_frames = $3 where shot_id = $1")
+        .bind(shot_id.to_string())
+        .bind(trim.map(|trim| i64::from(trim.first)))
+        .bind(trim.map(|trim| i64::from(trim.frames)))
+        .execute(&mut *tx)
+        .await?;
+    Ok(())
 }
 
 /// Back to editing. A removal that waits in the queue is taken back; decisions stay on record.

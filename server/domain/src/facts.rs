@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Hash, Rate};
+use crate::{Hash, Rate, Timecode};
 
 /// The facts of one plate. Frame `j` is the `j`-th picture in presentation order, counted from 0.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -46,6 +46,50 @@ impl PlateFacts {
     }
 }
 
+/// The part of a file that is the shot: frames `first .. first + frames` of the file, counted from 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trim {
+    pub first: u32,
+    pub frames: u32,
+}
+
+/// A part that the plate does not have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the part from frame {} with {} frames is not in a plate of {frames} frames", trim.first, trim.frames)]
+pub struct BadTrim {
+    pub trim: Trim,
+    pub frames: u32,
+}
+
+impl Trim {
+    /// `part` of this part, in frames of the file.
+    pub fn within(self, part: Self) -> Self {
+        Self { first: self.first + part.first, frames: part.frames }
+    }
+}
+
+impl PlateFacts {
+    /// The facts of one part of the plate. Its timecode goes on counting from the plate's start; a plate without one
+    /// counts from `00:00:00:00`.
+    ///
+    /// # Errors
+    /// An empty part, or one that reaches beyond the plate.
+    pub fn trimmed(mut self, trim: Trim) -> Result<Self, BadTrim> {
+        let end = trim.first.checked_add(trim.frames).filter(|&end| trim.frames > 0 && end <= self.frames);
+        let end = end.ok_or(BadTrim { trim, frames: self.frames })?;
+        let (first, last) = (trim.first as usize, end as usize);
+        self.frames = trim.frames;
+        self.variable_times = self.variable_times.map(|times| times[first..last].to_vec());
+        if !self.frame_hashes.is_empty() {
+            self.frame_hashes = self.frame_hashes[first..last].to_vec();
+        }
+        let start = self.start_timecode.as_deref().unwrap_or("00:00:00:00");
+        let start = Timecode::parse(start, self.rate).ok();
+        self.start_timecode = start.map(|start| start.label(u64::from(trim.first), self.rate));
+        Ok(self)
+    }
+}
+
 /// FFmpeg's names for the colour tags (`bt709`, `smpte170m`, `tv`, …).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Colour {
@@ -64,4 +108,58 @@ pub struct Audio {
     pub codec: String,
     pub sample_rate: u32,
     pub channels: u16,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn facts(timecode: Option<&str>) -> PlateFacts {
+        PlateFacts {
+            container: "mov".into(),
+            codec: "prores".into(),
+            pixel_format: "yuv422p10le".into(),
+            bit_depth: 10,
+            has_alpha: false,
+            coded_width: 64,
+            coded_height: 48,
+            rotation: 0,
+            rate: Rate::new(30_000, 1001).expect("a rate"),
+            frames: 4000,
+            variable_times: None,
+            time_base: (1001, 30_000),
+            colour: Colour {
+                primaries: "bt709".into(),
+                transfer: "bt709".into(),
+                matrix: "bt709".into(),
+                range: "tv".into(),
+                assumed: true,
+            },
+            start_timecode: timecode.map(str::to_owned),
+            audio: None,
+            frame_hashes: (0..4000u32).map(|n| Hash::of(&n.to_le_bytes())).collect(),
+            notes: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_part_keeps_counting_the_timecode_of_the_whole() {
+        let part = facts(Some("01:00:00;00")).trimmed(Trim { first: 1800, frames: 10 }).expect("a part");
+        assert_eq!(part.start_timecode.as_deref(), Some("01:01:00;02"));
+        assert_eq!((part.frames, part.frame_hashes.len()), (10, 10));
+        assert_eq!(part.frame_hashes[0], Hash::of(&1800u32.to_le_bytes()));
+        let part = facts(None).trimmed(Trim { first: 31, frames: 1 }).expect("a part");
+        assert_eq!(part.start_timecode.as_deref(), Some("00:00:01:01"));
+    }
+
+    #[test]
+    fn parts_that_are_not_there_are_refused() {
+        for trim in [
+            Trim { first: 0, frames: 0 },
+            Trim { first: 3999, frames: 2 },
+            Trim { first: u32::MAX, frames: u32::MAX },
+        ] {
+            assert!(facts(None).trimmed(trim).is_err(), "{trim:?}");
+        }
+    }
 }

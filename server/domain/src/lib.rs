@@ -21,7 +21,7 @@ pub mod version;
 
 pub use cause::{Cause, CellSpan, Consequence, PathPoint};
 pub use event::{Event, EventKind};
-pub use facts::{Audio, Colour, PlateFacts};
+pub use facts::{Audio, BadTrim, Colour, PlateFacts, Trim};
 pub use hash::Hash;
 pub use id::*;
 pub use job::{Job, JobState, Progress, Step};

@@ -33,6 +33,8 @@ pub enum ShotStep {
     Ingested,
     IngestFails,
     RetryIngest,
+    /// To a part of the plate, or back to all of it.
+    Trim,
     Edit,
     SubmitQuadmask,
     ApproveQuadmask,
@@ -68,6 +70,7 @@ pub const TABLE: &[Row] = {
         (Uploaded, Ingested, Ready, None),
         (Uploaded, IngestFails, IngestFailed, None),
         (IngestFailed, RetryIngest, Uploaded, Some(Action::Upload)),
+        (Ready, Trim, Uploaded, Some(Action::Upload)),
         (Ready, Edit, Masking, EDIT),
         (Masking, Edit, Masking, EDIT),
         (Masking, SubmitQuadmask, QuadmaskReview, EDIT),

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ApprovalPolicy, Hash, PersonId, Phase, PlateFacts, ProjectId, SequenceId, ShotId};
+use crate::{ApprovalPolicy, Hash, PersonId, Phase, PlateFacts, ProjectId, SequenceId, ShotId, Trim};
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Project {
@@ -34,6 +34,10 @@ pub struct Shot {
     pub problem: Option<String>,
     pub plate: Hash,
     pub plate_bytes: i64,
+    /// The part of the plate that is the shot; `None`: all of it.
+    pub trim: Option<Trim>,
+    /// Where the plate's pictures lie in its file, as JSON; known once read.
+    pub frame_index: Option<Hash>,
     /// Known once read.
     pub facts: Option<PlateFacts>,
     /// Motion JPEG proxy, one picture per frame.

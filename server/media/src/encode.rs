@@ -15,7 +15,7 @@ use crate::Picture;
 use crate::error::{Error, engine, name, writing};
 use crate::frame::{format_of, write_frame};
 use crate::open::{local, start};
-use crate::sound::Sound;
+use crate::sound::{Sound, SoundFrom};
 
 /// How a file is to be written.
 pub(crate) struct Settings<'a> {
@@ -34,7 +34,7 @@ pub(crate) struct Settings<'a> {
     /// FFmpeg's thread kinds: 1 frames, 2 slices, 3 both.
     pub threads: i32,
     /// A file whose sound is copied along.
-    pub sound: Option<&'a Path>,
+    pub sound: Option<SoundFrom<'a>>,
 }
 
 pub(crate) struct VideoFile {

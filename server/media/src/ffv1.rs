@@ -9,6 +9,7 @@ use ffmpeg_next::ffi::AVPixelFormat;
 use crate::encode::{Settings, VideoFile};
 use crate::format::name_of;
 use crate::open::start;
+use crate::sound::SoundFrom;
 use crate::{Error, Picture, PixelFormat};
 
 /// The format that FFV1 keeps pictures of `format` in: the same, or the next wider one where it lacks that
@@ -55,7 +56,7 @@ pub struct Ffv1Writer {
 }
 
 impl Ffv1Writer {
-    /// Pictures of exactly `format`, which must be one that `ffv1_format` gives. `audio_from`: a file whose first
+    /// Pictures of exactly `format`, which must be one that `ffv1_format` gives. `audio_from`: whose first
     /// sound track is copied, cut to the length of the pictures.
     pub fn create(
         path: &Path,
@@ -64,7 +65,7 @@ impl Ffv1Writer {
         height: u32,
         rate: Rate,
         colour: &Colour,
-        audio_from: Option<&Path>,
+        audio_from: Option<SoundFrom<'_>>,
     ) -> Result<Self, Error> {
         let layout =
             layouts()?.into_iter().find(|&l| kept_as(l) == Some(*format)).ok_or_else(|| Error::Engine {

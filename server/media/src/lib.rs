@@ -35,4 +35,5 @@ pub use picture::{Picture, Plane};
 pub use probe::probe;
 pub use proxy::{ProxyWriter, proxy_size};
 pub use reader::Reader;
+pub use sound::SoundFrom;
 pub use still::{FilmStrip, STRIP_HEIGHT, jpeg, poster, thumbnail};

@@ -10,6 +10,14 @@ use crate::Error;
 use crate::error::writing;
 use crate::open::{only, open, video_stream};
 
+/// A file whose first sound track is copied, and where in it the pictures begin.
+#[derive(Debug, Clone, Copy)]
+pub struct SoundFrom<'a> {
+    pub path: &'a Path,
+    /// Seconds of picture that are left out at the start.
+    pub skip: f64,
+}
+
 pub(crate) struct Sound {
     input: Input,
     stream: usize,
@@ -25,7 +33,8 @@ pub(crate) struct Sound {
 
 impl Sound {
     /// The first sound of `source`, as a stream of `out`; `None` when there is none or the container cannot hold it.
-    pub fn open(source: &Path, out: &mut Output) -> Result<Option<Self>, Error> {
+    pub fn open(from: SoundFrom<'_>, out: &mut Output) -> Result<Option<Self>, Error> {
+        let source = from.path;
         let mut input = open(source)?;
         let found = input.streams().find(|stream| {
             // SAFETY: the parameters belong to the open input; the muxer's table is static.
@@ -49,7 +58,15 @@ impl Sound {
         // SAFETY: the tag is the source container's; zero lets the new one choose.
         unsafe { (*(*track.as_mut_ptr()).codecpar).codec_tag = 0 };
         let target = track.index();
-        Ok(Some(Self { input, stream, target, base, start: start.unwrap_or(0.0), held: None, ended: false }))
+        Ok(Some(Self {
+            input,
+            stream,
+            target,
+            base,
+            start: start.unwrap_or(0.0) + from.skip,
+            held: None,
+            ended: false,
+        }))
     }
 
     /// Writes every packet that starts before `until` seconds of picture.

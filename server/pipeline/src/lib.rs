@@ -10,4 +10,4 @@ mod turn;
 
 pub use error::{Cancelled, Error, Reporter, Result};
 pub use masks::{MaskMovie, Masks};
-pub use plate_file::PlateFile;
+pub use plate_file::{Plate, PlateFile};

@@ -1,10 +1,10 @@
 //! A plate as stages read it: by frame number, in any order, with a bounded memory of decoded pictures.
 
 use std::collections::VecDeque;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use domain::PlateFacts;
+use domain::{PlateFacts, Trim};
 use media::{Index, Picture, Reader, probe};
 
 use crate::{Error, Reporter, Result};
@@ -12,24 +12,59 @@ use crate::{Error, Reporter, Result};
 /// Decoded pictures that are remembered.
 const MOST_BYTES: usize = 256 << 20;
 
+/// A plate as a stage is given it.
+#[derive(Debug, Clone)]
+pub struct Plate {
+    pub path: PathBuf,
+    /// The part of the file that is the shot; `None`: all of it.
+    pub trim: Option<Trim>,
+    /// What an earlier reading found out: the facts of that part, and the index of the whole file. `None`: the file is
+    /// read through once more.
+    pub known: Option<(PlateFacts, Index)>,
+}
+
+impl From<&Path> for Plate {
+    fn from(path: &Path) -> Self {
+        Self { path: path.to_owned(), trim: None, known: None }
+    }
+}
+
+impl From<&PathBuf> for Plate {
+    fn from(path: &PathBuf) -> Self {
+        path.as_path().into()
+    }
+}
+
+/// Frames are counted from the start of the part that is the shot.
 pub struct PlateFile {
     pub facts: PlateFacts,
     reader: Reader,
+    /// Frame 0 in the file.
+    first: u32,
     remembered: VecDeque<(u32, Rc<Picture>)>,
     room: usize,
     last: Option<u32>,
 }
 
 impl PlateFile {
-    /// Opens and probes `path`.
-    pub fn open(path: &Path, report: &mut dyn Reporter) -> Result<Self> {
-        let (facts, index) = probe_with(path, report)?;
-        Self::with_index(path, facts, &index)
+    /// Opens a plate; probes it unless its index is known.
+    pub fn open(plate: impl Into<Plate>, report: &mut dyn Reporter) -> Result<Self> {
+        let Plate { path, trim, known } = plate.into();
+        let (facts, index) = match known {
+            Some(known) => known,
+            None => {
+                let (facts, index) = probe_with(&path, report)?;
+                (part_of(facts, trim)?, index)
+            }
+        };
+        Self::with_index(&path, facts, &index, trim)
     }
 
-    pub fn with_index(path: &Path, facts: PlateFacts, index: &Index) -> Result<Self> {
+    /// `facts` are those of the part, `index` is that of the whole file.
+    pub fn with_index(path: &Path, facts: PlateFacts, index: &Index, trim: Option<Trim>) -> Result<Self> {
         let reader = Reader::open(path, index)?;
-        Ok(Self { facts, reader, remembered: VecDeque::new(), room: 1, last: None })
+        let first = trim.map_or(0, |trim| trim.first);
+        Ok(Self { facts, reader, first, remembered: VecDeque::new(), room: 1, last: None })
     }
 
     pub fn frames(&self) -> u32 {
@@ -53,7 +88,7 @@ impl PlateFile {
             if self.remembered.iter().any(|(f, _)| *f == at) {
                 continue;
             }
-            let picture = Rc::new(self.reader.read(at)?);
+            let picture = Rc::new(self.reader.read(self.first + at)?);
             let bytes = picture.planes.iter().map(|p| p.data.len()).sum::<usize>().max(1);
             self.room = (MOST_BYTES / bytes).clamp(2, 24);
             while self.remembered.len() >= self.room {
@@ -64,6 +99,12 @@ impl PlateFile {
         let found = self.remembered.iter().rev().find(|(f, _)| *f == frame);
         Ok(Rc::clone(&found.expect("just remembered").1))
     }
+}
+
+/// The facts of the part that is the shot.
+pub fn part_of(facts: PlateFacts, trim: Option<Trim>) -> Result<PlateFacts> {
+    let Some(trim) = trim else { return Ok(facts) };
+    facts.trimmed(trim).map_err(|bad| Error::Input(format!("The shot cannot be cut like this: {bad}.")))
 }
 
 /// Probes with cancellation.

@@ -1,6 +1,6 @@
 //! What an approval of a quadmask is about.
 
-use domain::{Cause, Hash, Words};
+use domain::{Cause, Hash, Trim, Words};
 use serde::Serialize;
 
 use crate::{canonical_json, hash_of};
@@ -10,6 +10,9 @@ use crate::{canonical_json, hash_of};
 pub struct QuadmaskSubject<'a> {
     /// SHA-256 of the plate file.
     pub plate: Hash,
+    /// The part of it that is the shot; left out of the JSON when it is all of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trim: Option<Trim>,
     /// `Levels::hash` per frame, in frame order.
     pub frames: &'a [Hash],
     pub causes: &'a [Cause],
@@ -41,7 +44,7 @@ mod tests {
             spans: vec![],
         };
         let seal = |plate, frames: &[Hash], causes: &[Cause], words: &Words| {
-            QuadmaskSubject { plate, frames, causes, words }.seal().1
+            QuadmaskSubject { plate, trim: None, frames, causes, words }.seal().1
         };
         let same = seal(plate, &frames, std::slice::from_ref(&cause), &words);
         let stay = Cause { consequence: Consequence::Stay, ..cause.clone() };

@@ -71,7 +71,12 @@ pub async fn shot(
     let media = db::media::of_shot(&state.app.db, shot_id).await.map_err(ApiError::from)?;
     cx.project(media.project_id, Action::ViewShot).await?;
     match file.as_str() {
-        "poster.jpg" => blob(&state, or_not_found(media.poster)?, "image/jpeg", request).await,
+        "poster.jpg" => {
+            let mut poster = blob(&state, or_not_found(media.poster)?, "image/jpeg", request).await?;
+            // Its address is the same after trimming: asked for each time, and answered by hash.
+            poster.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+            Ok(poster)
+        }
         "strip.jpg" => blob(&state, or_not_found(media.strip)?, "image/jpeg", request).await,
         "proxy.mov" => blob(&state, or_not_found(media.proxy)?, "video/quicktime", request).await,
         "proxy.json" => {

@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex};
 
 use anyhow::Context as _;
 use db::{Db, Work};
+use domain::project::Shot;
 use domain::{Hash, Step};
-use pipeline::{Cancelled, Reporter};
+use pipeline::{Cancelled, Plate, Reporter};
 use sqlx::AnyConnection;
 use storage::Store;
 use tempfile::TempDir;
@@ -82,6 +83,18 @@ impl Context {
             std::os::unix::fs::symlink(self.store.path_of(hash), &link).context("naming a blob")?;
         }
         Ok(link)
+    }
+
+    /// A shot's plate, its part of it, and what reading it found out.
+    pub fn plate(&self, shot: &Shot) -> anyhow::Result<Plate> {
+        let known = match (&shot.facts, shot.frame_index) {
+            (Some(facts), Some(index)) => {
+                let index = self.store.get_blocking(index)?;
+                Some((facts.clone(), serde_json::from_slice(&index).context("reading the frame index")?))
+            }
+            _ => None,
+        };
+        Ok(Plate { path: self.named(shot.plate, &shot.file_name)?, trim: shot.trim, known })
     }
 
     pub fn reporter(&self) -> Report<'_> {

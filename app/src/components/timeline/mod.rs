@@ -83,8 +83,8 @@ pub fn Timeline() -> impl IntoView {
 }
 
 fn strip(desk: Desk) -> String {
-    let has_strip = desk.view.with(|v| v.shot.strip.is_some());
-    if has_strip { format!("background-image:url({})", href::strip(desk.shot_id)) } else { String::new() }
+    let strip = desk.view.with(|v| v.shot.strip);
+    strip.map(|hash| format!("background-image:url({})", href::strip(desk.shot_id, hash))).unwrap_or_default()
 }
 
 /// A mark over frames `from..=to`.

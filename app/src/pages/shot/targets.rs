@@ -5,6 +5,7 @@ use leptos::prelude::*;
 
 use super::quadmask::EditorLine;
 use crate::api::shots::retry_ingest;
+use crate::components::range::RangeSection;
 use crate::components::run::{JobCard, job_of};
 use crate::components::targets::{ByNumbers, TargetList, WordsForm};
 use crate::components::ui::{Button, Kind};
@@ -45,6 +46,7 @@ pub fn TargetsPanel() -> impl IntoView {
                 <JobCard kinds=&["segment", "import_quadmask"]/>
                 <PlateNotes/>
             </section>
+            <RangeSection/>
         </div>
         <footer class="panel__foot">
             <div class="panel__actions">

@@ -134,16 +134,8 @@ impl Studio {
         .expect("a shot")
         .shot_id;
         let facts = facts();
-        transact!(self.db, [facts], |tx| db::shots::ingested(
-            tx,
-            shot_id,
-            &facts,
-            Hash::of(b"proxy"),
-            "[]",
-            Hash::of(b"poster"),
-            Hash::of(b"strip")
-        ))
-        .expect("ingested");
+        transact!(self.db, [facts], |tx| db::shots::ingested(tx, shot_id, &facts, read(), "[]"))
+            .expect("ingested");
         shot_id
     }
 
@@ -234,5 +226,15 @@ pub fn facts() -> PlateFacts {
         audio: None,
         frame_hashes: Vec::new(),
         notes: Vec::new(),
+    }
+}
+
+/// What reading a plate leaves behind.
+pub fn read() -> db::shots::Made {
+    db::shots::Made {
+        frame_index: Hash::of(b"index"),
+        proxy: Hash::of(b"proxy"),
+        poster: Hash::of(b"poster"),
+        strip: Hash::of(b"strip"),
     }
 }

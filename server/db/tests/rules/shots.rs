@@ -1,9 +1,10 @@
 //! Plates, names, phases, the board.
 
 use db::board::{Filter, page};
-use domain::{Hash, Phase, ShotStep};
+use domain::project::Shot;
+use domain::{Hash, Phase, ShotId, ShotStep, Trim};
 
-use crate::harness::Studio;
+use crate::harness::{Studio, read};
 use crate::{rules, transact};
 
 rules! {
@@ -65,6 +66,34 @@ rules! {
         let shot = db::shots::get(db.pool(), shot_id).await.expect("there");
         assert_eq!((shot.phase, shot.problem), (Phase::Uploaded, None));
         assert_eq!(jobs_of(&db, "ingest").await, 1);
+    }
+
+    async fn a_shot_is_trimmed_before_it_is_marked_and_cut_into_more(db) {
+        let studio = Studio::new(&db).await;
+        let shot_id = studio.shot("lime").await;
+        let frames = shot_of(&db, shot_id).await.facts.expect("read").frames;
+        let beyond = Trim { first: frames - 1, frames: 2 };
+        let refused = transact!(db, [], |tx| db::shots::trim(tx, shot_id, Some(beyond)));
+        assert!(matches!(refused, Err(db::Error::Invalid(_))), "{refused:?}");
+
+        let part = Trim { first: 1, frames: 3 };
+        transact!(db, [], |tx| db::shots::trim(tx, shot_id, Some(part))).expect("trimmed");
+        let shot = shot_of(&db, shot_id).await;
+        assert_eq!((shot.phase, shot.trim), (Phase::Uploaded, Some(part)));
+        let facts = shot.facts.expect("still known").trimmed(part).expect("a part");
+        transact!(db, [facts], |tx| db::shots::ingested(tx, shot_id, &facts, read(), "[]")).expect("read again");
+
+        // A part of the part is counted in frames of the plate; the new shot has the same plate.
+        let artist = studio.artist;
+        let inner = Trim { first: 1, frames: 2 };
+        let cut = transact!(db, [], |tx| db::shots::cut(tx, shot_id, artist, inner)).expect("a new shot");
+        let new = shot_of(&db, cut.shot_id).await;
+        assert_eq!((new.phase, new.trim), (Phase::Uploaded, Some(Trim { first: 2, frames: 2 })));
+        assert_eq!((new.plate, new.name.as_str()), (Hash::of(b"lime"), "lime 2"));
+
+        transact!(db, [], |tx| db::shots::edit(tx, shot_id)).expect("marked");
+        let late = transact!(db, [], |tx| db::shots::trim(tx, shot_id, None));
+        assert!(matches!(late, Err(db::Error::Conflict(_))), "{late:?}");
     }
 
     async fn the_board_filters_sorts_and_pages(db) {
@@ -131,4 +160,8 @@ async fn jobs_of(db: &db::Db, kind: &str) -> i64 {
         .fetch_one(db.pool())
         .await
         .expect("counted")
+}
+
+async fn shot_of(db: &db::Db, shot_id: ShotId) -> Shot {
+    db::shots::get(db.pool(), shot_id).await.expect("the shot")
 }

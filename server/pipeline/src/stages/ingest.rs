@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use domain::{PlateFacts, Step};
-use media::{FilmStrip, ProxyWriter, poster};
+use domain::{PlateFacts, Step, Trim};
+use media::{FilmStrip, Index, ProxyWriter, poster};
 
-use crate::plate_file::{PlateFile, probe_with};
+use crate::plate_file::{PlateFile, part_of, probe_with};
 use crate::{Error, Reporter, Result};
 
 /// Most thumbnails in a film strip.
@@ -15,6 +15,8 @@ const THUMBNAILS: u32 = 24;
 #[derive(Debug)]
 pub struct Ingested {
     pub facts: PlateFacts,
+    /// Of the whole file, whatever part of it the shot is.
+    pub index: Index,
     /// Motion JPEG, one picture per frame.
     pub proxy: PathBuf,
     /// Offset and size in bytes of each frame's JPEG in the proxy.
@@ -23,10 +25,10 @@ pub struct Ingested {
     pub strip: PathBuf,
 }
 
-/// Reads every frame of `plate` once; writes proxy, poster and strip into `out`.
-pub fn ingest(plate: &Path, out: &Path, report: &mut dyn Reporter) -> Result<Ingested> {
+/// Reads every frame of `plate`, or of the part of it that is the shot, once; writes proxy, poster and strip into `out`.
+pub fn ingest(plate: &Path, trim: Option<Trim>, out: &Path, report: &mut dyn Reporter) -> Result<Ingested> {
     let (facts, index) = probe_with(plate, report)?;
-    let mut file = PlateFile::with_index(plate, facts, &index)?;
+    let mut file = PlateFile::with_index(plate, part_of(facts, trim)?, &index, trim)?;
     let proxy = out.join("proxy.mov");
     let mut writer = ProxyWriter::create(&proxy, &file.facts)?;
     let frames = file.frames();
@@ -54,5 +56,5 @@ pub fn ingest(plate: &Path, out: &Path, report: &mut dyn Reporter) -> Result<Ing
     std::fs::write(&strip_path, strip.jpeg()?.0).map_err(Error::io("writing the film strip"))?;
     std::fs::write(&poster_path, poster_jpeg).map_err(Error::io("writing the poster"))?;
     let facts = PlateFacts { frame_hashes: hashes, ..file.facts };
-    Ok(Ingested { facts, proxy, proxy_index, poster: poster_path, strip: strip_path })
+    Ok(Ingested { facts, index, proxy, proxy_index, poster: poster_path, strip: strip_path })
 }

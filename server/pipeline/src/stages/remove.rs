@@ -6,12 +6,12 @@ use std::time::Instant;
 
 use domain::version::Proof;
 use domain::{Cause, Levels, PlateRecipe, Step};
-use media::{Ffv1Writer, GreyWriter, ProxyWriter, ffv1_format, read_mask};
+use media::{Ffv1Writer, GreyWriter, ProxyWriter, SoundFrom, ffv1_format, read_mask};
 use plate::remove::{Filled, Picture16, Source, SourceError, Stop, remove as run};
 
 use super::composite::{coded_matte, composite, max_delta_outside, to_picture16};
 use crate::masks::Masks;
-use crate::plate_file::PlateFile;
+use crate::plate_file::{Plate, PlateFile};
 use crate::{Error, Reporter, Result};
 
 /// What a removal leaves behind.
@@ -54,13 +54,13 @@ impl Source for Engine<'_> {
     }
 }
 
-/// Runs the plate engine on the plate at `path` and writes `result.mkv`, `matte.mkv` and `proxy.mov` into `out`.
+/// Runs the plate engine on a plate and writes `result.mkv`, `matte.mkv` and `proxy.mov` into `out`.
 ///
 /// # Errors
 /// `react` without a path, masks of another size, a full disk, a plate that breaks off; `KeptPixels` when the written
 /// result, decoded again, differs from the plate outside the matte.
 pub fn remove(
-    path: &Path,
+    plate: impl Into<Plate>,
     masks: &mut dyn Masks,
     causes: &[Cause],
     recipe: &PlateRecipe,
@@ -68,8 +68,10 @@ pub fn remove(
     report: &mut dyn Reporter,
 ) -> Result<Removed> {
     let started = Instant::now();
-    let plate = PlateFile::open(path, report)?;
+    let given: Plate = plate.into();
+    let plate = PlateFile::open(given.clone(), report)?;
     let facts = plate.facts.clone();
+    let skip = given.trim.map_or(0.0, |trim| f64::from(trim.first) / facts.rate.per_second());
     let plate = RefCell::new(plate);
     let first = plate.borrow_mut().picture(0)?;
     let kept_as = ffv1_format(&first.format)?;
@@ -77,8 +79,9 @@ pub fn remove(
     let (width, height) = (facts.coded_width, facts.coded_height);
     let files = [out.join("result.mkv"), out.join("matte.mkv"), out.join("proxy.mov")];
     let [result_path, matte_path, proxy_path] = &files;
+    let sound = Some(SoundFrom { path: &given.path, skip });
     let mut result =
-        Ffv1Writer::create(result_path, &kept_as, width, height, facts.rate, &facts.colour, Some(path))?;
+        Ffv1Writer::create(result_path, &kept_as, width, height, facts.rate, &facts.colour, sound)?;
     let mut matte_file = GreyWriter::create(matte_path, width, height, facts.rate)?;
     let mut proxy = ProxyWriter::create(proxy_path, &facts)?;
     let mut matte_pixels = 0u64;

@@ -268,7 +268,7 @@ fn submit(context: &Context, cast: &Cast, scene: &Scene, shot_id: ShotId, plate:
     }
     let hashes: Vec<Hash> = frames.iter().map(|frame| frame.levels).collect();
     let (subject_json, subject) =
-        QuadmaskSubject { plate, frames: &hashes, causes: &causes, words: &words }.seal();
+        QuadmaskSubject { plate, trim: None, frames: &hashes, causes: &causes, words: &words }.seal();
     let manifest = Manifest { width: scene.width(), height: scene.height(), frames };
     let combined = Combined { manifest, subject_json, subject, draft_revision };
     let artist = cast.artist;

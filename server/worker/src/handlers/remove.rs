@@ -30,7 +30,7 @@ pub fn run(context: &Context, run_id: RunId) -> anyhow::Result<()> {
     // What was approved runs, not what the tables say now.
     let approved: Approved =
         serde_json::from_str(&subject).context("the approved quadmask cannot be read")?;
-    let plate = context.named(shot.plate, &shot.file_name)?;
+    let plate = context.plate(&shot)?;
     let (width, height) = (manifest.width, manifest.height);
     let mut masks = |frame: u32| -> pipeline::Result<Levels> {
         let wrong = |what: String| pipeline::Error::Input(what);
@@ -44,8 +44,7 @@ pub fn run(context: &Context, run_id: RunId) -> anyhow::Result<()> {
         Ok(levels)
     };
     let mut report = context.reporter();
-    let done =
-        remove(&plate, &mut masks, &approved.causes, &run.recipe, context.scratch.path(), &mut report)?;
+    let done = remove(plate, &mut masks, &approved.causes, &run.recipe, context.scratch.path(), &mut report)?;
     report.step(Step::Store, 0, 1)?;
     for note in &done.notes {
         context.log(note.clone());
@@ -58,6 +57,7 @@ pub fn run(context: &Context, run_id: RunId) -> anyhow::Result<()> {
     let [(result, _), (matte, _), (proxy, _)] = blobs;
     let manifest = serde_json::json!({
         "plate": shot.plate,
+        "trim": shot.trim,
         "quadmask": quadmask.subject,
         "engine": run.engine,
         "build": env!("CARGO_PKG_VERSION"),

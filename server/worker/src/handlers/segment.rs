@@ -18,9 +18,9 @@ const AT_MOST: usize = 12;
 pub fn run(context: &Context, shot_id: ShotId) -> anyhow::Result<()> {
     let shot = context.wait(db::shots::get(context.db.pool(), shot_id))?;
     let targets = context.wait(db::brief::targets(context.db.pool(), shot_id))?;
-    let path = context.named(shot.plate, &shot.file_name)?;
+    let plate = context.plate(&shot)?;
     let mut report = context.reporter();
-    let mut plate = PlateFile::open(&path, &mut report)?;
+    let mut plate = PlateFile::open(plate, &mut report)?;
     let (width, height) = plate.size();
     let rows = context.wait(db::draft::frames(context.db.pool(), shot_id))?;
     let mut draft = Draft {
