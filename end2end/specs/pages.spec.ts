@@ -15,6 +15,7 @@ let paths: Record<string, string>;
 const said: string[] = [];
 
 test.beforeAll(async ({ browser, server }) => {
+  test.setTimeout(150_000);
   const context = await browser.newContext({ baseURL: server.baseURL, viewport: { width: 1440, height: 900 } });
   page = await context.newPage();
   page.on('console', (message) => {

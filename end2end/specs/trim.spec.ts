@@ -28,14 +28,13 @@ test('a shot is trimmed to in and out, cut, and made whole again', async ({ page
   const isRedAt = async (x: number) => {
     const at = await onPlate(page, x, 92, clip);
     const shot = await page.screenshot({ clip: { x: at.x - 2, y: at.y - 2, width: 4, height: 4 } });
-    const data = shot.toString('base64');
     const [red, green] = await page.evaluate(async (png) => {
-      const picture = await createImageBitmap(await (await fetch(`data:image/png;base64,${png}`)).blob());
+      const picture = await createImageBitmap(new Blob([new Uint8Array(png)]));
       const canvas = new OffscreenCanvas(4, 4);
       const context = canvas.getContext('2d')!;
       context.drawImage(picture, 0, 0);
       return [...context.getImageData(2, 2, 1, 1).data];
-    }, data);
+    }, [...shot]);
     return red > 150 && green < 110;
   };
 

@@ -54,6 +54,18 @@ const PROOFS: &[Proof] = &[
         release: true,
     },
     Proof {
+        name: "shots",
+        claim: "the whole story on the real shots through the page, with a picture of every step",
+        runner: Runner::Playwright,
+        release: true,
+    },
+    Proof {
+        name: "board",
+        claim: "a thousand shots scroll with at most 60 cards and no task over 50 ms",
+        runner: Runner::Playwright,
+        release: true,
+    },
+    Proof {
         name: "wasm",
         claim: "size of the client, time to the first painted frame, memory of the idle server",
         runner: Runner::Playwright,

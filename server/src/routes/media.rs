@@ -69,7 +69,16 @@ pub async fn shot(
     let cx = Cx::from_session(&state.app, &session).await?;
     let shot_id: ShotId = id(&shot)?;
     let media = db::media::of_shot(&state.app.db, shot_id).await.map_err(ApiError::from)?;
-    cx.project(media.project_id, Action::ViewShot).await?;
+    // A client who is shown a version compares it with the plate: pictures for viewing, never the file.
+    let for_viewing = matches!(file.as_str(), "poster.jpg" | "strip.jpg" | "proxy.mov" | "proxy.json");
+    if for_viewing && cx.is_client() {
+        cx.project(media.project_id, Action::ViewClientVersions).await?;
+        if !db::board::is_shown_to_clients(&state.app.db, shot_id).await.map_err(ApiError::from)? {
+            return Err(Refused(ApiError::NotFound));
+        }
+    } else {
+        cx.project(media.project_id, Action::ViewShot).await?;
+    }
     match file.as_str() {
         "poster.jpg" => {
             let mut poster = blob(&state, or_not_found(media.poster)?, "image/jpeg", request).await?;

@@ -148,7 +148,7 @@ impl Actor {
 }
 
 /// Flat structs only: what an HTML form sends.
-fn serde_qs(value: &impl Serialize) -> String {
+pub fn serde_qs(value: &impl Serialize) -> String {
     let serde_json::Value::Object(fields) = serde_json::to_value(value).expect("plain values") else {
         return String::new();
     };

@@ -7,7 +7,7 @@ use reqwest::StatusCode;
 use crate::harness::{Actor, TestApp};
 
 /// A shot whose plate is in the store.
-async fn shot(app: &TestApp, owner: &Actor, project: ProjectId) -> ShotId {
+pub async fn shot(app: &TestApp, owner: &Actor, project: ProjectId) -> ShotId {
     let viewer: app::api::session::Viewer =
         owner.ask(&app::api::session::GetViewer {}).await.expect("a viewer");
     let person = viewer.person.expect("signed in").person_id;

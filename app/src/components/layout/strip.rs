@@ -14,11 +14,12 @@ pub fn Strip() -> impl IntoView {
     let live = use_live();
     let connection = live.connection();
     let me = use_me();
+    // Made here and not in a `Show`: what is made while the page before it still waits for its data would be counted in
+    // another order by the server than by the client, and each would look for the other's data.
+    let work = untrack(|| me.may(Action::ViewJobs)).then(|| view! { <Work/> });
     view! {
         <footer class="strip">
-            <Show when=move || me.may(Action::ViewJobs)>
-                <Work/>
-            </Show>
+            {work}
             <span class="strip__end" role="status">
                 {move || match connection.get() {
                     Connection::Off => view! { <span></span> }.into_any(),

@@ -1,0 +1,147 @@
+//! Every server function about a shot, a project or the studio, as each role inside and outside the project: what is
+//! refused is what the table of rights refuses, and another project's ids open nothing.
+
+use app::api::draft::{CopyFrame, DrawStroke, EditDraft, GetDraft, LockFrame, Redo, StartSegment, Undo};
+use app::api::jobs::ListJobs;
+use app::api::people::{Invite, ListPeople};
+use app::api::projects::{CreateSequence, GetProject, ListShots, ListUploads, ShotFilter};
+use app::api::quadmasks::{Reopen, SubmitQuadmask};
+use app::api::shots::{
+    AddCause, AddTarget, CutShot, DeleteCause, DeleteTarget, GetShot, RenameShot, RetryIngest, SaveWords,
+    SetCells, SetSequence, TrimShot,
+};
+use app::api::versions::StartRun;
+use domain::stroke::Stroke;
+use domain::{Action, CauseId, Level, PlateRecipe, ProjectId, Role, ShotId, TargetId, Trim, Words, may};
+use leptos::server_fn::ServerFn;
+use reqwest::StatusCode;
+use serde::Serialize;
+
+use crate::harness::{Actor, TestApp};
+use crate::rights::shot;
+
+/// What is asked for, and the right it needs.
+struct Call {
+    action: Action,
+    path: &'static str,
+    body: String,
+    is_json: bool,
+}
+
+fn form<F: ServerFn + Serialize>(action: Action, call: &F) -> Call {
+    Call { action, path: F::PATH, body: crate::harness::serde_qs(call), is_json: false }
+}
+
+fn json<F: ServerFn + Serialize>(action: Action, call: &F) -> Call {
+    let body = serde_json::to_string(call).expect("plain values");
+    Call { action, path: F::PATH, body, is_json: true }
+}
+
+impl Call {
+    async fn status(&self, actor: &Actor) -> StatusCode {
+        let kind = if self.is_json { "application/json" } else { "application/x-www-form-urlencoded" };
+        let request = actor.client.post(format!("{}{}", actor.url, self.path));
+        let request = request.header("content-type", kind).header("accept", "application/json");
+        request.body(self.body.clone()).send().await.expect("an answer").status()
+    }
+}
+
+fn about_shot(shot_id: ShotId) -> Vec<Call> {
+    let part = Trim { first: 0, frames: 1 };
+    let stroke = Stroke { frame: 0, level: Level::Primary, radius: 2.0, points: vec![(1.0, 1.0)] };
+    let (target_id, cause_id) = (TargetId(db::new_uuid()), CauseId(db::new_uuid()));
+    vec![
+        form(Action::ViewClientVersions, &GetShot { shot_id }),
+        form(Action::ViewShot, &GetDraft { shot_id }),
+        form(Action::Upload, &RenameShot { shot_id, name: "Another".into() }),
+        form(Action::Upload, &SetSequence { shot_id, sequence_id: None }),
+        form(Action::Upload, &RetryIngest { shot_id }),
+        json(Action::Upload, &TrimShot { shot_id, part: Some(part) }),
+        json(Action::Upload, &CutShot { shot_id, part }),
+        form(Action::EditShot, &AddTarget { shot_id, name: "ball".into() }),
+        form(Action::EditShot, &DeleteTarget { shot_id, target_id }),
+        json(Action::EditShot, &SaveWords { shot_id, words: Words::default() }),
+        form(Action::EditShot, &AddCause { shot_id, name: "shadow".into() }),
+        form(Action::EditShot, &DeleteCause { shot_id, cause_id }),
+        json(
+            Action::EditShot,
+            &SetCells { shot_id, cause_id, cells: vec![(0, 0)], on: true, from: 0, to: 0 },
+        ),
+        form(Action::EditShot, &EditDraft { shot_id, take_over: false }),
+        json(Action::EditShot, &DrawStroke { shot_id, stroke }),
+        form(Action::EditShot, &LockFrame { shot_id, frame: 0, locked: true }),
+        form(Action::EditShot, &CopyFrame { shot_id, from: 0, to: 1 }),
+        form(Action::EditShot, &Undo { shot_id }),
+        form(Action::EditShot, &Redo { shot_id }),
+        form(Action::EditShot, &StartSegment { shot_id }),
+        form(Action::EditShot, &SubmitQuadmask { shot_id, note: String::new() }),
+        form(Action::EditShot, &Reopen { shot_id }),
+        json(Action::Run, &StartRun { shot_id, recipe: PlateRecipe::default() }),
+    ]
+}
+
+fn about_project(project_id: ProjectId) -> Vec<Call> {
+    let filter = ShotFilter::default();
+    vec![
+        form(Action::ViewClientVersions, &GetProject { project_id }),
+        json(Action::ViewClientVersions, &ListShots { project_id, filter, offset: 0, limit: 10 }),
+        form(Action::Upload, &ListUploads { project_id }),
+        form(Action::Upload, &CreateSequence { project_id, name: format!("S{}", db::new_uuid()) }),
+    ]
+}
+
+fn about_studio() -> Vec<Call> {
+    vec![
+        form(Action::ViewJobs, &ListJobs {}),
+        form(Action::ManagePeople, &ListPeople {}),
+        form(Action::ManagePeople, &Invite { role: Role::Artist, project_id: None }),
+    ]
+}
+
+#[tokio::test]
+async fn functions_refuse_what_the_table_of_rights_refuses() {
+    for app in TestApp::each().await {
+        let owner = app.owner().await;
+        let (ours, theirs) = (owner.project("Ours").await, owner.project("Theirs").await);
+        let shot_id = shot(&app, &owner, ours).await;
+        for role in Role::ALL {
+            let inside =
+                if role == Role::Owner { owner.clone() } else { app.member(&owner, role, Some(ours)).await };
+            for call in about_shot(shot_id).into_iter().filter(|_| role == Role::Client) {
+                let status = call.status(&inside).await;
+                assert_eq!(status, StatusCode::NOT_FOUND, "nothing is shown to clients: {}", call.path);
+            }
+            let of_shot = about_shot(shot_id).into_iter().filter(|_| role != Role::Client);
+            for call in of_shot.chain(about_project(ours)).chain(about_studio()) {
+                let status = call.status(&inside).await;
+                let is_refused = status == StatusCode::FORBIDDEN;
+                let wanted = !may(role, call.action);
+                assert_eq!(is_refused, wanted, "{} {role:?} {}: {status}", app.engine(), call.path);
+                assert!(
+                    status != StatusCode::UNAUTHORIZED && status != StatusCode::BAD_REQUEST,
+                    "{} {status}",
+                    call.path
+                );
+                assert!(!status.is_server_error(), "{} {role:?}: {status}", call.path);
+            }
+            if may(role, Action::SeeEveryProject) {
+                continue;
+            }
+            let outside = app.member(&owner, role, Some(theirs)).await;
+            for call in about_shot(shot_id).into_iter().chain(about_project(ours)) {
+                let status = call.status(&outside).await;
+                assert_eq!(
+                    status,
+                    StatusCode::NOT_FOUND,
+                    "{} {role:?} of another project {}",
+                    app.engine(),
+                    call.path
+                );
+            }
+        }
+        let nobody = app.nobody();
+        for call in about_shot(shot_id).into_iter().chain(about_project(ours)).chain(about_studio()) {
+            assert_eq!(call.status(&nobody).await, StatusCode::UNAUTHORIZED, "{}", call.path);
+        }
+    }
+}
