@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
+use std::sync::Arc;
 
 use domain::{PlateFacts, Trim};
 use media::{Index, Picture, Reader, probe};
@@ -10,7 +10,7 @@ use media::{Index, Picture, Reader, probe};
 use crate::{Error, Reporter, Result};
 
 /// Decoded pictures that are remembered.
-const MOST_BYTES: usize = 256 << 20;
+const MOST_BYTES: usize = 96 << 20;
 
 /// A plate as a stage is given it.
 #[derive(Debug, Clone)]
@@ -41,7 +41,9 @@ pub struct PlateFile {
     reader: Reader,
     /// Frame 0 in the file.
     first: u32,
-    remembered: VecDeque<(u32, Rc<Picture>)>,
+    remembered: VecDeque<(u32, Arc<Picture>)>,
+    /// A picture nobody looks at any more, for the next one to be decoded into.
+    spare: Option<Picture>,
     room: usize,
     last: Option<u32>,
 }
@@ -64,7 +66,7 @@ impl PlateFile {
     pub fn with_index(path: &Path, facts: PlateFacts, index: &Index, trim: Option<Trim>) -> Result<Self> {
         let reader = Reader::open(path, index)?;
         let first = trim.map_or(0, |trim| trim.first);
-        Ok(Self { facts, reader, first, remembered: VecDeque::new(), room: 1, last: None })
+        Ok(Self { facts, reader, first, remembered: VecDeque::new(), spare: None, room: 1, last: None })
     }
 
     pub fn frames(&self) -> u32 {
@@ -77,9 +79,9 @@ impl PlateFile {
     }
 
     /// Frame `frame` as decoded. Going backwards decodes a stretch at once, since most codecs only go forwards.
-    pub fn picture(&mut self, frame: u32) -> Result<Rc<Picture>> {
+    pub fn picture(&mut self, frame: u32) -> Result<Arc<Picture>> {
         if let Some((_, picture)) = self.remembered.iter().find(|(f, _)| *f == frame) {
-            return Ok(Rc::clone(picture));
+            return Ok(Arc::clone(picture));
         }
         let backwards = self.last.is_some_and(|last| frame < last);
         self.last = Some(frame);
@@ -88,16 +90,24 @@ impl PlateFile {
             if self.remembered.iter().any(|(f, _)| *f == at) {
                 continue;
             }
-            let picture = Rc::new(self.reader.read(self.first + at)?);
+            while self.remembered.len() >= self.room {
+                let oldest = self.remembered.pop_front();
+                self.spare =
+                    oldest.and_then(|(_, picture)| Arc::try_unwrap(picture).ok()).or(self.spare.take());
+            }
+            let picture = match self.spare.take() {
+                Some(mut picture) => {
+                    self.reader.read_into(self.first + at, &mut picture)?;
+                    Arc::new(picture)
+                }
+                None => Arc::new(self.reader.read(self.first + at)?),
+            };
             let bytes = picture.planes.iter().map(|p| p.data.len()).sum::<usize>().max(1);
             self.room = (MOST_BYTES / bytes).clamp(2, 24);
-            while self.remembered.len() >= self.room {
-                self.remembered.pop_front();
-            }
             self.remembered.push_back((at, picture));
         }
         let found = self.remembered.iter().rev().find(|(f, _)| *f == frame);
-        Ok(Rc::clone(&found.expect("just remembered").1))
+        Ok(Arc::clone(&found.expect("just remembered").1))
     }
 }
 

@@ -108,7 +108,8 @@ fn changes(scene: &Scene, frame: u32) -> Changes {
                 }
             }
         }
-        if of_target && of_kept {
+        // Behind the target, and under its shade.
+        if of_kept && (of_target || found.shade.contains(&cell)) {
             found.kept.insert(cell);
         }
     }

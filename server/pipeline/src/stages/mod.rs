@@ -1,6 +1,7 @@
 //! The stages of a removal, each on plain files.
 
 pub mod composite;
+mod engine;
 pub mod ingest;
 pub mod remove;
 pub mod segment;

@@ -2,14 +2,17 @@
 
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::Instant;
 
 use domain::version::Proof;
-use domain::{Cause, Levels, PlateRecipe, Step};
-use media::{Ffv1Writer, GreyWriter, ProxyWriter, SoundFrom, ffv1_format, read_mask};
-use plate::remove::{Filled, Picture16, Source, SourceError, Stop, remove as run};
+use domain::{Cause, PlateRecipe, Step};
+use media::{Ffv1Writer, GreyWriter, Picture, PixelFormat, ProxyWriter, SoundFrom, ffv1_format, read_mask};
+use plate::remove::{Filled, Stop, remove as run};
 
-use super::composite::{coded_matte, composite, max_delta_outside, to_picture16};
+use super::composite::{composite, max_delta_outside};
+use super::engine::Engine;
 use crate::masks::Masks;
 use crate::plate_file::{Plate, PlateFile};
 use crate::{Error, Reporter, Result};
@@ -27,31 +30,6 @@ pub struct Removed {
     pub proof: Proof,
     /// Sentences an artist should read.
     pub notes: Vec<String>,
-}
-
-struct Engine<'a> {
-    plate: &'a RefCell<PlateFile>,
-    masks: &'a mut dyn Masks,
-}
-
-impl Source for Engine<'_> {
-    fn count(&self) -> u32 {
-        self.plate.borrow().frames()
-    }
-
-    fn size(&self) -> (u32, u32) {
-        self.plate.borrow().size()
-    }
-
-    fn picture(&mut self, frame: u32) -> std::result::Result<Picture16, SourceError> {
-        let mut plate = self.plate.borrow_mut();
-        let rotation = plate.facts.rotation;
-        Ok(to_picture16(&*plate.picture(frame)?, rotation))
-    }
-
-    fn quadmask(&mut self, frame: u32) -> std::result::Result<Levels, SourceError> {
-        Ok(self.masks.levels(frame)?)
-    }
 }
 
 /// Runs the plate engine on a plate and writes `result.mkv`, `matte.mkv` and `proxy.mov` into `out`.
@@ -80,46 +58,41 @@ pub fn remove(
     let files = [out.join("result.mkv"), out.join("matte.mkv"), out.join("proxy.mov")];
     let [result_path, matte_path, proxy_path] = &files;
     let sound = Some(SoundFrom { path: &given.path, skip });
-    let mut result =
-        Ffv1Writer::create(result_path, &kept_as, width, height, facts.rate, &facts.colour, sound)?;
-    let mut matte_file = GreyWriter::create(matte_path, width, height, facts.rate)?;
-    let mut proxy = ProxyWriter::create(proxy_path, &facts)?;
-    let mut matte_pixels = 0u64;
-    let (mut failure, report_cell) = (None, RefCell::new(report));
-
-    let mut write = |filled: &Filled| -> Result<()> {
-        let original = plate.borrow_mut().picture(filled.frame)?;
-        let matte = coded_matte(&filled.matte, original.format, width, height, facts.rotation);
-        let finished = composite(&original, &filled.picture, &matte, facts.rotation);
-        matte_pixels += matte.iter().filter(|&&m| m > 0).count() as u64;
-        proxy.write(&finished)?;
-        matte_file.write(&matte)?;
-        match finished.format == kept_as {
-            true => result.write(&finished)?,
-            false => result.write(&finished.widened(kept_as).expect("ffv1_format gives a wider format"))?,
+    let result = Ffv1Writer::create(result_path, &kept_as, width, height, facts.rate, &facts.colour, sound)?;
+    let matte_file = GreyWriter::create(matte_path, width, height, facts.rate)?;
+    let proxy = ProxyWriter::create(proxy_path, &facts)?;
+    let (summary, written) = std::thread::scope(|scope| {
+        let (send, receive) = sync_channel::<Option<(Arc<Picture>, Filled)>>(1);
+        let writer = Writer { kept_as, rotation: facts.rotation, result, matte: matte_file, proxy };
+        let writer = scope.spawn(move || writer.run(&receive));
+        let (mut failure, report) = (None, RefCell::new(&mut *report));
+        let outcome = run(
+            &mut Engine { plate: &plate, masks },
+            causes,
+            recipe,
+            &mut |step, done, total| report.borrow_mut().step(step, done, total).map_err(|_| Stop),
+            &mut |filled| {
+                let original = plate.borrow_mut().picture(filled.frame).map_err(|error| {
+                    failure = Some(error);
+                    Stop
+                })?;
+                // Nobody receives: the writer failed and says why when it is joined.
+                send.send(Some((original, filled))).map_err(|_| Stop)
+            },
+        );
+        if outcome.is_ok() {
+            send.send(None).unwrap_or_default();
         }
-        Ok(())
-    };
-    let outcome = run(
-        &mut Engine { plate: &plate, masks },
-        causes,
-        recipe,
-        &mut |step, done, total| report_cell.borrow_mut().step(step, done, total).map_err(|_| Stop),
-        &mut |filled| {
-            write(&filled).map_err(|error| {
-                failure = Some(error);
-                Stop
-            })
-        },
-    );
-    if let Some(error) = failure {
-        return Err(error);
-    }
-    let summary = outcome?;
-    result.finish()?;
-    matte_file.finish()?;
-    let proxy_index = proxy.finish()?;
-    let max_delta = prove(&mut plate.into_inner(), result_path, matte_path, *report_cell.borrow_mut())?;
+        drop(send);
+        let written = writer.join().expect("the writer does not panic")?;
+        match (failure, written) {
+            (Some(error), _) => Err(error),
+            (None, Some(written)) => Ok((outcome?, written)),
+            (None, None) => Err(outcome.map_or_else(Error::from, |_| Error::Cancelled)),
+        }
+    })?;
+    let Written { matte_pixels, proxy_index } = written;
+    let max_delta = prove(&mut plate.into_inner(), result_path, matte_path, report)?;
 
     let frames = facts.frames;
     let all_pixels = u64::from(frames) * u64::from(width) * u64::from(height);
@@ -140,7 +113,60 @@ pub fn remove(
     Ok(Removed { result, matte, proxy, proxy_index, proof, notes: summary.notes })
 }
 
-/// Decodes what was written and compares it with the plate where the matte is 0.
+/// Puts fills into their plates and writes them, beside the engine that makes the next ones.
+struct Writer {
+    kept_as: PixelFormat,
+    rotation: u16,
+    result: Ffv1Writer,
+    matte: GreyWriter,
+    proxy: ProxyWriter,
+}
+
+/// What the writer came to.
+struct Written {
+    matte_pixels: u64,
+    proxy_index: Vec<(u64, u32)>,
+}
+
+impl Writer {
+    /// Writes until it gets `None`; without that the files are given up and nothing is written.
+    fn run(mut self, fills: &Receiver<Option<(Arc<Picture>, Filled)>>) -> Result<Option<Written>> {
+        let mut finished: Option<Picture> = None;
+        let (mut matte, mut matte_pixels) = (Vec::new(), 0u64);
+        loop {
+            let (original, filled) = match fills.recv() {
+                Ok(Some(next)) => next,
+                Ok(None) => break,
+                Err(_) => return Ok(None),
+            };
+            let finished = finished.get_or_insert_with(|| (*original).clone());
+            for (plane, from) in finished.planes.iter_mut().zip(&original.planes) {
+                plane.data.copy_from_slice(&from.data);
+            }
+            matte.clear();
+            matte.resize(finished.width as usize * finished.height as usize, 0);
+            drop(original);
+            composite(&filled, self.rotation, finished, &mut matte);
+            drop(filled);
+            matte_pixels += matte.iter().filter(|&&m| m > 0).count() as u64;
+            self.proxy.write(finished)?;
+            self.matte.write(&matte)?;
+            match finished.format == self.kept_as {
+                true => self.result.write(finished)?,
+                false => {
+                    let wide = finished.widened(self.kept_as);
+                    self.result.write(&wide.expect("ffv1_format gives a wider format"))?;
+                }
+            }
+        }
+        self.result.finish()?;
+        self.matte.finish()?;
+        Ok(Some(Written { matte_pixels, proxy_index: self.proxy.finish()? }))
+    }
+}
+
+/// Decodes what was written and compares it with the plate where the matte is 0: any difference is an error, so what is
+/// left to give is 0.
 fn prove(plate: &mut PlateFile, result: &Path, matte: &Path, report: &mut dyn Reporter) -> Result<u32> {
     let mut result = PlateFile::open(result, &mut ())?;
     let mut matte = read_mask(matte)?;
@@ -152,21 +178,32 @@ fn prove(plate: &mut PlateFile, result: &Path, matte: &Path, report: &mut dyn Re
             matte.frames()
         )));
     }
-    let mut most = 0;
-    for frame in 0..frames {
-        report.step(Step::Verify, u64::from(frame), u64::from(frames))?;
-        let (ours, written, matte) = (plate.picture(frame)?, result.picture(frame)?, matte.read(frame)?);
-        let delta = if ours.format == written.format {
-            max_delta_outside(&ours, &written, &matte)
-        } else {
-            let wide = ours.widened(written.format).expect("the result is at least as wide");
-            max_delta_outside(&wide, &written, &matte)
-        };
-        if delta > 0 {
-            return Err(Error::KeptPixels { max_delta: delta, frame });
+    std::thread::scope(|scope| {
+        // What was written is decoded on another thread than the plate.
+        let (send, receive) = sync_channel(1);
+        scope.spawn(move || {
+            for frame in 0..frames {
+                let mut read = || -> Result<_> { Ok((result.picture(frame)?, matte.read(frame)?)) };
+                if send.send(read()).is_err() {
+                    return; // a difference was found, or the stage is to stop
+                }
+            }
+        });
+        for frame in 0..frames {
+            report.step(Step::Verify, u64::from(frame), u64::from(frames))?;
+            let ours = plate.picture(frame)?;
+            let (written, matte) = receive.recv().expect("one answer for each frame")?;
+            let delta = if ours.format == written.format {
+                max_delta_outside(&ours, &written, &matte)
+            } else {
+                let wide = ours.widened(written.format).expect("the result is at least as wide");
+                max_delta_outside(&wide, &written, &matte)
+            };
+            if delta > 0 {
+                return Err(Error::KeptPixels { max_delta: delta, frame });
+            }
         }
-        most = most.max(delta);
-    }
-    report.step(Step::Verify, u64::from(frames), u64::from(frames))?;
-    Ok(most)
+        report.step(Step::Verify, u64::from(frames), u64::from(frames))?;
+        Ok(0)
+    })
 }

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use super::geometry::Map;
 use super::layers::{CLEAN, Plan, grown, is_target, may_show};
-use super::picture::{MAX_PLANES, Picture16, Pixel, Rect, Samples};
+use super::picture::{MAX_PLANES, Picture16, Pixel, Rect, Samples, whole};
 use super::survey::Survey;
 use super::views::{CLEAR, NEAR, NOTHING, SHADED, Views};
 use super::{Error, Source, survey};
@@ -41,8 +41,8 @@ impl Canvas {
 
     /// Row-major place of a canvas pixel, the nearest one for places outside.
     pub fn at(&self, x: f64, y: f64) -> usize {
-        let col = (x.round() as i64 - i64::from(self.rect.x)).clamp(0, i64::from(self.rect.width) - 1);
-        let row = (y.round() as i64 - i64::from(self.rect.y)).clamp(0, i64::from(self.rect.height) - 1);
+        let col = (whole(x + 0.5) - i64::from(self.rect.x)).clamp(0, i64::from(self.rect.width) - 1);
+        let row = (whole(y + 0.5) - i64::from(self.rect.y)).clamp(0, i64::from(self.rect.height) - 1);
         row as usize * self.rect.width as usize + col as usize
     }
 
@@ -144,11 +144,15 @@ pub(crate) fn gather(
             Pass::Shaded => weights.iter().map(|&w| w > 0.0).collect(),
         };
         for at in chosen {
-            let picture = survey::look(source, looks[at].frame, survey.planes)?;
-            let plan = survey.plan(looks[at].frame)?;
             let region =
                 Region { rect, blocks, columns: views.columns, factor: survey.factor, had: &had, code };
-            add(&mut sums, &mut weights, &looks[at], &trust[at], &picture, &plan, &region);
+            let there = looks[at].map.bounds(region.wanted()).grown(4).clipped(survey.width, survey.height);
+            if there.is_empty() {
+                continue;
+            }
+            let picture = survey::look(source, looks[at].frame, survey.planes, there)?;
+            let plan = survey.plan(looks[at].frame)?;
+            add(&mut sums, &mut weights, &looks[at], &trust[at], (&picture, there), &plan, &region);
         }
     }
     let looks = weights.iter().map(|&w| (w * 16.0).min(255.0) as u8).collect();
@@ -372,6 +376,19 @@ struct Region<'a> {
     code: u8,
 }
 
+impl Region<'_> {
+    /// The smallest rectangle around the wanted blocks.
+    fn wanted(&self) -> Rect {
+        let factor = self.factor as i32;
+        let blocks = (0..self.blocks.len()).filter(|&block| self.blocks[block] != 0);
+        blocks.fold(Rect::EMPTY, |around, block| {
+            let (x, y) = ((block % self.columns) as i32, (block / self.columns) as i32);
+            let (x, y) = (self.rect.x + x * factor, self.rect.y + y * factor);
+            around.union(Rect { x, y, width: factor, height: factor })
+        })
+    }
+}
+
 /// One line of every plane's sums, and of the weights.
 struct Line<'a> {
     sums: Vec<&'a mut [f32]>,
@@ -384,17 +401,13 @@ fn add(
     weights: &mut [f32],
     look: &Look,
     trust: &[f32],
-    picture: &Picture16,
+    (picture, there): (&Picture16, Rect),
     plan: &Plan,
     region: &Region,
 ) {
     let Region { rect, blocks, columns, factor, had, code } = *region;
     let rows = blocks.len() / columns;
     let samples = Samples::of(picture);
-    let there = look.map.bounds(rect).grown(4).clipped(plan.width, plan.height);
-    if there.is_empty() {
-        return;
-    }
     let dirty = dirty(plan, there, if had.is_empty() { None } else { Some(code) });
     let width = rect.width as usize;
     let mut planes: Vec<_> = sums.iter_mut().map(|s| s.chunks_mut(width)).collect();
@@ -420,10 +433,11 @@ fn add(
                     continue;
                 }
                 let (u, v) = look.map.apply(f64::from(rect.x) + x as f64, f64::from(rect.y) + y as f64);
+                let (u, v) = (u - f64::from(there.x), v - f64::from(there.y));
                 if !samples.holds(u, v) {
                     continue;
                 }
-                let (col, line) = (u.round() as i32 - there.x, v.round() as i32 - there.y);
+                let (col, line) = (whole(u + 0.5) as i32, whole(v + 0.5) as i32);
                 if col < 0 || line < 0 || col >= there.width || line >= there.height {
                     continue;
                 }

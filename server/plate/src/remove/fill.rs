@@ -5,12 +5,13 @@ use rayon::prelude::*;
 
 use super::canvas::{Canvas, EMPTY, GUESSED};
 use super::geometry::Map;
-use super::grain::{self, Grain};
-use super::layers::{BACKGROUND, CLEAN, is_filled, layer};
-use super::picture::{MAX_PLANES, Picture16, Rect, Samples};
+use super::grain::{self, Grain, Tiles};
+use super::kept::{Kept, Wanted};
+use super::layers::{BACKGROUND, CLEAN, grown, is_filled, layer};
+use super::picture::{MAX_PLANES, Picture16, Rect};
 use super::sprite::Sprite;
 use super::survey::Survey;
-use super::{Filled, matte, ring};
+use super::{Filled, Source, matte, ring, survey};
 
 /// A canvas and the layer code that it fills.
 pub(crate) struct Layer {
@@ -24,6 +25,8 @@ const RING_CELLS: u16 = 10;
 /// A remainder of this many levels (of 255) is halved: larger ones are rather something else than a mismatch.
 const REMAINDER: f32 = 12.0;
 
+/// A remainder (of 65535) that cannot be seen.
+const NOTHING: f32 = 12.0;
 /// Differences (of 255) between plate and fill in the soft edge that are taken for noise, and surely for the target.
 const FAINT: f32 = 6.0;
 const PLAIN: f32 = 24.0;
@@ -40,33 +43,48 @@ struct Match {
     lines: Vec<[(f32, f32); MAX_PLANES]>,
     /// Per plane and cell, of 65535, already dying away inward.
     remainder: Vec<Vec<f32>>,
+    /// Cells in and around which the remainder is nothing.
+    quiet: Vec<bool>,
     grain: [Grain; MAX_PLANES],
 }
 
-/// Fills `picture`, which is the plate's own `frame`.
+/// Fills one frame.
 pub(crate) fn fill(
     survey: &Survey,
+    source: &mut dyn Source,
     recipe: &PlateRecipe,
     frame: u32,
-    mut picture: Picture16,
     layers: &[Layer],
     sprites: &[Sprite],
+    (tiles, kept): (&mut Tiles, &mut Kept),
 ) -> Result<Filled, super::Error> {
     let PlateRecipe { edge_px, feather_px, grain: grain_strength, reach: _, seed } = *recipe;
     let (width, height) = (survey.width, survey.height);
-    let mut out = vec![0u8; width as usize * height as usize];
     let plan = survey.plan(frame)?;
     if plan.bounds().is_empty() {
-        return Ok(Filled { frame, picture, matte: out, seen: 0, guessed: 0 });
+        let picture = Picture16 { width: 0, height: 0, planes: vec![Vec::new(); survey.planes] };
+        return Ok(Filled { frame, rect: Rect::EMPTY, picture, matte: Vec::new(), seen: 0, guessed: 0 });
     }
     let cell = (width.max(height) as usize / 480).clamp(2, 8);
     let margin = edge_px as i32 + (cell * (RING_CELLS as usize + 1)) as i32;
     let region = plan.bounds().grown(margin).clipped(width, height);
+    let mut picture = survey::look(source, frame, survey.planes, region)?;
     let codes = plan.codes(region);
     let filled: Vec<u8> = codes.iter().map(|&c| u8::from(is_filled(c))).collect();
     let mut alpha = matte::soft(&filled, region.width as usize, edge_px, feather_px);
     let maps: Vec<Map> = layers.iter().map(|l| survey.between(frame, l.canvas.reference)).collect();
     let matched = match_ring(&picture, region, &codes, &alpha, layers, &maps, cell);
+
+    let wanted = Wanted { frame, region, codes: &codes, alpha: &alpha };
+    let background = layers.iter().find(|l| l.code == BACKGROUND);
+    let thing = match background {
+        Some(layer) => kept.cover(survey, source, &layer.canvas, &wanted)?,
+        None => None,
+    };
+
+    let strength = matched.grain.map(|g| g.strength * grain_strength);
+    let tiles: Vec<_> =
+        (0..survey.planes).map(|plane| tiles.get(plane, matched.grain[plane].likeness)).collect();
 
     let (left, top) = (region.x as usize, region.y as usize);
     let region_width = region.width as usize;
@@ -77,13 +95,10 @@ pub(crate) fn fill(
     };
     let placed: Vec<_> = sprites.iter().filter_map(|s| s.at(frame).map(|place| (s, place))).collect();
     let mut lines = Vec::with_capacity(region.height as usize);
-    let mut planes: Vec<_> =
-        picture.planes.iter_mut().map(|p| p.chunks_mut(width as usize).skip(top)).collect();
+    let mut planes: Vec<_> = picture.planes.iter_mut().map(|p| p.chunks_mut(region_width)).collect();
     for (y, alpha) in alpha.chunks_mut(region_width).enumerate() {
-        let row: Vec<&mut [u16]> = planes
-            .iter_mut()
-            .map(|p| &mut p.next().expect("the region lies inside")[left..left + region_width])
-            .collect();
+        let row: Vec<&mut [u16]> =
+            planes.iter_mut().map(|p| p.next().expect("as many lines as the matte")).collect();
         lines.push((y, row, alpha));
     }
     let (seen, guessed) = lines
@@ -92,18 +107,8 @@ pub(crate) fn fill(
             let codes = &codes[y * region_width..(y + 1) * region_width];
             let Some(first) = alpha.iter().position(|&a| a > 0) else { return (0, 0) };
             let last = alpha.iter().rposition(|&a| a > 0).unwrap_or(first);
-            let noise: Vec<Vec<f32>> = (0..row.len())
-                .map(|plane| {
-                    let Grain { strength, likeness } = matched.grain[plane];
-                    let mut values = vec![0.0; last + 1 - first];
-                    if strength > 0.0 && grain_strength > 0.0 {
-                        let (x, y) = (region.x + first as i32, region.y + y as i32);
-                        grain::row(seed, frame, plane, x, y, likeness, &mut values);
-                        values.iter_mut().for_each(|v| *v *= strength * grain_strength);
-                    }
-                    values
-                })
-                .collect();
+            let noise: Vec<_> =
+                tiles.iter().enumerate().map(|(p, tile)| tile.row(seed, frame, p, top + y)).collect();
             let (mut seen, mut guessed) = (0u64, 0u64);
             for x in first..=last {
                 if alpha[x] == 0 {
@@ -124,6 +129,12 @@ pub(crate) fn fill(
                     let (gain, offset) = matched.lines[layer][plane];
                     value[plane] = value[plane] * gain + offset + remainder[plane];
                 }
+                if let Some((look, share)) = thing.as_ref().and_then(|thing| thing.at(left + x, top + y)) {
+                    for plane in 0..row.len() {
+                        value[plane] += (look[plane] - value[plane]) * share;
+                    }
+                    cover = share;
+                }
                 for (sprite, place) in &placed {
                     cover = sprite.over(place, px, py, &mut value, cover);
                 }
@@ -136,7 +147,9 @@ pub(crate) fn fill(
                     alpha[x] = alpha[x].max(firm as u8);
                 }
                 for (plane, row) in row.iter_mut().enumerate() {
-                    let noise = noise[plane][x - first] * fresh * (1.0 - cover);
+                    let (grain, shift) = noise[plane];
+                    let grain = grain[(left + x + shift) % grain.len()] * strength[plane];
+                    let noise = grain * fresh * (1.0 - cover);
                     row[x] = (value[plane] + noise + 0.5).clamp(0.0, 65535.0) as u16;
                 }
                 if canvas.origin[at] == GUESSED || canvas.origin[at] == EMPTY {
@@ -148,11 +161,7 @@ pub(crate) fn fill(
             (seen, guessed)
         })
         .reduce(|| (0, 0), |a, b| (a.0 + b.0, a.1 + b.1));
-    for (y, line) in alpha.chunks(region_width).enumerate() {
-        let start = (top + y) * width as usize + left;
-        out[start..start + region_width].copy_from_slice(line);
-    }
-    Ok(Filled { frame, picture, matte: out, seen, guessed })
+    Ok(Filled { frame, rect: region, picture, matte: alpha, seen, guessed })
 }
 
 impl Match {
@@ -168,6 +177,9 @@ impl Match {
         };
         let ((x0, x1, tx), (y0, y1, ty)) = (place(x, self.columns), place(y, self.rows));
         let mut out = [0.0; MAX_PLANES];
+        if self.quiet[y / self.cell * self.columns + x / self.cell] {
+            return out;
+        }
         for (out, grid) in out.iter_mut().zip(&self.remainder).take(planes) {
             let above = grid[y0 * self.columns + x0] * (1.0 - tx) + grid[y0 * self.columns + x1] * tx;
             let below = grid[y1 * self.columns + x0] * (1.0 - tx) + grid[y1 * self.columns + x1] * tx;
@@ -219,7 +231,6 @@ fn match_ring(
     // Means over the cells of the ring, of plate and of fill.
     let ring: Vec<usize> =
         (0..columns * rows).filter(|&b| usable[b] && distance[b] >= 1 && distance[b] <= RING_CELLS).collect();
-    let samples = Samples::of(picture);
     let step = (cell / 4).max(1);
     let order = |code: u8| layers.iter().position(|l| l.code == code).unwrap_or(0);
     let means: Vec<Option<Mean>> = ring
@@ -238,7 +249,7 @@ fn match_ring(
                     }
                     let look = canvas.look(u, v);
                     for plane in 0..planes {
-                        plate[plane] += f32::from(samples.planes[plane][py * samples.width + px]);
+                        plate[plane] += f32::from(picture.planes[plane][y * width + x]);
                         fill[plane] += look[plane];
                     }
                     count += 1.0;
@@ -289,8 +300,11 @@ fn match_ring(
             *value *= (-f32::from(deep) / DECAY_CELLS).exp();
         }
     }
+    let loud: Vec<u8> =
+        (0..columns * rows).map(|b| u8::from(remainder.iter().any(|r| r[b].abs() > NOTHING))).collect();
+    let quiet = grown(&loud, columns, rows, 1).into_iter().map(|l| l == 0).collect();
     let grain = measure_grain(picture, region, codes, alpha, layers, maps, &lines);
-    Match { cell, columns, rows, labels, lines, remainder, grain }
+    Match { cell, columns, rows, labels, lines, remainder, quiet, grain }
 }
 
 /// Fills `distance` outward from its zeros, in cells (four neighbours), carrying labels along.
@@ -375,7 +389,7 @@ fn measure_grain(
             let look = canvas.look(u, v);
             for (plane, residue) in residue.iter_mut().enumerate() {
                 let (gain, offset) = lines[0][plane];
-                let plate = f32::from(picture.planes[plane][py * picture.width as usize + px]);
+                let plate = f32::from(picture.planes[plane][line + k]);
                 residue.push(plate - look[plane] * gain - offset);
             }
         }

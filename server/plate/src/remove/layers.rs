@@ -12,15 +12,22 @@ pub(crate) const BACKGROUND: u8 = 1;
 /// The first of the layers that show a thing as it was before; cause `k` of the `stay` causes has `STAY + k`.
 pub(crate) const STAY: u8 = 2;
 /// Most `stay` causes with a layer of their own; later ones share the last.
-pub(crate) const MOST_STAY: usize = 64;
+pub(crate) const MOST_STAY: usize = 60;
 /// Left as filmed, but shows something that is not background.
-pub(crate) const MOVING: u8 = 127;
+pub(crate) const MOVING: u8 = 63;
+/// Set on the code of a filled pixel where a kept thing may be, behind the target or under its shadow.
+const KEPT: u8 = 64;
 /// Set on the code of a pixel that belongs to the target itself.
 const TARGET: u8 = 128;
 
-/// The layer of a code, without the target's mark.
+/// The layer of a code, without its marks.
 pub(crate) fn layer(code: u8) -> u8 {
-    code & !TARGET
+    code & !(TARGET | KEPT)
+}
+
+/// Whether a filled pixel with this code may show a kept thing.
+pub(crate) fn hides_kept(code: u8) -> bool {
+    code & KEPT != 0
 }
 
 /// Whether the target itself is at a pixel with this code.
@@ -33,7 +40,7 @@ pub(crate) fn may_show(code: u8, wanted: u8) -> bool {
     match (wanted, code) {
         (_, CLEAN) => true,
         (_, MOVING) => false,
-        _ if is_target(code) => false,
+        _ if is_target(code) || hides_kept(code) => false,
         (BACKGROUND, _) => code == BACKGROUND,
         _ => code != wanted,
     }
@@ -41,7 +48,7 @@ pub(crate) fn may_show(code: u8, wanted: u8) -> bool {
 
 /// Whether a pixel with this code is filled.
 pub(crate) fn is_filled(code: u8) -> bool {
-    code != CLEAN && code != MOVING
+    layer(code) != CLEAN && layer(code) != MOVING
 }
 
 /// The codes of one frame as runs in reading order.
@@ -56,7 +63,8 @@ impl Plan {
     /// What `causes` make of the levels of `frame`.
     ///
     /// Primary pixels become background. Affected pixels follow the causes whose cells hold them, the most careful
-    /// one first: `stay`, then `react` and `vanish`, then `keep`; without a cause they become background.
+    /// one first: `stay`, then `react` and `vanish`, then `keep`; without a cause they become background. What becomes
+    /// background inside the cells of `keep` is marked: a kept thing may be there.
     pub fn new(levels: &Levels, causes: &[Cause], frame: u32) -> Self {
         let (width, height) = (levels.width(), levels.height());
         let grid = Grid::of(width, height);
@@ -67,7 +75,7 @@ impl Plan {
             BACKGROUND => 2,
             _ => 3,
         };
-        let mut stays = 0;
+        let (mut stays, mut kept) = (0, vec![false; cells.len()]);
         for cause in causes {
             let code = match cause.consequence {
                 Consequence::Keep => MOVING,
@@ -78,9 +86,10 @@ impl Plan {
                 }
             };
             for (row, col) in cause.cells_at(frame).filter(|&(row, col)| row < grid.rows && col < grid.cols) {
-                let cell = &mut cells[(row * grid.cols + col) as usize];
-                if rank(code) > rank(*cell) {
-                    *cell = code;
+                let at = (row * grid.cols + col) as usize;
+                kept[at] |= code == MOVING;
+                if rank(code) > rank(cells[at]) {
+                    cells[at] = code;
                 }
             }
         }
@@ -89,7 +98,8 @@ impl Plan {
         for y in 0..height {
             let row = grid.at(0, y, width, height).0;
             let line = &levels.codes()[(y * width) as usize..((y + 1) * width) as usize];
-            let cells = &cells[(row * grid.cols) as usize..((row + 1) * grid.cols) as usize];
+            let around = (row * grid.cols) as usize..((row + 1) * grid.cols) as usize;
+            let (cells, kept) = (&cells[around.clone()], &kept[around]);
             for (&level, &col) in line.iter().zip(&columns) {
                 let cell = cells[col as usize];
                 // Level codes: 0 primary, 1 overlap, 2 affected, 3 background.
@@ -102,6 +112,7 @@ impl Plan {
                     _ if cell == MOVING => MOVING,
                     _ => CLEAN,
                 };
+                let code = if kept[col as usize] && layer(code) == BACKGROUND { code | KEPT } else { code };
                 push(&mut runs, code);
             }
         }
@@ -278,7 +289,7 @@ mod tests {
         let codes = plan.codes(Rect { x: 0, y: 0, width: 64, height: 64 });
         assert_eq!(
             (codes[0], codes[8], codes[16], codes[24]),
-            (MOVING, TARGET | BACKGROUND, STAY, BACKGROUND)
+            (MOVING, TARGET | BACKGROUND | KEPT, STAY, BACKGROUND)
         );
         assert_eq!((layer(codes[40]), codes[33], codes[64]), (BACKGROUND, CLEAN, MOVING));
         assert_eq!(Plan::from_bytes(&plan.to_bytes()), plan);

@@ -43,17 +43,17 @@ pub(crate) fn soft(filled: &[u8], width: usize, edge: u32, feather: u32) -> Vec<
     } else {
         Vec::new()
     };
+    let limit = (edge * edge) as u16;
     let (edge, feather) = (edge as f32, feather as f32);
     (0..filled.len())
         .into_par_iter()
         .map(|at| {
-            let out = f32::from(outward[at]).sqrt();
-            if out > edge {
+            if outward[at] > limit {
                 return 0;
             }
             // Signed: how far beyond the outline of what is approved.
             let beyond = match (filled[at] != 0, inward.get(at)) {
-                (false, _) => out,
+                (false, _) => f32::from(outward[at]).sqrt(),
                 (true, None) => return 255,
                 (true, Some(&inner)) => 1.0 - f32::from(inner).sqrt(),
             };

@@ -9,6 +9,7 @@ mod fill;
 mod geometry;
 mod grain;
 mod guess;
+mod kept;
 mod layers;
 mod matte;
 mod patches;
@@ -25,7 +26,7 @@ mod views;
 use domain::recipe::BadRecipe;
 use domain::{Cause, Consequence, Levels, PlateRecipe, Step};
 
-pub use picture::Picture16;
+pub use picture::{Picture16, Rect, Small};
 
 use survey::Survey;
 
@@ -37,7 +38,7 @@ pub type SourceError = Box<dyn std::error::Error + Send + Sync>;
 pub struct Stop;
 
 /// Frames of one plate and its quadmask, asked for mostly in ascending order. Each quadmask is asked for once, in order;
-/// pictures two to four times.
+/// pictures two to four times, mostly in small or in pieces.
 pub trait Source {
     fn count(&self) -> u32;
 
@@ -47,17 +48,30 @@ pub trait Source {
     /// The picture of `frame` at full size, every plane at luma size, scaled to 0–65535. The same planes for each frame.
     fn picture(&mut self, frame: u32) -> Result<Picture16, SourceError>;
 
+    /// The part of the picture of `frame` inside `rect`, which lies inside the picture.
+    fn piece(&mut self, frame: u32, rect: Rect) -> Result<Picture16, SourceError> {
+        Ok(self.picture(frame)?.cut(rect))
+    }
+
+    /// The picture of `frame` as means of `factor`×`factor` blocks (smaller at the right and lower edge), per plane one
+    /// byte a block; and the first plane alone in blocks of `fine`.
+    fn small(&mut self, frame: u32, factor: usize, fine: usize) -> Result<Small, SourceError> {
+        Ok(self.picture(frame)?.small(factor, fine))
+    }
+
     /// The approved levels of `frame`.
     fn quadmask(&mut self, frame: u32) -> Result<Levels, SourceError>;
 }
 
-/// One finished frame.
+/// One finished frame: the part of it that may differ from the plate.
 #[derive(Debug, Clone)]
 pub struct Filled {
     pub frame: u32,
-    /// The plate with its matte pixels replaced, not blended: blend with `matte`.
+    /// Which part; empty where nothing is filled.
+    pub rect: Rect,
+    /// The plate inside `rect` with its matte pixels replaced, not blended: blend with `matte`.
     pub picture: Picture16,
-    /// How much of the replacement shows, 0–255 per pixel; above 0 only within the non-background pixels
+    /// Over `rect`: how much of the replacement shows, 0–255 per pixel; above 0 only within the non-background pixels
     /// grown by the recipe's `edge_px` (straight-line distance between pixel centres).
     pub matte: Vec<u8>,
     /// Pixels with a matte above 0 whose picture was seen in other frames.

@@ -8,6 +8,36 @@ pub struct Picture16 {
     pub planes: Vec<Vec<u16>>,
 }
 
+impl Picture16 {
+    /// The part inside `rect`, which lies inside the picture.
+    pub fn cut(&self, rect: Rect) -> Self {
+        let (left, top) = (rect.x as usize, rect.y as usize);
+        let (width, height) = (rect.width.max(0) as usize, rect.height.max(0) as usize);
+        let rows = |plane: &Vec<u16>| {
+            let lines = plane.chunks(self.width as usize).skip(top).take(height);
+            lines.flat_map(|line| line[left..left + width].iter().copied()).collect()
+        };
+        let planes = self.planes.iter().map(rows).collect();
+        Self { width: width as u32, height: height as u32, planes }
+    }
+
+    /// Means of `factor`×`factor` blocks of every plane, and of `fine`×`fine` blocks of the first.
+    pub fn small(&self, factor: usize, fine: usize) -> Small {
+        let blocks =
+            |plane: &Vec<u16>, factor| shrink8(plane, self.width as usize, self.height as usize, factor);
+        let planes = self.planes.iter().map(|plane| blocks(plane, factor)).collect();
+        Small { planes, fine: self.planes.first().map(|plane| blocks(plane, fine)).unwrap_or_default() }
+    }
+}
+
+/// A picture in small, for looking where things are: one byte a block.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Small {
+    pub planes: Vec<Vec<u8>>,
+    /// The first plane in finer blocks.
+    pub fine: Vec<u8>,
+}
+
 /// Most planes a picture may have: three of colour and one of alpha.
 pub const MAX_PLANES: usize = 4;
 
@@ -16,7 +46,7 @@ pub(crate) type Pixel = [f32; MAX_PLANES];
 
 /// A rectangle of whole pixels; may reach beyond the picture it is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Rect {
+pub struct Rect {
     pub x: i32,
     pub y: i32,
     pub width: i32,
@@ -24,6 +54,9 @@ pub(crate) struct Rect {
 }
 
 impl Rect {
+    pub const EMPTY: Self = Self { x: 0, y: 0, width: 0, height: 0 };
+
+    /// The same with `by` pixels more on each side.
     pub fn grown(self, by: i32) -> Self {
         Self { x: self.x - by, y: self.y - by, width: self.width + 2 * by, height: self.height + 2 * by }
     }
@@ -36,6 +69,7 @@ impl Rect {
         Self { x: x0, y: y0, width: x1 - x0, height: y1 - y0 }
     }
 
+    /// The smallest rectangle around both.
     pub fn union(self, other: Self) -> Self {
         if self.is_empty() {
             return other;
@@ -53,6 +87,7 @@ impl Rect {
         self.width <= 0 || self.height <= 0
     }
 
+    /// Its pixels.
     pub fn area(self) -> usize {
         if self.is_empty() { 0 } else { self.width as usize * self.height as usize }
     }
@@ -78,15 +113,14 @@ impl<'a> Samples<'a> {
 
     /// Cubic (Keys, a = −½) look at (`x`, `y`), pixel centres at whole numbers, edges repeated.
     pub fn cubic(&self, x: f64, y: f64) -> Pixel {
-        let (fx, fy) = (x.floor(), y.floor());
-        let (tx, ty) = ((x - fx) as f32, (y - fy) as f32);
-        let (ix, iy) = (fx as i64, fy as i64);
+        let (ix, iy) = (whole(x), whole(y));
+        let (tx, ty) = ((x - ix as f64) as f32, (y - iy as f64) as f32);
         let mut out = [0.0; MAX_PLANES];
         const NEAR: f32 = 1.0 / 512.0;
         let between = NEAR..=1.0 - NEAR;
         if !between.contains(&tx) && !between.contains(&ty) {
-            let at = self.clamped(y.round() as i64, self.height) * self.width
-                + self.clamped(x.round() as i64, self.width);
+            let at = self.clamped(whole(y + 0.5), self.height) * self.width
+                + self.clamped(whole(x + 0.5), self.width);
             for (value, plane) in out.iter_mut().zip(self.planes) {
                 *value = f32::from(plane[at]);
             }
@@ -125,6 +159,12 @@ impl<'a> Samples<'a> {
     fn clamped(&self, at: i64, size: usize) -> usize {
         at.clamp(0, size as i64 - 1) as usize
     }
+}
+
+/// The whole number at or below `x`; a call to the library's `floor` is slower on machines of the common kind.
+pub(crate) fn whole(x: f64) -> i64 {
+    let near = x as i64;
+    near - i64::from(near as f64 > x)
 }
 
 fn weights(t: f32) -> [f32; 4] {

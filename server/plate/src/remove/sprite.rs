@@ -55,7 +55,7 @@ pub(crate) fn cells(cause: &Cause, frame: u32, width: u32, height: u32) -> (Rect
     (around, all)
 }
 
-/// Finds the thing in `picture`: what differs from the clean picture inside the cells, or, where nothing does, what
+/// Finds the thing in `picture`, which shows `rect`: what differs from the clean picture inside the cells, or, where nothing does, what
 /// stands out from the rim of the cells. `blocked` is non-zero over `rect` where the target covers it;
 /// `told` is where the thing's centre is said to be, in plate pixels.
 pub(crate) fn find(
@@ -79,13 +79,13 @@ pub(crate) fn find(
     }
     let mut difference = vec![0.0f32; width * height];
     for at in (0..width * height).filter(|&at| inside[at] && blocked[at] == 0) {
-        let (x, y) = ((rect.x as usize) + at % width, rect.y as usize + at / width);
-        let place = clean.at(x as f64, y as f64);
+        let (x, y) = (f64::from(rect.x) + (at % width) as f64, f64::from(rect.y) + (at / width) as f64);
+        let place = clean.at(x, y);
         if clean.origin[place] == EMPTY {
             continue;
         }
         for (plane, clean) in picture.planes.iter().zip(&clean.planes) {
-            let off = f32::from(plane[y * picture.width as usize + x]) - f32::from(clean[place]);
+            let off = f32::from(plane[at]) - f32::from(clean[place]);
             difference[at] = difference[at].max(off.abs() / 257.0);
         }
     }
@@ -161,7 +161,7 @@ fn standing_out(picture: &Picture16, rect: Rect, inside: &[bool], blocked: &[u8]
     for y in 0..small_height {
         for x in 0..small_width {
             let (px, py) = ((x * shrink).min(width - 1), (y * shrink).min(height - 1));
-            let source = (rect.y as usize + py) * picture.width as usize + rect.x as usize + px;
+            let source = py * width + px;
             let at = y * small_width + x;
             for (channel, value) in colours[at].iter_mut().enumerate() {
                 let plane = &picture.planes[channel.min(picture.planes.len() - 1)];
@@ -250,7 +250,7 @@ fn complete(
 }
 
 impl Sprite {
-    /// Cuts the thing out of `picture`, which shows `frame`; `None` where nothing was found.
+    /// Cuts the thing out of `picture`, which shows its rectangle at `frame`; `None` where nothing was found.
     ///
     /// `blocked` is non-zero over the thing's rectangle where the target covers it: there it is made whole.
     pub fn cut(
@@ -280,17 +280,7 @@ impl Sprite {
             let inside = x >= 0.0 && y >= 0.0 && x < width as f64 && y < height as f64;
             inside && thing.mask[y as usize * width + x as usize] > 127
         });
-        let mut planes: Vec<Vec<u16>> = picture
-            .planes
-            .iter()
-            .map(|plane| {
-                let rows = (0..height).flat_map(|y| {
-                    let start = (rect.y as usize + y) * picture.width as usize + rect.x as usize;
-                    plane[start..start + width].iter().copied()
-                });
-                rows.collect()
-            })
-            .collect();
+        let mut planes = picture.planes.clone();
         let mut mask = thing.mask.clone();
         complete(&mut planes, &mut mask, blocked, width, height)?;
         let cover = vec![mask.iter().map(|&m| u16::from(m) * 257).collect()];

@@ -5,6 +5,8 @@ use domain::{Cause, Consequence, PlateRecipe, Step};
 use super::canvas::{self, Canvas, Order};
 use super::fill::{self, Layer};
 use super::geometry::Map;
+use super::grain::Tiles;
+use super::kept::Kept;
 use super::layers::{BACKGROUND, MOST_STAY, STAY, grown, is_filled, is_target, layer};
 use super::picture::Rect;
 use super::sprite::{self, Sprite};
@@ -33,15 +35,18 @@ pub(crate) fn run(
         ..Summary::default()
     };
     let sprites = sprites(&mut survey, source, causes, recipe, &mut summary.notes)?;
+    let mut tiles = Tiles::new(recipe.seed);
+    let mut kept = Kept::default();
     let mut first = 0;
     while first < count {
         let last = end(&survey, recipe, first);
         progress(Step::Background, u64::from(first), u64::from(count)).map_err(|Stop| Error::Stopped)?;
         let layers = layers(&survey, source, causes, recipe, first, last)?;
+        kept.forget(); // what stands out depends on the canvas
         for frame in first..=last {
             progress(Step::Fill, u64::from(frame), u64::from(count)).map_err(|Stop| Error::Stopped)?;
-            let picture = survey::look(source, frame, survey.planes)?;
-            let filled = fill::fill(&survey, recipe, frame, picture, &layers, &sprites)?;
+            let filled =
+                fill::fill(&survey, source, recipe, frame, &layers, &sprites, (&mut tiles, &mut kept))?;
             summary.seen += filled.seen;
             summary.guessed += filled.guessed;
             out(filled).map_err(|Stop| Error::Stopped)?;
@@ -250,7 +255,7 @@ fn sprites(
             .collect();
         let clean =
             canvas_for(survey, source, recipe, frame, frame..=frame, BACKGROUND, &frames, Order::Spread)?;
-        let picture = survey::look(source, frame, survey.planes)?;
+        let picture = survey::look(source, frame, survey.planes, rect)?;
         let blocked: Vec<u8> =
             survey.plan(frame)?.codes(rect).into_iter().map(|c| u8::from(is_target(c))).collect();
         let thing = sprite::find(&picture, &clean, rect, &cells, &blocked, path::near(&cause.path, frame))?;

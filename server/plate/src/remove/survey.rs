@@ -5,7 +5,7 @@ use domain::{Cause, Step};
 
 use super::geometry::Map;
 use super::layers::{Plan, grown};
-use super::picture::{Picture16, Rect, shrink8};
+use super::picture::{MAX_PLANES, Picture16, Rect};
 use super::register::Registrar;
 use super::shelf::Shelf;
 use super::{Error, Source, Stop};
@@ -88,15 +88,18 @@ impl Survey {
             }
             let plan = Plan::new(&levels, causes, frame);
             drop(levels);
-            let picture = look(source, frame, survey.planes)?;
-            survey.planes = picture.planes.len();
-            let grey = shrink8(&picture.planes[0], width as usize, height as usize, step);
-            let thumb: Vec<Vec<u8>> = picture
-                .planes
-                .iter()
-                .map(|plane| shrink8(plane, width as usize, height as usize, factor))
-                .collect();
-            drop(picture);
+            let small =
+                source.small(frame, factor, step).map_err(|error| Error::Source { frame, source: error })?;
+            let (grey, thumb) = (small.fine, small.planes);
+            let blocks = (width as usize).div_ceil(factor) * (height as usize).div_ceil(factor);
+            let right = (survey.planes == 0 || survey.planes == thumb.len())
+                && (1..=MAX_PLANES).contains(&thumb.len())
+                && thumb.iter().all(|plane| plane.len() == blocks)
+                && grey.len() == small_width * small_height;
+            if !right {
+                return Err(Error::PictureShape { frame });
+            }
+            survey.planes = thumb.len();
             let masked = grown(&plan.small(step, |_| true), small_width, small_height, 3);
             let (map, agreement) = if still {
                 (Map::IDENTITY, None)
@@ -170,15 +173,17 @@ impl Survey {
     }
 }
 
-/// Reads a picture and checks that it is what the survey expects (`planes` 0: any number).
-pub(crate) fn look(source: &mut dyn Source, frame: u32, planes: usize) -> Result<Picture16, Error> {
-    let (width, height) = source.size();
-    let picture = source.picture(frame).map_err(|error| Error::Source { frame, source: error })?;
-    let samples = width as usize * height as usize;
-    let right = (picture.width, picture.height) == (width, height)
-        && (1..=super::picture::MAX_PLANES).contains(&picture.planes.len())
-        && (planes == 0 || planes == picture.planes.len())
-        && picture.planes.iter().all(|plane| plane.len() == samples);
+/// Reads a piece of a picture and checks that it is what the survey expects.
+pub(crate) fn look(
+    source: &mut dyn Source,
+    frame: u32,
+    planes: usize,
+    rect: Rect,
+) -> Result<Picture16, Error> {
+    let picture = source.piece(frame, rect).map_err(|error| Error::Source { frame, source: error })?;
+    let right = (picture.width as i32, picture.height as i32) == (rect.width, rect.height)
+        && planes == picture.planes.len()
+        && picture.planes.iter().all(|plane| plane.len() == rect.area());
     if right { Ok(picture) } else { Err(Error::PictureShape { frame }) }
 }
 
