@@ -67,12 +67,15 @@ impl Run<'_> {
         let scene = self.scene(kind);
         let name = scene.name();
         tracing::info!("{name}");
-        let all = Footage::of_scene(&scene, &FORMATS, self.request.seed, self.scratch)?;
-        // The short form meddles with the first shot only.
-        let meddle = self.request.count.is_none() || kind == Kind::ALL[0];
-        let mut formats = Vec::new();
+        // The short form takes the first shot through everything and each further one through one more format.
+        let place = Kind::ALL.iter().position(|&k| k == kind).unwrap_or(0);
+        let in_full = self.request.count.is_none() || place == 0;
+        let one = place % FORMATS.len();
+        let formats = if in_full { &FORMATS[..] } else { &FORMATS[one..=one] };
+        let all = Footage::of_scene(&scene, formats, self.request.seed, self.scratch)?;
+        let mut removals = Vec::new();
         for footage in &all {
-            formats.push(self.removal(&name, footage, scene.causes(), meddle)?);
+            removals.push(self.removal(&name, footage, scene.causes(), in_full)?);
         }
         let mut qualities = serde_json::Map::new();
         for (name, causes) in ways(scene.causes()) {
@@ -83,7 +86,7 @@ impl Run<'_> {
             }
             qualities.insert(name.into(), quality.figures());
         }
-        Ok(json!({ "shot": name, "removals": formats, "quality": qualities }))
+        Ok(json!({ "shot": name, "removals": removals, "quality": qualities }))
     }
 
     /// A real shot: as it came, with time and memory, and pieces of it in the other formats.
@@ -102,8 +105,9 @@ impl Run<'_> {
             }
             return Ok(json!({ "shot": name, "removals": removals }));
         };
-        let frames = u32::try_from(count).unwrap_or(u32::MAX);
-        let pieces = whole.piece(&FORMATS[..1], frames.clamp(1, PIECE), seed, self.scratch)?;
+        let most = if whole.size.0 > 2000 { 1 } else { PIECE };
+        let frames = u32::try_from(count).unwrap_or(u32::MAX).clamp(1, most);
+        let pieces = whole.piece(&FORMATS[..1], frames, seed, self.scratch)?;
         Ok(json!({ "shot": name, "removals": [self.removal(name, &pieces[0], &[], false)?] }))
     }
 

@@ -1,0 +1,45 @@
+//! The short forms of the proofs: the same code as `cargo xtask prove NAME`, with small counts.
+
+use std::process::Command;
+
+const SAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/samples");
+
+/// Runs `prove NAME` on `count` units and gives its figures.
+fn figures(name: &str, count: u64) -> serde_json::Value {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("figures.json");
+    let mut prove = Command::new(env!("CARGO_BIN_EXE_minus-one-worker"));
+    prove.args(["prove", name, "--count", &count.to_string(), "--samples", SAMPLES, "--out"]).arg(&out);
+    let ended = prove.output().unwrap();
+    assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+    let report: serde_json::Value = serde_json::from_slice(&std::fs::read(out).unwrap()).unwrap();
+    assert_eq!(report["broken"], serde_json::json!([]));
+    report["figures"].clone()
+}
+
+#[test]
+fn kept_samples_are_the_plates_own_and_verify_finds_what_is_not() {
+    let figures = figures("plate", 3);
+    let removals = |shots: &str| -> Vec<serde_json::Value> {
+        let shots = figures[shots].as_array().unwrap().iter();
+        shots.flat_map(|shot| shot["removals"].as_array().unwrap().clone()).collect()
+    };
+    let (demo, real) = (removals("demo"), removals("real"));
+    assert_eq!(demo.len(), 5 + 5, "one shot in five formats, five shots in one each");
+    if !std::path::Path::new(SAMPLES).is_dir() {
+        println!("skipped the four real shots: {SAMPLES} is not there");
+    } else {
+        assert_eq!(real.len(), 4);
+    }
+    for removal in demo.iter().chain(&real) {
+        assert_eq!(
+            (&removal["max_delta_outside"], &removal["verify_exit"]),
+            (&0.into(), &0.into()),
+            "{removal}"
+        );
+    }
+    let exits = serde_json::json!({
+        "one_sample_changed": 1, "matte_beyond_edge": 1, "result_one_frame_short": 2, "matte_is_no_video": 2,
+    });
+    assert_eq!(demo.iter().filter(|removal| removal["verify_exit_when"] == exits).count(), 5);
+}
