@@ -32,8 +32,8 @@ const WORKER: &[&str] = &[
 ];
 /// A smaller client: only for release builds.
 const RELEASE: &[&str] = &["binaryen", "brotli"];
-/// What the tests look through: a browser, the second database, another decoder.
-const TEST: &[&str] = &["chromium", "fonts-dejavu-core", "ffmpeg", "postgresql"];
+/// What the tests look through: a browser, both databases, another decoder.
+const TEST: &[&str] = &["chromium", "fonts-dejavu-core", "ffmpeg", "postgresql", "sqlite3"];
 /// The oldest Node that the browser tests run on; Debian 12 has it.
 const NODE: u32 = 18;
 
