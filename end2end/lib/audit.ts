@@ -163,5 +163,8 @@ function atRest(dataDir: string, wrong: string[]): void {
     `select n, json_extract(proof, '$.max_delta_outside') as delta from version where delta <> 0`,
     (row) => `version ${row.n} changed samples outside its matte by ${row.delta}`,
   );
-  every('select upload_id from upload u where state = \'done\' and not exists (select 1 from shot s where s.shot_id = u.shot_id)', (row) => `upload ${row.upload_id} is done and has no shot`);
+  every(
+    "select upload_id from upload u where state = 'done' and not exists (select 1 from shot s where s.shot_id = u.shot_id)",
+    (row) => `upload ${row.upload_id} is done and has no shot`,
+  );
 }

@@ -13,6 +13,8 @@ import { Server } from '../lib/server';
 import { Gone, Refused, Studio } from '../lib/studio';
 import { expect, open, test } from '../lib/test';
 
+// Servers are started here, and killed.
+test.use({ baseURL: 'http://localhost' });
 test.describe.configure({ timeout: proving ? 0 : 600_000 });
 
 const PHASES = ['upload', 'ingest', 'segment', 'approve', 'remove'] as const;
@@ -61,7 +63,8 @@ test('a killed server or worker loses and doubles nothing', async ({ browser }) 
   const toll = new Toll(count(6, 100));
   const base = readFileSync(movingSquare(join(folder, 'square.mp4'), FRAMES).path);
   const lanes = Array.from({ length: LANES }, (_, at) => new Lane(at, join(folder, `data-${at}`), base, toll));
-  const context = await browser.newContext();
+  // Small and still, so that it costs little to keep painting it.
+  const context = await browser.newContext({ viewport: { width: 800, height: 600 }, reducedMotion: 'reduce' });
   try {
     await Promise.all(lanes.map((lane) => lane.start()));
     // One page stays open through all of it and is never reloaded.
@@ -309,7 +312,10 @@ class Lane {
   private async waitFor(what: string, is: () => boolean): Promise<void> {
     const end = Date.now() + MOST_WAIT_MS;
     while (!is()) {
-      if (Date.now() > end) throw new Error(`waited in vain for ${what}: ${JSON.stringify(this.ask('select kind, state, attempt, step, error from job order by created_at desc limit 3'))}`);
+      if (Date.now() > end) {
+        const jobs = this.ask('select kind, state, attempt, step, error from job order by created_at desc limit 3');
+        throw new Error(`waited in vain for ${what}: ${JSON.stringify(jobs)}`);
+      }
       await sleep(200);
     }
   }

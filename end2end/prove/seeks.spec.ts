@@ -11,14 +11,16 @@ import { FIRST_FRAME, Player, type Sight, prepare } from '../lib/player';
 import { proving } from '../lib/place';
 import { chance, count, record, seed } from '../lib/proof';
 import { type Origin, Server } from '../lib/server';
-import { expect, listen, test } from '../lib/test';
+import { expect, listen, open, test } from '../lib/test';
 
+// Servers are started here, one after the other.
+test.use({ baseURL: 'http://localhost' });
 test.describe.configure({ timeout: proving ? 0 : 600_000 });
 
 /** Pictures per clip; more than the player keeps decoded. */
 const FRAMES = proving ? 600 : 72;
 /** People who look at clips side by side: waiting for a browser is most of the time. */
-const PEOPLE = proving ? 4 : 2;
+const PEOPLE = proving ? 3 : 1;
 /** A small window paints faster; what is checked does not depend on it. */
 const VIEWPORT = { width: 1100, height: 680 };
 /** Every so many checks the composed page is photographed too. */
@@ -43,7 +45,7 @@ const blank = (): Tally => ({ checks: 0, wrong: 0, playing_samples: 0, playing_w
 test('the frame on the canvas is the frame that was asked for', async ({ browser }) => {
   const folder = mkdtempSync(join(tmpdir(), 'minus-one-seeks-'));
   const clips = await makeBurnt(folder, FRAMES);
-  const total = count(80, 10_000);
+  const total = count(60, 10_000);
   const origins: Record<string, Figures> = {};
   let server = await Server.start({ dataDir: join(folder, 'data') });
   try {
@@ -107,15 +109,19 @@ async function ingest(browser: Browser, server: Server, clips: Burnt[]): Promise
 
 /** Looks at all clips at one origin; `checks` in all. */
 async function watch(browser: Browser, server: Server, origin: Origin, clips: Burnt[], checks: number, figures: Figures): Promise<void> {
+  const entry = await browser.newContext({ baseURL: server.baseURL });
+  await signInOwner(await entry.newPage());
+  const storageState = await entry.storageState();
+  await entry.close();
   const waiting = clips.map((clip, at) => ({ clip, checks: portion(checks, at, clips.length), seed: seed * 1000 + clips.length * 100 + at }));
   const person = async () => {
-    const context = await browser.newContext({ baseURL: server.baseURL, viewport: VIEWPORT });
+    const context = await browser.newContext({ baseURL: server.baseURL, viewport: VIEWPORT, storageState });
     const page = await context.newPage();
     const darkroom = await context.newPage();
     const said: string[] = [];
     listen(page, (text) => said.push(text));
     await prepare(page);
-    await signInOwner(page);
+    await open(page, '/');
     // Plain http under another name gives no secure context, and browsers keep WebCodecs to those.
     const has = await page.evaluate(() => [window.isSecureContext, typeof VideoDecoder !== 'undefined']);
     expect(has).toEqual(origin === 'localhost' ? [true, true] : [false, false]);
