@@ -11,16 +11,12 @@ import { FIRST_FRAME, Player, type Sight, prepare } from '../lib/player';
 import { proving } from '../lib/place';
 import { chance, count, record, seed } from '../lib/proof';
 import { type Origin, Server } from '../lib/server';
-import { expect, listen, open, test } from '../lib/test';
+import { expect, listen, test } from '../lib/test';
 
-// Servers are started here, one after the other.
-test.use({ baseURL: 'http://localhost' });
 test.describe.configure({ timeout: proving ? 0 : 600_000 });
 
 /** Pictures per clip; more than the player keeps decoded. */
 const FRAMES = proving ? 600 : 72;
-/** People who look at clips side by side: waiting for a browser is most of the time. */
-const PEOPLE = proving ? 3 : 1;
 /** A small window paints faster; what is checked does not depend on it. */
 const VIEWPORT = { width: 1100, height: 680 };
 /** Every so many checks the composed page is photographed too. */
@@ -45,7 +41,7 @@ const blank = (): Tally => ({ checks: 0, wrong: 0, playing_samples: 0, playing_w
 test('the frame on the canvas is the frame that was asked for', async ({ browser }) => {
   const folder = mkdtempSync(join(tmpdir(), 'minus-one-seeks-'));
   const clips = await makeBurnt(folder, FRAMES);
-  const total = count(60, 10_000);
+  const total = count(80, 10_000);
   const origins: Record<string, Figures> = {};
   let server = await Server.start({ dataDir: join(folder, 'data') });
   try {
@@ -58,7 +54,6 @@ test('the frame on the canvas is the frame that was asked for', async ({ browser
       origins[origin] = newFigures();
       // In the short form each clip is opened at one of the origins only.
       const here = clips.filter((_, clip) => proving || clip % ORIGINS.length === at);
-      for (const clip of here) origins[origin].rates[rateOf(clip)] ??= { ...blank(), about: '', frames: 0 };
       await watch(browser, server, origin, here, portion(total, at, ORIGINS.length), origins[origin]);
     }
   } finally {
@@ -107,61 +102,47 @@ async function ingest(browser: Browser, server: Server, clips: Burnt[]): Promise
   await context.close();
 }
 
-/** Looks at all clips at one origin; `checks` in all. */
-async function watch(browser: Browser, server: Server, origin: Origin, clips: Burnt[], checks: number, figures: Figures): Promise<void> {
-  const entry = await browser.newContext({ baseURL: server.baseURL });
-  await signInOwner(await entry.newPage());
-  const storageState = await entry.storageState();
-  await entry.close();
-  const waiting = clips.map((clip, at) => ({ clip, checks: portion(checks, at, clips.length), seed: seed * 1000 + clips.length * 100 + at }));
-  const person = async () => {
-    const context = await browser.newContext({ baseURL: server.baseURL, viewport: VIEWPORT, storageState });
-    const page = await context.newPage();
-    const darkroom = await context.newPage();
-    const said: string[] = [];
-    listen(page, (text) => said.push(text));
-    await prepare(page);
-    await open(page, '/');
-    // Plain http under another name gives no secure context, and browsers keep WebCodecs to those.
-    const has = await page.evaluate(() => [window.isSecureContext, typeof VideoDecoder !== 'undefined']);
-    expect(has).toEqual(origin === 'localhost' ? [true, true] : [false, false]);
-    await page.getByRole('link', { name: 'Seeks' }).first().click();
-    await page.waitForURL(/\/projects\/[0-9a-f-]+$/);
-    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
-      const play = new Session(new Player(page, next.clip), figures, chance(next.seed + (origin === 'localhost' ? 0 : 50)), darkroom);
-      await visit(page, next.clip, () => play.run(next.checks));
-      add(figures, next.clip, play.tally);
-    }
-    expect(said, 'warnings and errors in the browser console').toEqual([]);
-    await context.close();
-  };
-  await Promise.all(Array.from({ length: PEOPLE }, person));
-}
-
-/** From the board to a clip's picture, and back. */
-async function visit(page: Page, clip: Burnt, look: () => Promise<void>): Promise<void> {
+async function watch(
+  browser: Browser,
+  server: Server,
+  origin: Origin,
+  clips: Burnt[],
+  checks: number,
+  figures: Figures,
+): Promise<void> {
+  const context = await browser.newContext({ baseURL: server.baseURL, viewport: VIEWPORT });
+  const page = await context.newPage();
+  const said: string[] = [];
+  listen(page, (text) => said.push(text));
+  await prepare(page);
+  await signInOwner(page);
+  // Plain http under another name gives no secure context, and browsers keep WebCodecs to those.
+  const has = await page.evaluate(() => [window.isSecureContext, typeof VideoDecoder !== 'undefined']);
+  expect(has).toEqual(origin === 'localhost' ? [true, true] : [false, false]);
+  await page.getByRole('link', { name: 'Seeks' }).first().click();
+  await page.waitForURL(/\/projects\/[0-9a-f-]+$/);
   const board = new URL(page.url()).pathname;
-  await page.getByRole('link', { name: clip.name, exact: true }).click();
-  // The step without marks over the picture.
-  await page.getByRole('navigation', { name: 'Steps' }).getByRole('link', { name: /Removal/ }).click();
-  await page.locator('.shot[data-tab="removal"] .stage__picture[data-frame]').waitFor();
-  await look();
-  await page.locator(`a[href="${board}"]`).first().click();
-  await page.waitForURL(`**${board}`);
-}
+  const darkroom = await context.newPage();
 
-function rateOf(clip: Burnt): string {
-  return `${clip.rate[1] === 1 ? clip.rate[0] : clip.rate.join('/')}${clip.name === 'variable' ? ' variable' : ''}`;
-}
-
-function add(figures: Figures, clip: Burnt, tally: Tally): void {
-  const of = figures.rates[rateOf(clip)];
-  of.about = [of.about, clip.about].filter(Boolean).join('; ');
-  of.frames += clip.frames;
-  for (const key of Object.keys(tally) as (keyof Tally)[]) {
-    of[key] += tally[key];
-    figures[key] += tally[key];
+  const random = chance(seed + (origin === 'localhost' ? 0 : 1_000_003));
+  for (const [at, clip] of clips.entries()) {
+    await page.getByRole('link', { name: clip.name, exact: true }).click();
+    // The step without marks over the picture.
+    await page.getByRole('navigation', { name: 'Steps' }).getByRole('link', { name: /Removal/ }).click();
+    await page.locator('.shot[data-tab="removal"] .stage__picture[data-frame]').waitFor();
+    const play = new Session(new Player(page, clip), figures, random, darkroom);
+    await play.run(portion(checks, at, clips.length));
+    const rate = `${clip.rate[1] === 1 ? clip.rate[0] : clip.rate.join('/')}${clip.name === 'variable' ? ' variable' : ''}`;
+    const before = figures.rates[rate] ?? { ...blank(), about: '', frames: 0 };
+    const about = [before.about, clip.about].filter(Boolean).join('; ');
+    const added = Object.fromEntries(Object.entries(play.tally).map(([key, value]) => [key, value + before[key as keyof Tally]]));
+    figures.rates[rate] = { ...(added as Tally), about, frames: before.frames + clip.frames };
+    for (const key of Object.keys(play.tally) as (keyof Tally)[]) figures[key] += play.tally[key];
+    await page.locator(`a[href="${board}"]`).first().click();
+    await page.waitForURL(`**${board}`);
   }
+  expect(said, 'warnings and errors in the browser console').toEqual([]);
+  await context.close();
 }
 
 /** One clip under one person's hands. */
