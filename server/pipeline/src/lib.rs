@@ -1,4 +1,4 @@
-//! The stages of a removal, on plain files: ingest, segment, remove, composite, verify; and the demo scenes.
+//! The stages of a removal, on plain files: ingest, segment, remove, composite, verify; the demo scenes and trial shots.
 //! No SQL, no jobs, no HTTP.
 
 pub mod demo;
@@ -6,6 +6,7 @@ mod error;
 mod masks;
 mod plate_file;
 pub mod stages;
+pub mod trial;
 mod turn;
 
 pub use error::{Cancelled, Error, Reporter, Result};

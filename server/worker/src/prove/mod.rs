@@ -3,6 +3,7 @@
 
 mod child;
 mod plate;
+mod segment;
 
 use std::path::PathBuf;
 
@@ -37,6 +38,8 @@ pub struct Args {
 enum Name {
     /// Kept samples are the plate's own; quality, time and memory of the plate engine. Counted in frames of a shot.
     Plate,
+    /// How far the segmenter's masks agree with known ones. Counted in frames of a trial shot.
+    Segment,
 }
 
 /// What a proof is asked for.
@@ -61,6 +64,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     tracing::info!("Proof with seed {} begins.", request.seed);
     let (name, outcome) = match args.name {
         Name::Plate => ("plate", plate::prove(request, &args.samples)?),
+        Name::Segment => ("segment", segment::prove(request, &args.samples)?),
     };
     let report = json!({
         "proof": name, "count": request.count, "seed": request.seed,
