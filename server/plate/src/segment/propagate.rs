@@ -13,6 +13,9 @@ use super::raster::{Lab, Raster};
 /// Signed distances are kept within this many analysis pixels.
 pub(crate) const FAR: f32 = 64.0;
 
+/// What each step from a frame that a person has spoken about takes from how well the object counts as followed.
+const DRIFT: f32 = 0.002;
+
 /// All that is known at one frame. A clone propagates on its own.
 #[derive(Clone)]
 pub(crate) struct Tracker {
@@ -34,12 +37,16 @@ pub(crate) struct Tracker {
     stiffness: f32,
     /// How well the object has been followed here, 0..=1; see [`Tracker::confidence`].
     pub followed: f32,
+    /// How much of what should be seen of it is, 0..=1.
+    shown: f32,
+    /// What the last step was worth, 0..=1.
+    worth: f32,
 }
 
 impl Tracker {
     /// What overlap with the truth may be expected, 0..=1.
     pub fn confidence(&self) -> f32 {
-        self.followed * expected_overlap(&self.lab, &self.mask)
+        self.followed * self.shown * (0.5 + 0.5 * self.worth) * expected_overlap(&self.lab, &self.mask)
     }
 
     /// Starts at a frame whose mask is known.
@@ -61,6 +68,8 @@ impl Tracker {
             mask,
             distance,
             followed,
+            shown: 1.0,
+            worth: 1.0,
         };
         tracker.learn();
         Ok(tracker)
@@ -72,6 +81,8 @@ impl Tracker {
         self.key_distance = self.distance.clone();
         self.pose = Affine::STILL;
         self.stiffness = 1.0;
+        self.shown = 1.0;
+        self.worth = 1.0;
         self.learn();
     }
 
@@ -168,11 +179,13 @@ impl Tracker {
         let left = mask.area() == 0 && 4 * self.mask.area() < self.key.mask.area();
         let stayed = if left { 0.8 } else { overlap(&came.map(|d| d > 0.0), &mask) };
         let sure = margin(&unary, &mask);
+        self.shown = shown(&stiff, &mask, self.key.mask.area(), stiff_weight / params.stiff.max(1e-3));
         self.lab = next;
         self.distance = mask.signed_distance(FAR)?;
         self.mask = mask;
         self.background.learn(&self.lab, &self.distance);
-        self.followed = believed(self.followed, stayed, sure);
+        self.worth = 0.5 * stayed + 0.5 * sure;
+        self.followed = believed(self.followed, stayed, self.worth);
         Ok(())
     }
 
@@ -391,6 +404,20 @@ fn fit(outline: &Raster<f32>, mask: &Raster<bool>) -> f32 {
     if shown == 0 { 1.0 } else { 0.7 * both as f32 / shown as f32 + 0.3 * both as f32 / any as f32 }
 }
 
+/// How much of the stiff outline's part in the picture the mask has, as far as that outline counts (`weight`, 0..=1): little
+/// while something covers the object. Where none of it is left though it should be seen, the object is lost or hidden.
+fn shown(outline: &Raster<f32>, mask: &Raster<bool>, key_area: usize, weight: f32) -> f32 {
+    let expected = outline.data.iter().filter(|d| **d > 0.0).count();
+    match mask.area() {
+        0 if 10 * expected < key_area => 0.9,
+        0 => 0.35,
+        area => {
+            let share = (area as f32 / (0.85 * expected.max(1) as f32)).min(1.0);
+            1.0 - 0.6 * weight * (1.0 - share)
+        }
+    }
+}
+
 /// Intersection over union; 1 where both are empty.
 pub(crate) fn overlap(a: &Raster<bool>, b: &Raster<bool>) -> f32 {
     let both = a.data.iter().zip(&b.data).filter(|(a, b)| **a && **b).count();
@@ -398,14 +425,14 @@ pub(crate) fn overlap(a: &Raster<bool>, b: &Raster<bool>) -> f32 {
     if any == 0 { 1.0 } else { both as f32 / any as f32 }
 }
 
-/// How well the object is followed after a step: sinks towards what this step is worth, at once where the mask changed abruptly, and never rises.
-fn believed(before: f32, stayed: f32, sure: f32) -> f32 {
-    let worth = 0.5 * stayed + 0.5 * sure;
+/// How well the object is followed after a step: a little worse with every step, sinking towards what this step is worth, at
+/// once where the mask changed abruptly. It never rises: only a person's word makes sure again.
+fn believed(before: f32, stayed: f32, worth: f32) -> f32 {
     let abrupt = (stayed / 0.7).min(1.0);
-    (before - 0.15 * (before - worth).max(0.0)) * (0.4 + 0.6 * abrupt)
+    (before - 0.15 * (before - worth).max(0.0)) * (0.4 + 0.6 * abrupt) * (1.0 - DRIFT)
 }
 
-/// The outline is known to half a pixel where it runs along an edge of the picture and to a few where it does not; what
+/// The outline is known to a pixel where it runs along an edge of the picture and to a few where it does not; what
 /// that does to the overlap depends on how long it is for its area. An empty mask has no outline.
 fn expected_overlap(lab: &Raster<Lab>, mask: &Raster<bool>) -> f32 {
     let area = mask.area() as f32;
@@ -422,7 +449,7 @@ fn expected_overlap(lab: &Raster<Lab>, mask: &Raster<bool>) -> f32 {
                     let (dx, dy) = ((x - nx) as i32, (y - ny) as i32);
                     let (ix, iy) = (x as i32, y as i32);
                     let step = square(lab.clamped(ix + dx, iy + dy), lab.clamped(ix - 2 * dx, iy - 2 * dy));
-                    loose += 0.5 + 2.0 * (-step / 600.0).exp();
+                    loose += 1.4 + 2.0 * (-step / 600.0).exp();
                 }
             }
         }
