@@ -57,6 +57,28 @@ impl Frames for Cached {
     }
 }
 
+/// What each click of the first clicked frame gives on that frame alone.
+fn each_click(shot: &str, frames: &mut Cached, prompts: &Prompts, gray: &mut File, params: &SegmentParams) {
+    let (frame, clicks) = prompts.positive.first_key_value().expect("clicks");
+    let mut found = Vec::new();
+    for click in clicks {
+        let one = Prompts { positive: BTreeMap::from([(*frame, vec![*click])]), ..Prompts::default() };
+        let mut take = |result: FrameMask, _: u32, _: u32| {
+            let mut wanted = vec![0; result.mask.len()];
+            gray.seek(SeekFrom::Start(u64::from(*frame) * wanted.len() as u64)).expect("seek");
+            gray.read_exact(&mut wanted).expect("a truth frame");
+            let pairs = || result.mask.iter().zip(&wanted).map(|(m, t)| (*m != 0, *t < 95));
+            let both = pairs().filter(|(m, t)| *m && *t).count();
+            let any = pairs().filter(|(m, t)| *m || *t).count();
+            found.push(both as f64 / any.max(1) as f64);
+            Err(plate::segment::Stop)
+        };
+        segment(frames, &one, &mut (), params, &mut take).expect_err("stopped");
+    }
+    let mean = found.iter().sum::<f64>() / found.len() as f64;
+    writeln!(std::io::stdout(), "{shot}: each click alone, mean {mean:.3}: {found:.2?}").expect("stdout");
+}
+
 fn main() {
     let mut args = std::env::args().skip(1);
     let samples = PathBuf::from(args.next().expect("samples folder"));
@@ -102,6 +124,10 @@ fn main() {
             open: BTreeMap::new(),
             spent: 0.0,
         };
+        if std::env::var("EACH_CLICK").is_ok() {
+            each_click(&shot, &mut frames, &prompts, &mut gray, &params);
+            continue;
+        }
         let mut scores = BTreeMap::new();
         let mut wrong_empty = 0;
         let mut checking = 0.0;

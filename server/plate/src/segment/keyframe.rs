@@ -8,6 +8,7 @@ use super::colour::Mixture;
 use super::cut::HARD;
 use super::flow::{Affine, Flow, dominant, motion_odds};
 use super::propagate::{likeness, snap};
+use super::propose;
 use super::raster::{Lab, Raster, hull_mask};
 
 /// Cost of the way from a click within which the click is believed against the colours.
@@ -106,12 +107,41 @@ pub(crate) fn first_mask(
     marks: &Marks,
     neighbour: Option<(&Raster<Lab>, &Flow)>,
 ) -> opencv::Result<Raster<bool>> {
-    let (w, h) = (lab.w, lab.h);
     if let Some(locked) = &marks.locked
         && locked.data.iter().all(Option::is_some)
     {
         return Ok(locked.map(|l| l == Some(true)));
     }
+    let single = marks.positive.len() == 1 && marks.boxes.is_empty() && marks.locked.is_none();
+    if !single {
+        return grown(lab, marks, neighbour, None);
+    }
+    // One click says where, not how much: the most likely of several sizes.
+    let (x, y) = marks.positive[0];
+    let mut seeds = lab.same(false);
+    disc(lab, x, y, 1.5 * seed_radius(lab.w, lab.h), |i| seeds.data[i] = true);
+    let mut best: Option<(f32, Raster<bool>)> = None;
+    for start in propose::regions(lab, &seeds)? {
+        let mask = grown(lab, marks, neighbour, Some(&start))?;
+        let worth = propose::worth(lab, &mask)?;
+        if best.as_ref().is_none_or(|(most, _)| worth > *most) {
+            best = Some((worth, mask));
+        }
+    }
+    match best {
+        Some((_, mask)) => Ok(mask),
+        None => grown(lab, marks, neighbour, None),
+    }
+}
+
+/// The object from the marks and, with a single click, from a `start` that it may roughly fill.
+fn grown(
+    lab: &Raster<Lab>,
+    marks: &Marks,
+    neighbour: Option<(&Raster<Lab>, &Flow)>,
+    start: Option<&Raster<bool>>,
+) -> opencv::Result<Raster<bool>> {
+    let (w, h) = (lab.w, lab.h);
     let mut shown = marks.positive.clone();
     if shown.is_empty() {
         // A box alone shows its middle.
@@ -130,10 +160,17 @@ pub(crate) fn first_mask(
     for b in &marks.boxes {
         spread = spread.max((b[2] - b[0]).hypot(b[3] - b[1]));
     }
-    let alone = spread < 0.06 * diagonal;
-    let spread = if alone { 0.25 * diagonal } else { spread };
+    let alone = start.is_none() && spread < 0.06 * diagonal;
+    let spread = match start {
+        Some(start) => 1.4 * (start.area() as f32).sqrt(),
+        None if alone => 0.25 * diagonal,
+        None => spread,
+    };
 
     let mut region = if shown.is_empty() { lab.same(false) } else { hull_mask(&shown, w, h)? };
+    if let Some(start) = start {
+        region.data.iter_mut().zip(&start.data).for_each(|(r, s)| *r |= *s);
+    }
     for b in &marks.boxes {
         let corners = [(b[0], b[1]), (b[2], b[1]), (b[2], b[3]), (b[0], b[3])];
         let area = hull_mask(&corners, w, h)?;
@@ -206,6 +243,8 @@ pub(crate) fn first_mask(
                 if d >= 0.0 { 0.4 } else { -6.0 }
             } else if alone {
                 (d / (0.35 * spread)).max(-4.0)
+            } else if start.is_some() {
+                (d / (0.1 * spread)).clamp(-5.0, 0.6)
             } else if d >= 0.0 {
                 (d / (0.04 * spread)).min(1.2)
             } else {

@@ -8,6 +8,7 @@ mod flow;
 mod keyframe;
 mod matching;
 mod propagate;
+mod propose;
 mod raster;
 mod refine;
 
