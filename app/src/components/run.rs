@@ -39,7 +39,8 @@ pub fn JobCard(kinds: &'static [&'static str]) -> impl IntoView {
     let key = Memo::new(move |_| job.with(|job| job.as_ref().map(|j| (j.job_id, j.state, j.step))));
     move || {
         // Steps are drawn again only when one begins; fraction and time run by themselves.
-        key.track();
+        // Read, not only tracked: a memo that nobody reads never begins to follow what it is made of.
+        key.with(|_| ());
         untrack(|| job.get()).map(|now| card(desk, job, now))
     }
 }

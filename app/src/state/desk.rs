@@ -15,9 +15,10 @@ use super::asking::Ask;
 use super::comparing::Comparing;
 use super::marking::{Marking, Shown};
 use super::playhead::{Clip, Playhead};
+use super::reading::Reads;
 use super::viewport::{Place, Viewport};
-use crate::api::draft::{DraftFrame, edit_draft, get_draft};
-use crate::api::shots::{ShotView, get_shot};
+use crate::api::draft::{DraftFrame, edit_draft};
+use crate::api::shots::ShotView;
 use crate::components::ui::{Toasts, use_toasts};
 use crate::error::ApiError;
 use crate::routes::href;
@@ -90,16 +91,16 @@ pub struct Desk {
     /// Which frames of a quadmask version have a picture.
     pub mask_frames: RwSignal<HashMap<QuadmaskId, Arc<Vec<bool>>>>,
     /// Changes on their way to the server; an answer to a read that began before them is not shown.
-    writes: RwSignal<Writes>,
+    pub(super) writes: RwSignal<Writes>,
     editing: RwSignal<bool>,
-    refresh_queued: RwSignal<bool>,
+    pub(super) reads: RwSignal<Reads>,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
-struct Writes {
-    open: u32,
+pub(super) struct Writes {
+    pub open: u32,
     /// All there ever were.
-    count: u64,
+    pub count: u64,
 }
 
 impl Desk {
@@ -123,7 +124,7 @@ impl Desk {
             mask_frames: RwSignal::new(HashMap::new()),
             writes: RwSignal::new(Writes::default()),
             editing: RwSignal::new(false),
-            refresh_queued: RwSignal::new(false),
+            reads: RwSignal::new(Reads::default()),
         }
     }
 
@@ -311,54 +312,6 @@ impl Desk {
         if let Ok(handle) = set_interval_with_handle(beat, Duration::from_secs(20)) {
             on_cleanup(move || handle.clear());
         }
-    }
-
-    /// Reads the shot again, once for many events.
-    pub fn refresh(self) {
-        if self.refresh_queued.try_get_untracked() != Some(false) {
-            return;
-        }
-        self.refresh_queued.set(true);
-        set_timeout(move || self.refresh_now(), Duration::from_millis(150));
-    }
-
-    fn refresh_now(self) {
-        if self.refresh_queued.try_set(false).is_some() {
-            return; // the page is gone
-        }
-        let before = self.writes.get_untracked();
-        spawn_local(async move {
-            let answer = get_shot(self.shot_id).await;
-            let Some(after) = self.writes.try_get_untracked() else { return };
-            if before.open > 0 || after.open > 0 || after.count != before.count {
-                self.refresh();
-                return;
-            }
-            match answer {
-                Ok(view) => self.show(view),
-                Err(error) => self.toasts.fail(&error),
-            }
-        });
-    }
-
-    fn show(self, view: ShotView) {
-        if self.view.with_untracked(|old| *old != view) {
-            self.view.set(view);
-        }
-    }
-
-    /// Reads only the draft again: frames moved under a running segmentation.
-    pub fn refresh_draft(self) {
-        let before = self.writes.get_untracked();
-        spawn_local(async move {
-            let Ok(draft) = get_draft(self.shot_id).await else { return };
-            let Some(after) = self.writes.try_get_untracked() else { return };
-            if after.open > 0 || after.count != before.count {
-                self.refresh();
-                return;
-            }
-            self.view.update(|v| v.draft = draft);
-        });
     }
 
     /// Puts one frame of the draft, as the server answered it, in its place.

@@ -8,6 +8,7 @@ pub mod edits;
 pub mod live;
 pub mod marking;
 pub mod playhead;
+mod reading;
 pub mod session;
 pub mod uploads;
 pub mod viewport;
