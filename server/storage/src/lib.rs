@@ -3,6 +3,10 @@
 //! A blob appears under its name only when it is whole and on the disk: it is written beside, synced, then renamed.
 //! Layout: `blobs/ab/cd/<hash>`, `parts/<upload>` for uploads on their way, `tmp/` for everything else in the making.
 
+mod scratch;
+
+pub use scratch::Scratch;
+
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -57,12 +61,6 @@ impl Store {
     pub fn part_path(&self, name: &str) -> PathBuf {
         debug_assert!(name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'));
         self.root.join("parts").join(name)
-    }
-
-    /// A folder for work in progress, on the same disk as the blobs; gone when dropped.
-    pub fn scratch(&self) -> Result<tempfile::TempDir> {
-        let at = self.root.join("tmp");
-        tempfile::tempdir_in(&at).map_err(|source| io_error(at, source))
     }
 
     pub fn contains(&self, hash: Hash) -> bool {

@@ -10,8 +10,7 @@ use domain::project::Shot;
 use domain::{Hash, Step};
 use pipeline::{Cancelled, Plate, Reporter};
 use sqlx::AnyConnection;
-use storage::Store;
-use tempfile::TempDir;
+use storage::{Scratch, Store};
 use tokio::runtime::Handle;
 
 /// Where a job is; read by the task that beats its lease.
@@ -35,7 +34,7 @@ pub struct Place {
 pub struct Context {
     pub db: Db,
     pub store: Store,
-    pub scratch: TempDir,
+    pub scratch: Scratch,
     pub pulse: Arc<Pulse>,
     handle: Handle,
     /// Steps of this kind of job with their part of its time; parts sum to 1.

@@ -48,6 +48,14 @@ async fn work(args: &Args) -> anyhow::Result<()> {
     };
     let db = db::open(&url).await.context("The database cannot be opened")?;
     let store = Store::open(&args.data).context("The store cannot be opened")?;
+    let sweeping = store.clone();
+    match tokio::task::spawn_blocking(move || sweeping.sweep_blocking()).await? {
+        Ok(0) => {}
+        Ok(swept) => tracing::info!("Removed {swept} left-overs of killed processes"),
+        Err(error) => {
+            tracing::warn!(error = &error as &dyn std::error::Error, "Left-overs could not be swept")
+        }
+    }
     let queue = Queue::new(db);
     let host =
         std::fs::read_to_string("/etc/hostname").map_or_else(|_| "host".into(), |h| h.trim().to_owned());
