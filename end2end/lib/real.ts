@@ -42,15 +42,6 @@ const UHD = { width: 3840, height: 2160 };
 
 const SHOTS: RealShot[] = [
   {
-    name: 'pillow',
-    ...UHD,
-    frames: 62,
-    target: 'Kettlebell',
-    clicks: given('pillow'),
-    dab: { frame: 30, x: 1480, y: 760 },
-    cause: { name: 'Pillow', consequence: 'stay', cells: [0.02, 0.36, 0.52, 0.95] },
-  },
-  {
     name: 'ducky-float',
     width: 1296,
     height: 720,
@@ -59,6 +50,15 @@ const SHOTS: RealShot[] = [
     clicks: given('ducky-float'),
     dab: { frame: 24, x: 520, y: 215 },
     cause: { name: 'Duck', consequence: 'stay', cells: [0.2, 0.3, 0.6, 0.95] },
+  },
+  {
+    name: 'pillow',
+    ...UHD,
+    frames: 62,
+    target: 'Kettlebell',
+    clicks: given('pillow'),
+    dab: { frame: 30, x: 1480, y: 760 },
+    cause: { name: 'Pillow', consequence: 'stay', cells: [0.02, 0.36, 0.52, 0.95] },
   },
   {
     name: 'moving_ball',

@@ -1,6 +1,6 @@
 //! Lossless files give back exactly what went in.
 
-use media::{Family, Ffv1Writer, PixelFormat, ffv1_format};
+use media::{Family, Ffv1Writer, PixelFormat, SoundFrom, ffv1_format};
 
 use crate::clips::{
     colour, facts, ffmpeg, folder, format, hashes, hashes_by_ffmpeg, noise, packed_by_ffmpeg, probe, rate,
@@ -126,16 +126,32 @@ fn sound_is_copied_in_step() {
     let source = folder.path().join("source.mp4");
     let yuv = format("yuv420p");
     let colour = colour("bt709", "tv");
-    let mut writer =
-        Ffv1Writer::create(&path, &yuv, 64, 48, rate(25, 1), &colour, Some(&source)).expect("creates");
+    let mut writer = Ffv1Writer::create(
+        &path,
+        &yuv,
+        64,
+        48,
+        rate(25, 1),
+        &colour,
+        Some(SoundFrom { path: &source, skip: 0.0 }),
+    )
+    .expect("creates");
     (0..50).for_each(|seed| writer.write(&noise(yuv, 64, 48, seed)).expect("writes"));
     writer.finish().expect("finishes");
     let about = facts(&path);
     let audio = about.audio.expect("sound");
     assert_eq!((audio.codec.as_str(), audio.sample_rate, about.frames), ("aac", 48_000, 50));
     let silent = folder.path().join("silent.mkv");
-    let mut writer =
-        Ffv1Writer::create(&silent, &yuv, 64, 48, rate(25, 1), &colour, Some(&path)).expect("creates");
+    let mut writer = Ffv1Writer::create(
+        &silent,
+        &yuv,
+        64,
+        48,
+        rate(25, 1),
+        &colour,
+        Some(SoundFrom { path: &path, skip: 0.0 }),
+    )
+    .expect("creates");
     writer.write(&noise(yuv, 64, 48, 0)).expect("writes");
     writer.finish().expect("finishes");
     assert!(facts(&silent).audio.is_some());

@@ -7,6 +7,8 @@ use super::picture::Rect;
 
 /// Left as filmed, and clean background for other frames.
 pub(crate) const CLEAN: u8 = 0;
+/// While a plan is made: cells of a thing that nothing has touched yet.
+const FREE: u8 = u8::MAX;
 /// Shows the registered background.
 pub(crate) const BACKGROUND: u8 = 1;
 /// The first of the layers that show a thing as it was before; cause `k` of the `stay` causes has `STAY + k`.
@@ -64,25 +66,27 @@ impl Plan {
     ///
     /// Primary pixels become background. Affected pixels follow the causes whose cells hold them, the most careful
     /// one first: `stay`, then `react` and `vanish`, then `keep`; without a cause they become background. What becomes
-    /// background inside the cells of `keep` is marked: a kept thing may be there.
-    pub fn new(levels: &Levels, causes: &[Cause], frame: u32) -> Self {
+    /// background inside the cells of `keep` is marked: a kept thing may be there. Before the frame that `free_until` names
+    /// for a `stay` cause (0: none) the thing is as it was, so nothing is filled there.
+    pub fn new(levels: &Levels, causes: &[Cause], frame: u32, free_until: &[u32]) -> Self {
         let (width, height) = (levels.width(), levels.height());
         let grid = Grid::of(width, height);
         let mut cells = vec![CLEAN; (grid.rows * grid.cols) as usize];
         let rank = |code: u8| match code {
             CLEAN => 0,
-            MOVING => 1,
-            BACKGROUND => 2,
-            _ => 3,
+            FREE => 1,
+            MOVING => 2,
+            BACKGROUND => 3,
+            _ => 4,
         };
         let (mut stays, mut kept) = (0, vec![false; cells.len()]);
-        for cause in causes {
+        for (cause, &free_until) in causes.iter().zip(free_until) {
             let code = match cause.consequence {
                 Consequence::Keep => MOVING,
                 Consequence::Vanish | Consequence::React => BACKGROUND,
                 Consequence::Stay => {
                     stays += 1;
-                    STAY + stays.min(MOST_STAY) as u8 - 1
+                    if frame < free_until { FREE } else { STAY + stays.min(MOST_STAY) as u8 - 1 }
                 }
             };
             for (row, col) in cause.cells_at(frame).filter(|&(row, col)| row < grid.rows && col < grid.cols) {
@@ -105,7 +109,8 @@ impl Plan {
                 // Level codes: 0 primary, 1 overlap, 2 affected, 3 background.
                 let code = match level {
                     0 => TARGET | BACKGROUND,
-                    1 if cell == MOVING || cell == CLEAN => TARGET | BACKGROUND,
+                    1 if cell == MOVING || cell == CLEAN || cell == FREE => TARGET | BACKGROUND,
+                    2 if cell == FREE => CLEAN,
                     1 => TARGET | cell,
                     2 if cell == CLEAN => BACKGROUND,
                     2 => cell,
@@ -285,7 +290,7 @@ mod tests {
             cause(Consequence::Vanish, vec![(0, 1), (0, 2)]),
             cause(Consequence::Stay, vec![(0, 2)]),
         ];
-        let plan = Plan::new(&levels, &causes, 0);
+        let plan = Plan::new(&levels, &causes, 0, &[0; 3]);
         let codes = plan.codes(Rect { x: 0, y: 0, width: 64, height: 64 });
         assert_eq!(
             (codes[0], codes[8], codes[16], codes[24]),
@@ -294,6 +299,15 @@ mod tests {
         assert_eq!((layer(codes[40]), codes[33], codes[64]), (BACKGROUND, CLEAN, MOVING));
         assert_eq!(Plan::from_bytes(&plan.to_bytes()), plan);
         assert_eq!(plan.bounds(), Rect { x: 8, y: 0, width: 33, height: 1 });
+        // Before it is touched, what stays keeps the plate's own pixels; other causes do not wait.
+        let codes = |free: &[u32]| {
+            Plan::new(&levels, &causes, 0, free).codes(Rect { x: 0, y: 0, width: 64, height: 1 })
+        };
+        assert_eq!(layer(codes(&[0, 0, 1])[16]), BACKGROUND);
+        assert_eq!(
+            Plan::new(&levels, &causes[2..], 0, &[1]).codes(Rect { x: 16, y: 0, width: 1, height: 1 }),
+            [CLEAN]
+        );
     }
 
     #[test]

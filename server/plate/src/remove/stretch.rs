@@ -99,7 +99,7 @@ fn layers(
             let from = last.saturating_sub(recipe.reach).max(scene_first).min(first);
             (from..=first.saturating_add(recipe.reach).min(scene_last).max(last)).collect()
         } else {
-            untouched(survey, causes, code, first, last)
+            untouched(survey, causes, code, first, last)?
         };
         let order = if code == BACKGROUND { Order::Spread } else { Order::Listed };
         let reference = first + (last - first) / 2;
@@ -110,7 +110,7 @@ fn layers(
 }
 
 /// The frames that show a `stay` thing, best first: just before it is touched and back from there, then after it.
-fn untouched(survey: &Survey, causes: &[Cause], code: u8, first: u32, last: u32) -> Vec<u32> {
+fn untouched(survey: &Survey, causes: &[Cause], code: u8, first: u32, last: u32) -> Result<Vec<u32>, Error> {
     let stays: Vec<&Cause> = causes.iter().filter(|c| c.consequence == Consequence::Stay).collect();
     let (scene_first, scene_last) = survey.scene(first);
     let mine = stays.iter().skip(usize::from(code - STAY));
@@ -118,6 +118,17 @@ fn untouched(survey: &Survey, causes: &[Cause], code: u8, first: u32, last: u32)
     let (from, to) = spans.fold((u32::MAX, 0), |(from, to), s| (from.min(s.from), to.max(s.to)));
     let (from, to) =
         if from == u32::MAX { (first, last) } else { (from.max(scene_first), to.min(scene_last)) };
+    // Marked from the start of the scene: it counts from where it is filled.
+    let mut start = from;
+    while from == scene_first && start < to {
+        let mut is_filled = false;
+        survey.plan(start)?.spans(|c, _, _, _| is_filled |= layer(c) == code);
+        if is_filled {
+            break;
+        }
+        start += 1;
+    }
+    let from = start;
     let mut frames = Vec::new();
     let mut push = |frame: u32| {
         if (scene_first..=scene_last).contains(&frame) && !frames.contains(&frame) {
@@ -135,7 +146,7 @@ fn untouched(survey: &Survey, causes: &[Cause], code: u8, first: u32, last: u32)
     for frame in (from..=to).step_by(((to - from) / 12 + 1) as usize) {
         push(frame); // parts that are touched later than others
     }
-    frames
+    Ok(frames)
 }
 
 /// Gathers and completes the canvas that the frames of a stretch need for one layer.

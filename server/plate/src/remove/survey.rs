@@ -1,7 +1,7 @@
 //! The first look at every frame: what to fill, where the camera is, where scenes end, and a thumbnail.
 //! Keeps only small records per frame.
 
-use domain::{Cause, Step};
+use domain::{Cause, Consequence, Grid, Step};
 
 use super::geometry::Map;
 use super::layers::{Plan, grown};
@@ -67,6 +67,7 @@ impl Survey {
         let step = longest.div_ceil(REGISTER).max(1);
         let (small_width, small_height) = ((width as usize).div_ceil(step), (height as usize).div_ceil(step));
         let still = small_width.min(small_height) < SMALLEST;
+        let free_until = free_until(source, causes)?;
         let mut registrar = Registrar::new(small_width, small_height);
         let mut survey = Self {
             width,
@@ -86,7 +87,7 @@ impl Survey {
             if (levels.width(), levels.height()) != (width, height) {
                 return Err(Error::MaskSize { frame, width: levels.width(), height: levels.height() });
             }
-            let plan = Plan::new(&levels, causes, frame);
+            let plan = Plan::new(&levels, causes, frame, &free_until);
             drop(levels);
             let small =
                 source.small(frame, factor, step).map_err(|error| Error::Source { frame, source: error })?;
@@ -171,6 +172,42 @@ impl Survey {
         let end = self.notes.partition_point(|n| n.scene <= scene);
         (first as u32, end as u32 - 1)
     }
+}
+
+/// Per cause the frame at which the target first reaches a `stay` thing that is marked from the first frame on: until then
+/// it shows itself as it was, and with nothing before it that is where its picture comes from. A thing that the target
+/// never reaches is taken from the first frame. 0 for every other cause.
+fn free_until(source: &mut dyn Source, causes: &[Cause]) -> Result<Vec<u32>, Error> {
+    let waits = |cause: &Cause| {
+        cause.consequence == Consequence::Stay && cause.spans.iter().any(|span| span.from == 0 && span.to > 0)
+    };
+    let mut until: Vec<u32> = causes.iter().map(|cause| u32::from(waits(cause))).collect();
+    let mut open: Vec<usize> = (0..causes.len()).filter(|&at| until[at] == 1).collect();
+    for frame in 1..source.count() {
+        if open.is_empty() {
+            break;
+        }
+        let levels = source.quadmask(frame).map_err(|error| Error::Source { frame, source: error })?;
+        let (width, height) = (levels.width(), levels.height());
+        let grid = Grid::of(width, height);
+        let mut reached = vec![false; (grid.rows * grid.cols) as usize];
+        for (at, _) in levels.codes().iter().enumerate().filter(|&(_, &code)| code <= 1) {
+            let (x, y) = (at as u32 % width, at as u32 / width);
+            let (row, col) = grid.at(x, y, width, height);
+            reached[(row * grid.cols + col) as usize] = true;
+        }
+        let is_reached = |&(row, col): &(u32, u32)| {
+            row < grid.rows && col < grid.cols && reached[(row * grid.cols + col) as usize]
+        };
+        open.retain(|&cause| {
+            let arrives = causes[cause].cells_at(frame).any(|cell| is_reached(&cell));
+            if arrives {
+                until[cause] = frame;
+            }
+            !arrives
+        });
+    }
+    Ok(until)
 }
 
 /// Reads a piece of a picture and checks that it is what the survey expects.
