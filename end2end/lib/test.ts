@@ -7,6 +7,8 @@ import { type ConsoleMessage, type Page, test as base } from '@playwright/test';
 import { type Origin, Server, type ServerOptions } from './server';
 
 type PerTest = {
+  /** Shared by the tests of one file, and by nothing else. */
+  server: Server;
   /** Messages that this test provokes on purpose. */
   expectedMessages: RegExp[];
   cleanConsole: void;
@@ -15,20 +17,33 @@ type PerTest = {
 type PerWorker = {
   origin: Origin;
   serverOptions: ServerOptions;
-  /** Shared by the tests of one file. */
-  server: Server;
+  /** The server of the file whose tests run now. */
+  running: Map<string, Server>;
 };
 
 export const test = base.extend<PerTest, PerWorker>({
   origin: ['localhost', { scope: 'worker', option: true }],
   serverOptions: [{}, { scope: 'worker', option: true }],
-  server: [
-    async ({ origin, serverOptions }, use) => {
-      const server = await Server.start({ origin, ...serverOptions });
-      await use(server);
-      await server.stop();
+  running: [
+    async ({}, use) => {
+      const running = new Map<string, Server>();
+      await use(running);
+      await Promise.all([...running.values()].map((server) => server.stop()));
     },
-    { scope: 'worker', timeout: 150_000 },
+    { scope: 'worker', timeout: 60_000 },
+  ],
+  server: [
+    async ({ origin, serverOptions, running }, use, { file }) => {
+      // One process of Playwright runs many files: the next one must not find the owner of the one before.
+      for (const [other, server] of running) {
+        if (other === file) continue;
+        running.delete(other);
+        await server.stop();
+      }
+      if (!running.has(file)) running.set(file, await Server.start({ origin, ...serverOptions }));
+      await use(running.get(file)!);
+    },
+    { timeout: 150_000 },
   ],
   baseURL: async ({ server }, use) => use(server.baseURL),
 

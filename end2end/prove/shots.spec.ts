@@ -15,7 +15,8 @@ import { expect, listen, open, test } from '../lib/test';
 const MINUTE = 60_000;
 const shots = realShots.slice(0, count(1, 4));
 
-test.describe.configure({ timeout: proving ? 0 : 5 * MINUTE });
+test.describe.configure({ timeout: proving ? 0 : 10 * MINUTE });
+test.use({ actionTimeout: MINUTE });
 test.skip(shots.length === 0, 'skipped: the real shots are not beside this checkout');
 
 /** A picture of the step at the sizes of a desk and of a phone. */
@@ -138,9 +139,9 @@ test('the real shots go through the page', async ({ page, browser, server }) => 
     await supervisor.getByRole('dialog').getByRole('button', { name: /ask/i }).click();
     await expect(artist.getByText('Result v1: changes asked').first()).toBeVisible();
     if (proving) {
+      await artist.getByRole('link', { name: /Quadmask/ }).first().click();
       await artist.getByRole('button', { name: /Re-open/ }).first().click();
       await artist.getByRole('dialog').getByRole('button', { name: /re-open/i }).click();
-      await artist.getByRole('link', { name: /Quadmask/ }).first().click();
       await goTo(artist, shot.dab.frame);
       await artist.keyboard.press('b');
       await clickPlate(artist, shot.dab.x + shot.width / 50, shot.dab.y, shot);

@@ -14,8 +14,7 @@ let page: Page;
 let paths: Record<string, string>;
 const said: string[] = [];
 
-test.beforeAll(async ({ browser, server }) => {
-  test.setTimeout(150_000);
+test('a project with one shot is made', async ({ browser, server }) => {
   const context = await browser.newContext({ baseURL: server.baseURL, viewport: { width: 1440, height: 900 } });
   page = await context.newPage();
   page.on('console', (message) => {

@@ -148,6 +148,10 @@ fn follow_events(desk: Desk) {
 
 /// Learns which frames of the quadmask version that is shown have a picture.
 fn follow_masks(desk: Desk) {
+    // Clients are shown results, not the masks behind them.
+    if !untrack(|| desk.may(Action::ViewShot)) {
+        return;
+    }
     let shown = Memo::new(move |_| desk.shown());
     Effect::new(move |_| {
         let Shown::Version(id) = shown.get() else { return };
