@@ -235,7 +235,9 @@ fn step_words(progress: &Progress) -> Option<String> {
         let worker = progress.worker.as_deref()?;
         let tries =
             if progress.attempt > 1 { format!(" · try {}", progress.attempt) } else { String::new() };
-        return Some(format!("{worker}{tries}"));
+        // `host-pid-number`: people know their machines by the first part; the log has all of it.
+        let host = worker.rsplitn(3, '-').last().unwrap_or(worker);
+        return Some(format!("on {host}{tries}"));
     }
     let step = progress.step.map_or("Starting", |step| step.sentence());
     let percent = (progress.fraction.clamp(0.0, 1.0) * 100.0).floor();
