@@ -201,11 +201,13 @@ pub async fn create(
         .bind(project_id.to_string())
         .execute(&mut *tx)
         .await?;
-    let same = sqlx::query("select shot_id, name from shot where project_id = $1 and plate = $2 limit 1")
-        .bind(project_id.to_string())
-        .bind(plate.to_string())
-        .fetch_optional(&mut *tx)
-        .await?;
+    let same = sqlx::query(
+        "select shot_id, name from shot where project_id = $1 and plate = $2 order by created_at limit 1",
+    )
+    .bind(project_id.to_string())
+    .bind(plate.to_string())
+    .fetch_optional(&mut *tx)
+    .await?;
     if let Some(row) = same {
         return Ok(Created { shot_id: row.word("shot_id")?, name: row.text("name")?, duplicate: true });
     }
@@ -330,7 +332,7 @@ pub async fn retry_ingest(tx: &mut AnyConnection, shot_id: ShotId) -> Result<()>
     enqueue_ingest(tx, shot.project_id, shot_id).await
 }
 
-/// Makes the shot the part `from..=to` of what it is now, or all of its plate again (`None`), and has it read once more.
+/// Makes the shot a part of what it is now, or all of its plate again (`None`), and has it read once more.
 /// Only before anything is marked.
 pub async fn trim(tx: &mut AnyConnection, shot_id: ShotId, part: Option<Trim>) -> Result<()> {
     let shot = lock(tx, shot_id).await?;
