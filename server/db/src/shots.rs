@@ -365,13 +365,7 @@ pub async fn cut(
 /// A part of the shot as a part of its plate.
 async fn part_of(tx: &mut AnyConnection, shot: &Locked, part: Trim) -> Result<Trim> {
     let frames = shot.size()?.frames;
-    let end = part.first.checked_add(part.frames).filter(|&end| part.frames > 0 && end <= frames);
-    if end.is_none() {
-        let (first, last) = (part.first, u64::from(part.first) + u64::from(part.frames));
-        return Err(Error::Invalid(format!(
-            "Frames {first} to {last} are not all in this shot of {frames} frames: set in and out inside it."
-        )));
-    }
+    part.end_in(frames).map_err(|bad| Error::Invalid(format!("This cannot be the shot: {bad}. Set in and out inside it.")))?;
     let now = get(&mut *tx, shot.shot_id).await?.trim;
     Ok(now.map_or(part, |whole| whole.within(part)))
 }

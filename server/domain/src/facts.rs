@@ -62,6 +62,15 @@ pub struct BadTrim {
 }
 
 impl Trim {
+    /// The frame after its last, if it is a part of a plate of `frames` frames; no part is empty.
+    ///
+    /// # Errors
+    /// An empty part, or one that reaches beyond the plate.
+    pub fn end_in(self, frames: u32) -> Result<u32, BadTrim> {
+        let end = self.first.checked_add(self.frames).filter(|&end| self.frames > 0 && end <= frames);
+        end.ok_or(BadTrim { trim: self, frames })
+    }
+
     /// `part` of this part, in frames of the file.
     pub fn within(self, part: Self) -> Self {
         Self { first: self.first + part.first, frames: part.frames }
@@ -75,9 +84,7 @@ impl PlateFacts {
     /// # Errors
     /// An empty part, or one that reaches beyond the plate.
     pub fn trimmed(mut self, trim: Trim) -> Result<Self, BadTrim> {
-        let end = trim.first.checked_add(trim.frames).filter(|&end| trim.frames > 0 && end <= self.frames);
-        let end = end.ok_or(BadTrim { trim, frames: self.frames })?;
-        let (first, last) = (trim.first as usize, end as usize);
+        let (first, last) = (trim.first as usize, trim.end_in(self.frames)? as usize);
         self.frames = trim.frames;
         self.variable_times = self.variable_times.map(|times| times[first..last].to_vec());
         if !self.frame_hashes.is_empty() {
