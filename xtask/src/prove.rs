@@ -33,7 +33,7 @@ const PROOFS: &[Proof] = &[
         name: "seeks",
         claim: "the frame on the canvas is the frame that was asked for",
         runner: Runner::Playwright,
-        release: false,
+        release: true,
     },
     Proof {
         name: "kills",
