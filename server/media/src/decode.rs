@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use ffmpeg_next::codec;
 use ffmpeg_next::ffi::{
-    AV_CODEC_FLAG_BITEXACT, AV_CODEC_FLAG_UNALIGNED, AVSEEK_FLAG_BACKWARD, av_seek_frame,
+    AV_CODEC_FLAG_BITEXACT, AV_CODEC_FLAG_UNALIGNED, AVDiscard, AVSEEK_FLAG_BACKWARD, av_seek_frame,
     avcodec_find_decoder,
 };
 use ffmpeg_next::format::context::Input;
@@ -20,6 +20,7 @@ const PATIENCE: u32 = 1000;
 
 pub(crate) struct Decode {
     path: PathBuf,
+    sketch: bool,
     input: Input,
     stream: usize,
     decoder: decoder::Video,
@@ -35,13 +36,23 @@ pub(crate) struct Decode {
 impl Decode {
     /// Opens the picture stream of `path` at its start.
     pub fn open(path: &Path) -> Result<Self, Error> {
+        Self::open_as(path, false)
+    }
+
+    /// The same for finding out which pictures come out: their samples may be wrong, which is cheaper.
+    pub fn sketch(path: &Path) -> Result<Self, Error> {
+        Self::open_as(path, true)
+    }
+
+    fn open_as(path: &Path, sketch: bool) -> Result<Self, Error> {
         let mut input = open(path)?;
         let stream = video_stream(path, &input)?;
         check_stream(path, &input, stream)?;
         only(&mut input, stream);
-        let decoder = decoder(path, &input, stream)?;
+        let decoder = decoder(path, &input, stream, sketch)?;
         Ok(Self {
             path: path.to_owned(),
+            sketch,
             input,
             stream,
             decoder,
@@ -134,12 +145,12 @@ impl Decode {
 
     /// Goes back to the start by opening the file again.
     pub fn restart(&mut self) -> Result<(), Error> {
-        *self = Self::open(&self.path)?;
+        *self = Self::open_as(&self.path, self.sketch)?;
         Ok(())
     }
 }
 
-fn decoder(path: &Path, input: &Input, stream: usize) -> Result<decoder::Video, Error> {
+fn decoder(path: &Path, input: &Input, stream: usize, sketch: bool) -> Result<decoder::Video, Error> {
     let stream = input.stream(stream).expect("chosen from this input");
     let unsupported = || Error::Unsupported {
         file: name(path),
@@ -158,6 +169,10 @@ fn decoder(path: &Path, input: &Input, stream: usize) -> Result<decoder::Video, 
         raw.flags |= (AV_CODEC_FLAG_BITEXACT | AV_CODEC_FLAG_UNALIGNED) as i32;
         raw.max_pixels = 8192 * 4608; // 4320 rounded up to whole blocks
         raw.pkt_timebase = stream.time_base().into();
+        if sketch {
+            raw.skip_loop_filter = AVDiscard::AVDISCARD_ALL;
+            raw.skip_idct = AVDiscard::AVDISCARD_ALL;
+        }
     }
     context.decoder().video().map_err(|_| unsupported())
 }

@@ -1,4 +1,4 @@
-//! Lossless files: FFV1 level 3 in Matroska, in the picture's own pixel format. Also the grey ones for masks and mattes.
+//! Lossless files: FFV1 level 3 in Matroska, in the picture's own pixel format. Also the grey ones for masks.
 
 use std::path::Path;
 
@@ -129,7 +129,7 @@ fn settings<'a>(
     }
 }
 
-/// Writes 8-bit full-range grey pictures, FFV1 in Matroska: masks and mattes.
+/// Writes 8-bit full-range grey pictures, FFV1 in Matroska: masks.
 pub struct GreyWriter {
     file: VideoFile,
     picture: Picture,
@@ -155,7 +155,7 @@ impl GreyWriter {
     }
 }
 
-fn fill(plane: &mut [u8], grey: &[u8], format: &PixelFormat) -> Result<(), Error> {
+pub(crate) fn fill(plane: &mut [u8], grey: &[u8], format: &PixelFormat) -> Result<(), Error> {
     if plane.len() != grey.len() {
         return Err(Error::WrongPicture {
             file: "a mask".into(),

@@ -1,6 +1,6 @@
 //! Mask videos of any kind in, and the quadmask file that VOID reads out. Grey levels only; their meaning is `domain`'s.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use domain::{PlateFacts, Rate};
 use ffmpeg_next::ffi::AVPixelFormat;
@@ -8,11 +8,14 @@ use ffmpeg_next::ffi::AVPixelFormat;
 use crate::convert::limited_range;
 use crate::encode::{Settings, VideoFile};
 use crate::ffv1::neutral;
-use crate::{Error, Family, Picture, PixelFormat, Reader, probe};
+use crate::{Error, Family, Index, Picture, PixelFormat, Reader, probe};
 
 /// Reads any mask video as full-range grey: FFV1 grey, or lossy H.264 in the limited range.
 pub struct MaskReader {
-    reader: Reader,
+    path: PathBuf,
+    index: Index,
+    /// Opened when a frame is asked for.
+    reader: Option<Reader>,
     facts: PlateFacts,
     picture: Picture,
 }
@@ -20,8 +23,8 @@ pub struct MaskReader {
 /// Opens a mask video.
 pub fn read_mask(path: &Path) -> Result<MaskReader, Error> {
     let (facts, index) = probe(path, &mut |_| Ok(()))?;
-    let reader = Reader::open(path, &index)?;
-    Ok(MaskReader { reader, facts, picture: Picture::new(PixelFormat::GREY8, 0, 0) })
+    let picture = Picture::new(PixelFormat::GREY8, 0, 0);
+    Ok(MaskReader { path: path.to_owned(), index, reader: None, facts, picture })
 }
 
 impl MaskReader {
@@ -43,9 +46,19 @@ impl MaskReader {
         self.facts.coded_height
     }
 
+    /// Lets go of the decoder and its pictures; the next `read` opens the file again.
+    pub fn rest(&mut self) {
+        self.reader = None;
+        self.picture = Picture::new(PixelFormat::GREY8, 0, 0);
+    }
+
     /// Frame `frame`: `width · height` grey levels, 0–255.
     pub fn read(&mut self, frame: u32) -> Result<Vec<u8>, Error> {
-        self.reader.read_into(frame, &mut self.picture)?;
+        let reader = match &mut self.reader {
+            Some(reader) => reader,
+            None => self.reader.insert(Reader::open(&self.path, &self.index)?),
+        };
+        reader.read_into(frame, &mut self.picture)?;
         if self.picture.format.family() == Family::Rgb && self.picture.format.depth() == 8 {
             return Ok(self.picture.planes[0].data.clone()); // green: a mask has no colour
         }

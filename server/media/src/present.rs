@@ -16,9 +16,11 @@ use crate::index::{Index, Stamp};
 use crate::scan::Scan;
 use crate::{Error, PixelFormat, Reader};
 
-/// Pictures decoded at the head of a file (as many as any codec reorders), and at least at its tail.
+/// Pictures decoded at the head of a file (as many as any codec reorders), and at least at its tail; at the tail of one
+/// whose packets are pictures of their own, where only the last can be cut off.
 const HEAD: usize = 24;
 const TAIL: u32 = 8;
+const INTRA_TAIL: u32 = 2;
 
 /// The first picture's looks.
 pub(crate) struct Look {
@@ -47,13 +49,14 @@ pub(crate) fn present(
     progress: &mut dyn FnMut(f32) -> Result<(), Error>,
 ) -> Result<Presented, Error> {
     let timed = timed(scan, time_base);
+    let intra = intra || scan.entries.iter().all(|entry| entry.key);
     let (mut head, mut look, mut ended) = (Vec::new(), None, false);
     let enough = match &timed {
         _ if intra => 1,
-        Some(index) if (tail_start(index) as usize) < HEAD => usize::MAX, // the tail begins there: go on to the end
+        Some(index) if (tail_start(index, TAIL) as usize) < HEAD => usize::MAX, // the tail begins there: go on to the end
         _ => HEAD,
     };
-    let mut decode = Decode::open(path)?;
+    let mut decode = Decode::sketch(path)?;
     while !ended && head.len() < enough {
         ended = !decode.next()?;
         if !ended {
@@ -68,7 +71,7 @@ pub(crate) fn present(
     let mut notes = Vec::new();
     let quick = timed
         .and_then(|index| match_head(index, &head, ended, &mut notes))
-        .filter(|index| ended || tail_decodes(path, index));
+        .filter(|index| ended || tail_decodes(path, index, if intra { INTRA_TAIL } else { TAIL }));
     let index = match quick {
         Some(index) => index,
         None => by_decoding(path, scan, time_base, &mut notes, progress)?,
@@ -152,15 +155,15 @@ fn match_head(mut index: Index, head: &[Option<i64>], ended: bool, notes: &mut V
 }
 
 /// Whether everything from a key near the end on comes out.
-fn tail_decodes(path: &Path, index: &Index) -> bool {
-    let frames = tail_start(index)..index.frames();
-    Reader::open(path, index)
+fn tail_decodes(path: &Path, index: &Index, tail: u32) -> bool {
+    let frames = tail_start(index, tail)..index.frames();
+    Reader::sketch(path, index)
         .is_ok_and(|mut reader| frames.into_iter().all(|frame| reader.find(frame).is_ok()))
 }
 
 /// The last place from which the tail can be decoded.
-fn tail_start(index: &Index) -> u32 {
-    index.key_before(index.frames().saturating_sub(TAIL)).unwrap_or(0)
+fn tail_start(index: &Index, tail: u32) -> u32 {
+    index.key_before(index.frames().saturating_sub(tail)).unwrap_or(0)
 }
 
 /// Decodes the whole file and keeps what comes out.
@@ -171,7 +174,7 @@ fn by_decoding(
     notes: &mut Vec<String>,
     progress: &mut dyn FnMut(f32) -> Result<(), Error>,
 ) -> Result<Index, Error> {
-    let mut decode = Decode::open(path)?;
+    let mut decode = Decode::sketch(path)?;
     let (mut exact, mut guessed) = (Vec::new(), Vec::new());
     let expected = scan.entries.len().max(1) as f32;
     while decode.next()? {

@@ -26,11 +26,19 @@ pub struct Reader {
 impl Reader {
     /// Opens `path`, whose index is `index`.
     pub fn open(path: &Path, index: &Index) -> Result<Self, Error> {
-        let decode = Decode::open(path)?;
+        Ok(Self::with(Decode::open(path)?, path, index))
+    }
+
+    /// For finding out which frames come out: their samples may be wrong.
+    pub(crate) fn sketch(path: &Path, index: &Index) -> Result<Self, Error> {
+        Ok(Self::with(Decode::sketch(path)?, path, index))
+    }
+
+    fn with(decode: Decode, path: &Path, index: &Index) -> Self {
         let mut by_time: Vec<(i64, u32)> =
             index.packets.iter().enumerate().map(|(position, stamp)| (stamp.pts, position as u32)).collect();
         by_time.sort_unstable();
-        Ok(Self { path: path.to_owned(), index: index.clone(), decode, by_time, next: Some(0), shape: None })
+        Self { path: path.to_owned(), index: index.clone(), decode, by_time, next: Some(0), shape: None }
     }
 
     /// Number of frames that may be read.

@@ -36,7 +36,11 @@ impl MaskMovie {
 impl Masks for MaskMovie {
     fn levels(&mut self, frame: u32) -> Result<Levels> {
         let (width, height) = (self.reader.width(), self.reader.height());
-        Ok(Levels::from_grey(width, height, &self.reader.read(frame)?)?)
+        let levels = Levels::from_grey(width, height, &self.reader.read(frame)?)?;
+        if frame + 1 >= self.reader.frames() {
+            self.reader.rest(); // masks are read in order: what follows needs the memory
+        }
+        Ok(levels)
     }
 }
 

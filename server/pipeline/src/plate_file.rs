@@ -23,6 +23,17 @@ pub struct Plate {
     pub known: Option<(PlateFacts, Index)>,
 }
 
+impl Plate {
+    /// The same with what reading it through tells, so that it is read through once; a plate that is known stays as it is.
+    pub fn known(mut self, report: &mut dyn Reporter) -> Result<Self> {
+        if self.known.is_none() {
+            let (facts, index) = probe_with(&self.path, report)?;
+            self.known = Some((part_of(facts, self.trim)?, index));
+        }
+        Ok(self)
+    }
+}
+
 impl From<&Path> for Plate {
     fn from(path: &Path) -> Self {
         Self { path: path.to_owned(), trim: None, known: None }
@@ -51,14 +62,8 @@ pub struct PlateFile {
 impl PlateFile {
     /// Opens a plate; probes it unless its index is known.
     pub fn open(plate: impl Into<Plate>, report: &mut dyn Reporter) -> Result<Self> {
-        let Plate { path, trim, known } = plate.into();
-        let (facts, index) = match known {
-            Some(known) => known,
-            None => {
-                let (facts, index) = probe_with(&path, report)?;
-                (part_of(facts, trim)?, index)
-            }
-        };
+        let Plate { path, trim, known } = plate.into().known(report)?;
+        let (facts, index) = known.expect("it was read through");
         Self::with_index(&path, facts, &index, trim)
     }
 

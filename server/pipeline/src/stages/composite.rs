@@ -51,11 +51,16 @@ struct Fill<'a> {
 }
 
 impl Fill<'_> {
-    /// The sample at a pixel, or the nearest one there is.
-    fn at(&self, x: usize, y: usize) -> u16 {
-        let col = (x as i32 - self.rect.x).clamp(0, self.rect.width - 1) as usize;
+    /// The row of samples at a picture's row `y`, or the nearest one there is.
+    fn row(&self, y: usize) -> &[u16] {
+        let width = self.rect.width as usize;
         let row = (y as i32 - self.rect.y).clamp(0, self.rect.height - 1) as usize;
-        self.samples[row * self.rect.width as usize + col]
+        &self.samples[row * width..(row + 1) * width]
+    }
+
+    /// The place in a row for a picture's column `x`, or the nearest one there is.
+    fn column(&self, x: usize) -> usize {
+        (x as i32 - self.rect.x).clamp(0, self.rect.width - 1) as usize
     }
 }
 
@@ -111,6 +116,7 @@ fn mix(
     let (from, to) = (around.x as usize / bx, ((around.x + around.width) as usize).div_ceil(bx));
     let (top, end) = (around.y as usize / by, ((around.y + around.height) as usize).div_ceil(by));
     let stride = plane.stride();
+    let columns: Vec<usize> = (from * bx..(to * bx).min(width)).map(|x| fill.column(x)).collect();
     plane.data[top * stride..end * stride].par_chunks_mut(stride).enumerate().for_each(|(row, line)| {
         let (y0, y1) = ((top + row) * by, ((top + row + 1) * by).min(height));
         for x in from..to {
@@ -120,9 +126,10 @@ fn mix(
             }
             let (mut weight, mut sum) = (0u32, 0u32);
             for y in y0..y1 {
-                for x in x0..x1 {
-                    weight += u32::from(matte[y * width + x]);
-                    sum += u32::from(fill.at(x, y));
+                let (line, samples) = (&matte[y * width + x0..y * width + x1], fill.row(y));
+                for (&matte, &column) in line.iter().zip(&columns[x0 - from * bx..]) {
+                    weight += u32::from(matte);
+                    sum += u32::from(samples[column]);
                 }
             }
             let count = ((x1 - x0) * (y1 - y0)) as f32;

@@ -132,20 +132,24 @@ fn shrunk(picture: &Picture, plane: &Plane, factor: usize) -> Vec<u8> {
     let (all_across, all_down) =
         if even { (plane.width as usize, plane.height as usize) } else { (width, height) };
     let step = if even { 0 } else { dx };
+    // Down each column first: many columns at once.
+    let mut lines = vec![0u32; all_across];
     for y0 in (0..all_down).step_by(down) {
         let rows = down.min(all_down - y0);
-        sums.fill(0);
+        lines.fill(0);
         for y in y0..y0 + rows {
             let row = plane.row(if even { y } else { y >> dy } as u32);
-            for (sum, x0) in sums.iter_mut().zip((0..all_across).step_by(across)) {
-                let x1 = (x0 + across).min(all_across);
-                *sum += match (plane.bytes_per_sample, step) {
-                    (1, 0) => row[x0..x1].iter().map(|&v| u32::from(v)).sum::<u32>(),
-                    (1, _) => (x0..x1).map(|x| u32::from(row[x >> step])).sum(),
-                    _ => (x0..x1).map(|x| word(row, x >> step)).sum(),
-                };
+            match (plane.bytes_per_sample, step) {
+                (1, 0) => lines.iter_mut().zip(row).for_each(|(sum, &v)| *sum += u32::from(v)),
+                (1, _) => lines.iter_mut().enumerate().for_each(|(x, sum)| *sum += u32::from(row[x >> step])),
+                (_, 0) => {
+                    let words = row.chunks_exact(2).map(|w| u32::from(u16::from_le_bytes([w[0], w[1]])));
+                    lines.iter_mut().zip(words).for_each(|(sum, v)| *sum += v);
+                }
+                _ => lines.iter_mut().enumerate().for_each(|(x, sum)| *sum += word(row, x >> step)),
             }
         }
+        sums.iter_mut().zip(lines.chunks(across)).for_each(|(sum, block)| *sum = block.iter().sum());
         out.extend(sums.iter().zip((0..all_across).step_by(across)).map(|(&sum, x0)| {
             let count = (rows * across.min(all_across - x0)) as u64;
             let mean = (u64::from(sum) << shift) / count;

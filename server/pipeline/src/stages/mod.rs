@@ -3,6 +3,7 @@
 pub mod composite;
 mod engine;
 pub mod ingest;
+pub mod kept;
 pub mod remove;
 pub mod segment;
 pub mod verify;

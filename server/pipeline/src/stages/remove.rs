@@ -7,12 +7,13 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::Instant;
 
 use domain::version::Proof;
-use domain::{Cause, PlateRecipe, Step};
-use media::{Ffv1Writer, GreyWriter, Picture, PixelFormat, ProxyWriter, SoundFrom, ffv1_format, read_mask};
+use domain::{Cause, PlateRecipe};
+use media::{Ffv1Writer, MatteWriter, Picture, PixelFormat, ProxyWriter, SoundFrom, ffv1_format};
 use plate::remove::{Filled, Stop, remove as run};
 
-use super::composite::{composite, max_delta_outside};
+use super::composite::composite;
 use super::engine::Engine;
+use super::kept::{Kept, kept, prove};
 use crate::masks::Masks;
 use crate::plate_file::{Plate, PlateFile};
 use crate::{Error, Reporter, Result};
@@ -22,7 +23,7 @@ use crate::{Error, Reporter, Result};
 pub struct Removed {
     /// FFV1 in the plate's pixel format (or the next wider), coded orientation, the plate's rate and sound.
     pub result: PathBuf,
-    /// FFV1 grey at luma size, coded orientation; above 0 where samples may differ from the plate.
+    /// PNG grey at luma size, coded orientation; above 0 where samples may differ from the plate.
     pub matte: PathBuf,
     /// Motion JPEG for viewing; outside the claim about kept pixels.
     pub proxy: PathBuf,
@@ -59,7 +60,7 @@ pub fn remove(
     let [result_path, matte_path, proxy_path] = &files;
     let sound = Some(SoundFrom { path: &given.path, skip });
     let result = Ffv1Writer::create(result_path, &kept_as, width, height, facts.rate, &facts.colour, sound)?;
-    let matte_file = GreyWriter::create(matte_path, width, height, facts.rate)?;
+    let matte_file = MatteWriter::create(matte_path, width, height, facts.rate)?;
     let proxy = ProxyWriter::create(proxy_path, &facts)?;
     let (summary, written) = std::thread::scope(|scope| {
         let (send, receive) = sync_channel::<Option<(Arc<Picture>, Filled)>>(1);
@@ -91,8 +92,8 @@ pub fn remove(
             (None, None) => Err(outcome.map_or_else(Error::from, |_| Error::Cancelled)),
         }
     })?;
-    let Written { matte_pixels, proxy_index } = written;
-    let max_delta = prove(&mut plate.into_inner(), result_path, matte_path, report)?;
+    let Written { matte_pixels, plates, proxy_index } = written;
+    let max_delta = prove(&mut plate.into_inner(), &plates, result_path, matte_path, report)?;
 
     let frames = facts.frames;
     let all_pixels = u64::from(frames) * u64::from(width) * u64::from(height);
@@ -118,13 +119,15 @@ struct Writer {
     kept_as: PixelFormat,
     rotation: u16,
     result: Ffv1Writer,
-    matte: GreyWriter,
+    matte: MatteWriter,
     proxy: ProxyWriter,
 }
 
 /// What the writer came to.
 struct Written {
     matte_pixels: u64,
+    /// What was kept of each frame of the plate.
+    plates: Vec<Kept>,
     proxy_index: Vec<(u64, u32)>,
 }
 
@@ -132,23 +135,26 @@ impl Writer {
     /// Writes until it gets `None`; without that the files are given up and nothing is written.
     fn run(mut self, fills: &Receiver<Option<(Arc<Picture>, Filled)>>) -> Result<Option<Written>> {
         let mut finished: Option<Picture> = None;
-        let (mut matte, mut matte_pixels) = (Vec::new(), 0u64);
+        let (mut matte, mut matte_pixels, mut plates) = (Vec::new(), 0u64, Vec::new());
         loop {
             let (original, filled) = match fills.recv() {
                 Ok(Some(next)) => next,
                 Ok(None) => break,
                 Err(_) => return Ok(None),
             };
+            let wide = (original.format != self.kept_as)
+                .then(|| original.widened(self.kept_as).expect("ffv1_format gives a wider format"));
             let finished = finished.get_or_insert_with(|| (*original).clone());
             for (plane, from) in finished.planes.iter_mut().zip(&original.planes) {
                 plane.data.copy_from_slice(&from.data);
             }
             matte.clear();
             matte.resize(finished.width as usize * finished.height as usize, 0);
-            drop(original);
             composite(&filled, self.rotation, finished, &mut matte);
             drop(filled);
-            matte_pixels += matte.iter().filter(|&&m| m > 0).count() as u64;
+            plates.push(kept(wide.as_ref().unwrap_or(&original), &matte));
+            drop((original, wide));
+            matte_pixels += matte.iter().map(|&m| u64::from(m > 0)).sum::<u64>();
             self.proxy.write(finished)?;
             self.matte.write(&matte)?;
             match finished.format == self.kept_as {
@@ -161,49 +167,6 @@ impl Writer {
         }
         self.result.finish()?;
         self.matte.finish()?;
-        Ok(Some(Written { matte_pixels, proxy_index: self.proxy.finish()? }))
+        Ok(Some(Written { matte_pixels, plates, proxy_index: self.proxy.finish()? }))
     }
-}
-
-/// Decodes what was written and compares it with the plate where the matte is 0: any difference is an error, so what is
-/// left to give is 0.
-fn prove(plate: &mut PlateFile, result: &Path, matte: &Path, report: &mut dyn Reporter) -> Result<u32> {
-    let mut result = PlateFile::open(result, &mut ())?;
-    let mut matte = read_mask(matte)?;
-    let frames = plate.frames();
-    if result.frames() != frames || matte.frames() != frames {
-        return Err(Error::Input(format!(
-            "The result has {} frames and its matte {}, the plate has {frames}.",
-            result.frames(),
-            matte.frames()
-        )));
-    }
-    std::thread::scope(|scope| {
-        // What was written is decoded on another thread than the plate.
-        let (send, receive) = sync_channel(1);
-        scope.spawn(move || {
-            for frame in 0..frames {
-                let mut read = || -> Result<_> { Ok((result.picture(frame)?, matte.read(frame)?)) };
-                if send.send(read()).is_err() {
-                    return; // a difference was found, or the stage is to stop
-                }
-            }
-        });
-        for frame in 0..frames {
-            report.step(Step::Verify, u64::from(frame), u64::from(frames))?;
-            let ours = plate.picture(frame)?;
-            let (written, matte) = receive.recv().expect("one answer for each frame")?;
-            let delta = if ours.format == written.format {
-                max_delta_outside(&ours, &written, &matte)
-            } else {
-                let wide = ours.widened(written.format).expect("the result is at least as wide");
-                max_delta_outside(&wide, &written, &matte)
-            };
-            if delta > 0 {
-                return Err(Error::KeptPixels { max_delta: delta, frame });
-            }
-        }
-        report.step(Step::Verify, u64::from(frames), u64::from(frames))?;
-        Ok(0)
-    })
 }

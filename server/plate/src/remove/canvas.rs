@@ -116,15 +116,13 @@ pub(crate) fn gather(
         match_exposure(&mut look, &base, blocks);
         looks.push(look);
     }
-    let area = rect.area();
-    let mut sums: Vec<Vec<f32>> = vec![vec![0.0; area]; survey.planes];
-    let mut weights = vec![0.0f32; area];
     // What nothing shows clear is taken from where it is only affected: the brighter half of a sweeping shadow.
     let hidden: Vec<u8> = (0..blocks.len())
         .map(|b| u8::from(blocks[b] != 0 && views.marks.iter().all(|marks| marks[b] != CLEAR)))
         .collect();
+    let mut turns = Vec::new();
     for (pass, blocks) in [(Pass::Clear, blocks), (Pass::Shaded, &hidden[..])] {
-        if blocks.iter().all(|&b| b == 0) {
+        if pass == Pass::Shaded && blocks.iter().all(|&b| b == 0) {
             continue;
         }
         for look in &mut looks {
@@ -135,29 +133,57 @@ pub(crate) fn gather(
             Order::Listed if pass == Pass::Clear => firsts(&looks, blocks, survey.planes),
             Order::Listed => middles(&looks[..looks.len().min(FIRST)], blocks, survey.planes, pass),
         };
-        let trust: Vec<Vec<f32>> =
+        let mut trust: Vec<Vec<f32>> =
             looks.par_iter().map(|look| trust(look, &middle, blocks, views.columns)).collect();
-        let mut chosen = choose(&looks, &trust, blocks, order);
-        chosen.sort_by_key(|&at| looks[at].frame);
-        let had: Vec<bool> = match pass {
-            Pass::Clear => Vec::new(),
-            Pass::Shaded => weights.iter().map(|&w| w > 0.0).collect(),
+        let chosen = choose(&looks, &trust, blocks, order);
+        only_enough(&mut trust, &chosen, blocks.len());
+        let region = Region {
+            rect,
+            blocks,
+            columns: views.columns,
+            factor: survey.factor,
+            layer: (pass == Pass::Shaded).then_some(code),
         };
-        for at in chosen {
-            let region =
-                Region { rect, blocks, columns: views.columns, factor: survey.factor, had: &had, code };
-            let there = looks[at].map.bounds(region.wanted()).grown(4).clipped(survey.width, survey.height);
-            if there.is_empty() {
-                continue;
-            }
-            let picture = survey::look(source, looks[at].frame, survey.planes, there)?;
-            let plan = survey.plan(looks[at].frame)?;
-            add(&mut sums, &mut weights, &looks[at], &trust[at], (&picture, there), &plan, &region);
+        turns.push(Turn { region, trust, chosen, sums: Sums::new(rect.area(), survey.planes) });
+    }
+    // Each frame is read once for both turns, in order.
+    let mut wanted: Vec<usize> = turns.iter().flat_map(|turn| turn.chosen.iter().copied()).collect();
+    wanted.sort_unstable_by_key(|&at| (looks[at].frame, at));
+    wanted.dedup();
+    for at in wanted {
+        let around = |turn: &Turn| match turn.chosen.contains(&at) {
+            true => turn.region.around(&turn.trust[at]),
+            false => Rect::EMPTY,
+        };
+        let around = turns.iter().map(around).fold(Rect::EMPTY, Rect::union);
+        if around.is_empty() {
+            continue; // others show all of it better
+        }
+        let there = looks[at].map.bounds(around).grown(4).clipped(survey.width, survey.height);
+        if there.is_empty() {
+            continue;
+        }
+        let picture = survey::look(source, looks[at].frame, survey.planes, there)?;
+        let plan = survey.plan(looks[at].frame)?;
+        for Turn { region, trust, sums, .. } in turns.iter_mut().filter(|turn| turn.chosen.contains(&at)) {
+            add(sums, &looks[at], &trust[at], (&picture, there), &plan, region);
         }
     }
+    let mut turns = turns.into_iter().map(|turn| turn.sums);
+    let mut sums = turns.next().expect("the clear turn is always taken");
+    for shaded in turns {
+        let missing: Vec<bool> = sums.weights.iter().map(|&w| w == 0.0).collect();
+        let fill = |into: &mut [f32], from: &[f32]| {
+            let pairs = into.iter_mut().zip(from).zip(&missing);
+            pairs.filter(|(_, missing)| **missing).for_each(|((into, from), _)| *into = *from);
+        };
+        sums.planes.iter_mut().zip(&shaded.planes).for_each(|(into, from)| fill(into, from));
+        fill(&mut sums.weights, &shaded.weights);
+    }
+    let Sums { planes, weights } = sums;
     let looks = weights.iter().map(|&w| (w * 16.0).min(255.0) as u8).collect();
     let origin = weights.iter().map(|&w| if w > 1e-4 { SEEN } else { EMPTY }).collect();
-    let planes = sums
+    let planes = planes
         .into_iter()
         .map(|sum| {
             let values = sum.par_iter().zip(&weights);
@@ -167,6 +193,28 @@ pub(crate) fn gather(
         })
         .collect();
     Ok(Canvas { reference, rect, planes, origin, looks })
+}
+
+/// What one pass takes, and from which looks.
+struct Turn<'a> {
+    region: Region<'a>,
+    /// Per look and block.
+    trust: Vec<Vec<f32>>,
+    /// Places in the looks, best first.
+    chosen: Vec<usize>,
+    sums: Sums,
+}
+
+/// Weighted samples of every plane, added up, and their weights.
+struct Sums {
+    planes: Vec<Vec<f32>>,
+    weights: Vec<f32>,
+}
+
+impl Sums {
+    fn new(area: usize, planes: usize) -> Self {
+        Self { planes: (0..planes).map(|_| vec![0.0; area]).collect(), weights: vec![0.0; area] }
+    }
 }
 
 /// The candidates, as places in the views: an even choice, then whatever else shows blocks that those do not.
@@ -364,29 +412,47 @@ fn choose(looks: &[Look], trust: &[Vec<f32>], blocks: &[u8], order: Order) -> Ve
     chosen
 }
 
+/// Takes trust away from the looks of a block that has enough of better ones, `chosen` in that order.
+fn only_enough(trust: &mut [Vec<f32>], chosen: &[usize], blocks: usize) {
+    let mut had = vec![0.0f32; blocks];
+    for &at in chosen {
+        for (trust, had) in trust[at].iter_mut().zip(&mut had) {
+            if *had >= LOOKS {
+                *trust = 0.0;
+            }
+            *had += *trust;
+        }
+    }
+}
+
 /// The canvas' rectangle and which of its blocks are wanted.
 struct Region<'a> {
     rect: Rect,
     blocks: &'a [u8],
     columns: usize,
     factor: usize,
-    /// Pixels that are complete already; empty when none are.
-    had: &'a [bool],
-    /// The layer of the canvas.
-    code: u8,
+    /// The layer that pixels which are only affected may show; `None`: they are not taken.
+    layer: Option<u8>,
 }
 
 impl Region<'_> {
-    /// The smallest rectangle around the wanted blocks.
-    fn wanted(&self) -> Rect {
+    /// The smallest rectangle around the wanted blocks that a look with this trust adds to.
+    fn around(&self, trust: &[f32]) -> Rect {
         let factor = self.factor as i32;
-        let blocks = (0..self.blocks.len()).filter(|&block| self.blocks[block] != 0);
+        let near = grown_where(trust, self.columns);
+        let blocks = (0..self.blocks.len()).filter(|&block| self.blocks[block] != 0 && near[block] != 0);
         blocks.fold(Rect::EMPTY, |around, block| {
             let (x, y) = ((block % self.columns) as i32, (block / self.columns) as i32);
             let (x, y) = (self.rect.x + x * factor, self.rect.y + y * factor);
             around.union(Rect { x, y, width: factor, height: factor })
         })
     }
+}
+
+/// Blocks with trust and those beside them, into which it fades.
+fn grown_where(trust: &[f32], columns: usize) -> Vec<u8> {
+    let trusted: Vec<u8> = trust.iter().map(|&t| u8::from(t > 0.0)).collect();
+    grown(&trusted, columns, trust.len() / columns, 1)
 }
 
 /// One line of every plane's sums, and of the weights.
@@ -397,20 +463,27 @@ struct Line<'a> {
 
 /// Adds one frame's clean pixels to the sums.
 fn add(
-    sums: &mut [Vec<f32>],
-    weights: &mut [f32],
+    Sums { planes, weights }: &mut Sums,
     look: &Look,
     trust: &[f32],
     (picture, there): (&Picture16, Rect),
     plan: &Plan,
     region: &Region,
 ) {
-    let Region { rect, blocks, columns, factor, had, code } = *region;
+    let Region { rect, blocks, columns, factor, layer } = *region;
     let rows = blocks.len() / columns;
     let samples = Samples::of(picture);
-    let dirty = dirty(plan, there, if had.is_empty() { None } else { Some(code) });
+    let dirty = dirty(plan, there, layer);
+    let near = grown_where(trust, columns);
     let width = rect.width as usize;
-    let mut planes: Vec<_> = sums.iter_mut().map(|s| s.chunks_mut(width)).collect();
+    // Where each pixel of a block lies between the middles of two blocks.
+    let between: Vec<(isize, f32)> = (0..factor)
+        .map(|k| {
+            let place = (k as f32 + 0.5) / factor as f32 - 0.5;
+            (place.floor() as isize, place - place.floor())
+        })
+        .collect();
+    let mut planes: Vec<_> = planes.iter_mut().map(|s| s.chunks_mut(width)).collect();
     let lines: Vec<Line> = weights
         .chunks_mut(width)
         .map(|weights| {
@@ -420,19 +493,24 @@ fn add(
         .collect();
     lines.into_par_iter().enumerate().for_each(|(y, line)| {
         let Line { mut sums, weights } = line;
-        let row = &blocks[y / factor * columns..(y / factor + 1) * columns];
-        for (block, _) in row.iter().enumerate().filter(|&(_, &b)| b != 0) {
-            for x in block * factor..((block + 1) * factor).min(width) {
-                if had.get(y * width + x) == Some(&true) {
-                    continue;
-                }
-                let (bx, by) =
-                    ((x as f64 + 0.5) / factor as f64 - 0.5, (y as f64 + 0.5) / factor as f64 - 0.5);
-                let w = bilinear(trust, columns, rows, bx, by);
+        let row = y / factor * columns..(y / factor + 1) * columns;
+        if near[row.clone()].iter().all(|&n| n == 0) {
+            return;
+        }
+        let down = (y as f64 + 0.5) / factor as f64 - 0.5;
+        let trusts: Vec<f32> =
+            (0..columns).map(|col| bilinear(trust, columns, rows, col as f64, down)).collect();
+        let map = look.map.along(f64::from(rect.y) + y as f64);
+        let wanted = blocks[row.clone()].iter().zip(&near[row]);
+        for (block, _) in wanted.enumerate().filter(|(_, (wanted, near))| **wanted != 0 && **near != 0) {
+            for (x, &(side, share)) in (block * factor..width).zip(&between) {
+                let left = block.saturating_add_signed(side);
+                let right = block.saturating_add_signed(side + 1).min(columns - 1);
+                let w = trusts[left] + (trusts[right] - trusts[left]) * share;
                 if w < 2e-4 {
                     continue;
                 }
-                let (u, v) = look.map.apply(f64::from(rect.x) + x as f64, f64::from(rect.y) + y as f64);
+                let (u, v) = map.at(f64::from(rect.x) + x as f64);
                 let (u, v) = (u - f64::from(there.x), v - f64::from(there.y));
                 if !samples.holds(u, v) {
                     continue;

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use super::canvas::{Canvas, EMPTY, GUESSED};
 use super::geometry::Map;
-use super::grain::{self, Grain, Tiles};
+use super::grain::{self, Grain, TILE, Tiles};
 use super::kept::{Kept, Wanted};
 use super::layers::{BACKGROUND, CLEAN, grown, is_filled, layer};
 use super::picture::{MAX_PLANES, Picture16, Rect};
@@ -93,6 +93,11 @@ pub(crate) fn fill(
         layers.iter().enumerate().for_each(|(at, l)| order[usize::from(l.code)] = at);
         order
     };
+    // How much grain a pixel lacks for being the mean of so many sixteenths of looks.
+    let lacking: Vec<f32> =
+        (0..256u16).map(|looks| (1.0 - 1.0 / (f32::from(looks.max(16)) / 16.0)).max(0.0).sqrt()).collect();
+    let across: Vec<Between> =
+        (0..region_width).map(|x| Between::of(x, matched.cell, matched.columns)).collect();
     let placed: Vec<_> = sprites.iter().filter_map(|s| s.at(frame).map(|place| (s, place))).collect();
     let mut lines = Vec::with_capacity(region.height as usize);
     let mut planes: Vec<_> = picture.planes.iter_mut().map(|p| p.chunks_mut(region_width)).collect();
@@ -110,20 +115,22 @@ pub(crate) fn fill(
             let noise: Vec<_> =
                 tiles.iter().enumerate().map(|(p, tile)| tile.row(seed, frame, p, top + y)).collect();
             let (mut seen, mut guessed) = (0u64, 0u64);
+            let down = Between::of(y, matched.cell, matched.rows);
+            let ways: Vec<_> = maps.iter().map(|map| map.along((top + y) as f64)).collect();
             for x in first..=last {
                 if alpha[x] == 0 {
                     continue;
                 }
-                let label = matched.label(x, y, codes[x]);
+                let cell = down.own * matched.columns + across[x].own;
+                let label = if is_filled(codes[x]) { layer(codes[x]) } else { matched.labels[cell] };
                 let layer = order[usize::from(label)];
                 let canvas = &layers[layer].canvas;
                 let (px, py) = ((left + x) as f64, (top + y) as f64);
-                let (u, v) = maps[layer].apply(px, py);
+                let (u, v) = ways[layer].at(px);
                 let at = canvas.at(u, v);
                 let mut value = canvas.look(u, v);
-                let remainder = matched.remainder_at(x, y, row.len());
-                let looks = f32::from(canvas.looks[at].max(16)) / 16.0;
-                let fresh = (1.0 - 1.0 / looks).max(0.0).sqrt();
+                let remainder = matched.remainder_at(&across[x], &down);
+                let fresh = lacking[usize::from(canvas.looks[at])];
                 let mut cover = 0.0;
                 for plane in 0..row.len() {
                     let (gain, offset) = matched.lines[layer][plane];
@@ -148,7 +155,7 @@ pub(crate) fn fill(
                 }
                 for (plane, row) in row.iter_mut().enumerate() {
                     let (grain, shift) = noise[plane];
-                    let grain = grain[(left + x + shift) % grain.len()] * strength[plane];
+                    let grain = grain[(left + x + shift) % TILE] * strength[plane];
                     let noise = grain * fresh * (1.0 - cover);
                     row[x] = (value[plane] + noise + 0.5).clamp(0.0, 65535.0) as u16;
                 }
@@ -164,26 +171,37 @@ pub(crate) fn fill(
     Ok(Filled { frame, rect: region, picture, matte: alpha, seen, guessed })
 }
 
-impl Match {
-    fn label(&self, x: usize, y: usize, code: u8) -> u8 {
-        if is_filled(code) { layer(code) } else { self.labels[y / self.cell * self.columns + x / self.cell] }
-    }
+/// Where a pixel lies in a row or column of cells.
+struct Between {
+    /// The cell that it is in.
+    own: usize,
+    /// The cells whose middles are at either side of it, and how near it is to the second, 0–1.
+    low: usize,
+    high: usize,
+    share: f32,
+}
 
-    fn remainder_at(&self, x: usize, y: usize, planes: usize) -> [f32; MAX_PLANES] {
-        let place = |k: usize, count: usize| {
-            let at = ((k as f32 + 0.5) / self.cell as f32 - 0.5).clamp(0.0, count as f32 - 1.0);
-            let low = at as usize;
-            (low, (low + 1).min(count - 1), at - low as f32)
-        };
-        let ((x0, x1, tx), (y0, y1, ty)) = (place(x, self.columns), place(y, self.rows));
+impl Between {
+    /// Pixel `k` of `count` cells of `cell` pixels.
+    fn of(k: usize, cell: usize, count: usize) -> Self {
+        let at = ((k as f32 + 0.5) / cell as f32 - 0.5).clamp(0.0, count as f32 - 1.0);
+        let low = at as usize;
+        Self { own: k / cell, low, high: (low + 1).min(count - 1), share: at - low as f32 }
+    }
+}
+
+impl Match {
+    fn remainder_at(&self, across: &Between, down: &Between) -> [f32; MAX_PLANES] {
         let mut out = [0.0; MAX_PLANES];
-        if self.quiet[y / self.cell * self.columns + x / self.cell] {
+        if self.quiet[down.own * self.columns + across.own] {
             return out;
         }
-        for (out, grid) in out.iter_mut().zip(&self.remainder).take(planes) {
-            let above = grid[y0 * self.columns + x0] * (1.0 - tx) + grid[y0 * self.columns + x1] * tx;
-            let below = grid[y1 * self.columns + x0] * (1.0 - tx) + grid[y1 * self.columns + x1] * tx;
-            *out = above * (1.0 - ty) + below * ty;
+        let (above, below) = (down.low * self.columns, down.high * self.columns);
+        for (out, grid) in out.iter_mut().zip(&self.remainder) {
+            let along = |row: usize| {
+                grid[row + across.low] * (1.0 - across.share) + grid[row + across.high] * across.share
+            };
+            *out = along(above) * (1.0 - down.share) + along(below) * down.share;
         }
         out
     }
@@ -211,16 +229,16 @@ fn match_ring(
     let mut labels = vec![CLEAN; columns * rows];
     let mut distance = vec![u16::MAX; columns * rows];
     let mut usable = vec![true; columns * rows];
-    for y in 0..height {
-        for x in 0..width {
-            let (at, block) = (y * width + x, y / cell * columns + x / cell);
-            if is_filled(codes[at]) {
-                labels[block] = layer(codes[at]);
+    for (y, (codes, alpha)) in codes.chunks(width).zip(alpha.chunks(width)).enumerate() {
+        for (col, (codes, alpha)) in codes.chunks(cell).zip(alpha.chunks(cell)).enumerate() {
+            let block = y / cell * columns + col;
+            if let Some(&code) = codes.iter().rev().find(|&&code| is_filled(code)) {
+                labels[block] = layer(code);
             }
-            if alpha[at] > 0 {
+            if alpha.iter().any(|&a| a > 0) {
                 distance[block] = 0;
             }
-            usable[block] &= codes[at] == CLEAN;
+            usable[block] &= codes.iter().all(|&code| code == CLEAN);
         }
     }
     walk(&mut distance, &mut labels, columns, rows);

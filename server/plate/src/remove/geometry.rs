@@ -16,6 +16,13 @@ impl Map {
         ((m[0] * x + m[1] * y + m[2]) / w, (m[3] * x + m[4] * y + m[5]) / w)
     }
 
+    /// The map along the row `y`.
+    pub fn along(&self, y: f64) -> Row {
+        let m = &self.0;
+        let flat = m[6] == 0.0 && m[7] == 0.0 && m[8] == 1.0;
+        Row { start: [m[1] * y + m[2], m[4] * y + m[5], m[7] * y + m[8]], step: [m[0], m[3], m[6]], flat }
+    }
+
     /// The map that does `first` and then `self`.
     pub fn after(&self, first: &Self) -> Self {
         let (a, b) = (&self.0, &first.0);
@@ -83,6 +90,26 @@ impl Map {
     }
 }
 
+/// A [`Map`] along one row.
+pub(crate) struct Row {
+    start: [f64; 3],
+    step: [f64; 3],
+    /// Nothing is to be divided.
+    flat: bool,
+}
+
+impl Row {
+    pub fn at(&self, x: f64) -> (f64, f64) {
+        let along = |k: usize| self.step[k] * x + self.start[k];
+        if self.flat {
+            return (along(0), along(1));
+        }
+        let w = along(2);
+        let over = 1.0 / if w.abs() < 1e-9 { 1e-9 } else { w };
+        (along(0) * over, along(1) * over)
+    }
+}
+
 fn corners(rect: Rect) -> [(f64, f64); 4] {
     let (x0, y0) = (f64::from(rect.x), f64::from(rect.y));
     let (x1, y1) = (x0 + f64::from(rect.width - 1), y0 + f64::from(rect.height - 1));
@@ -99,6 +126,8 @@ mod tests {
         let (x, y) = map.apply(100.0, 50.0);
         let (u, v) = map.inverse().apply(x, y);
         assert!((u - 100.0).hypot(v - 50.0) < 1e-6);
+        let along = map.along(50.0).at(100.0);
+        assert!((along.0 - x).hypot(along.1 - y) < 1e-6);
         let same = map.after(&map.inverse());
         assert!(same.reach(1000, 1000) < 1e-6);
     }

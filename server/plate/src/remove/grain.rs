@@ -63,7 +63,7 @@ fn white(seed: u64, frame: u32, plane: usize, x: i32, y: i32) -> f32 {
 }
 
 /// Side of the square of grain that pictures are covered with; each frame begins at another place of it.
-const TILE: usize = 512;
+pub(crate) const TILE: usize = 512;
 
 /// Grain of unit deviation to cover pictures with.
 pub(crate) struct Tile {
@@ -92,12 +92,13 @@ impl Tile {
     }
 
     /// The row of grain at `y` of `frame`: look at `row[(x + shift) % row.len()]` for column `x`.
-    pub fn row(&self, seed: u64, frame: u32, plane: usize, y: usize) -> (&[f32], usize) {
+    pub fn row(&self, seed: u64, frame: u32, plane: usize, y: usize) -> (&[f32; TILE], usize) {
         let place = white_bits(seed ^ 0xA5A5, frame, plane, 0, 0);
         let band = (y / TILE) as u64; // the next tile down begins elsewhere
         let line = (y + (place & 0xffff) as usize + 37 * band as usize) % TILE;
         let shift = (place >> 16 & 0xffff) as usize + 101 * band as usize;
-        (&self.values[line * TILE..(line + 1) * TILE], shift)
+        let row = self.values[line * TILE..].first_chunk().expect("a tile has `TILE` rows of `TILE`");
+        (row, shift)
     }
 }
 

@@ -98,14 +98,26 @@ impl Plan {
             }
         }
         let columns: Vec<u32> = (0..width).map(|x| grid.at(x, 0, width, height).1).collect();
+        // Each column of cells with where it ends: runs of one level are taken within one.
+        let ends = columns.chunk_by(|a, b| a == b).scan(0, |end, same| {
+            *end += same.len();
+            Some((same[0] as usize, *end))
+        });
+        let columns: Vec<(usize, usize)> = ends.collect();
         let mut runs: Vec<(u8, u32)> = Vec::new();
         for y in 0..height {
             let row = grid.at(0, y, width, height).0;
             let line = &levels.codes()[(y * width) as usize..((y + 1) * width) as usize];
             let around = (row * grid.cols) as usize..((row + 1) * grid.cols) as usize;
             let (cells, kept) = (&cells[around.clone()], &kept[around]);
-            for (&level, &col) in line.iter().zip(&columns) {
-                let cell = cells[col as usize];
+            let (mut end, mut column) = (0, 0);
+            while end < line.len() {
+                column += usize::from(end == columns[column].1);
+                let (col, limit) = columns[column];
+                let (start, level) = (end, line[end]);
+                let other = line[start..limit].iter().position(|&l| l != level);
+                end = other.map_or(limit, |other| start + other);
+                let cell = cells[col];
                 // Level codes: 0 primary, 1 overlap, 2 affected, 3 background.
                 let code = match level {
                     0 => TARGET | BACKGROUND,
@@ -117,8 +129,8 @@ impl Plan {
                     _ if cell == MOVING => MOVING,
                     _ => CLEAN,
                 };
-                let code = if kept[col as usize] && layer(code) == BACKGROUND { code | KEPT } else { code };
-                push(&mut runs, code);
+                let code = if kept[col] && layer(code) == BACKGROUND { code | KEPT } else { code };
+                push(&mut runs, code, (end - start) as u32);
             }
         }
         Self { width, height, runs }
@@ -177,7 +189,7 @@ impl Plan {
             }
         }
         let mut runs: Vec<(u8, u32)> = Vec::new();
-        codes.into_iter().for_each(|code| push(&mut runs, code));
+        codes.chunk_by(|a, b| a == b).for_each(|run| push(&mut runs, run[0], run.len() as u32));
         Self { width: self.width, height: self.height, runs }
     }
 
@@ -223,10 +235,10 @@ impl Plan {
     }
 }
 
-fn push(runs: &mut Vec<(u8, u32)>, code: u8) {
+fn push(runs: &mut Vec<(u8, u32)>, code: u8, more: u32) {
     match runs.last_mut() {
-        Some((last, length)) if *last == code => *length += 1,
-        _ => runs.push((code, 1)),
+        Some((last, length)) if *last == code => *length += more,
+        _ => runs.push((code, more)),
     }
 }
 

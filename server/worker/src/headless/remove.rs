@@ -5,14 +5,14 @@ use std::path::PathBuf;
 use anyhow::Context;
 use domain::{Cause, PlateRecipe};
 use pipeline::stages::remove::remove;
-use pipeline::{MaskMovie, PlateFile};
+use pipeline::{MaskMovie, Plate};
 
 use super::{Log, make_out, peak_rss_bytes, write_report};
 
 /// Removes what the quadmask marks.
 ///
 /// Writes into DIR: result.mkv (FFV1 in the plate's pixel format, or the next wider one where FFV1 lacks it),
-/// matte.mkv (FFV1 grey, 0 where samples are the plate's own), proxy.mov (for viewing) and report.json with
+/// matte.mkv (PNG grey, 0 where samples are the plate's own), proxy.mov (for viewing) and report.json with
 /// `frames`, `width`, `height`, `rate` [num, den], `time_base` [num, den], `timestamps` (per frame, in time_base units,
 /// for a variable rate; null otherwise), `pixel_format`, `edge_px`, `max_delta_outside`, `matte_share`,
 /// `seen_elsewhere`, `guessed`, `notes`, `seconds`, `peak_rss_bytes`.
@@ -49,10 +49,11 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let recipe: PlateRecipe = args.recipe.as_ref().map(read_json).transpose()?.unwrap_or_default();
     let recipe = recipe.checked()?;
     let mut log = Log::default();
-    let facts = PlateFile::open(&args.plate, &mut log)?.facts;
+    let plate = Plate::from(&args.plate).known(&mut log)?;
+    let (facts, _) = plate.known.clone().expect("it was read through");
     let mut masks = MaskMovie::open(&args.quadmask, facts.frames, facts.width(), facts.height())?;
     make_out(&args.out)?;
-    let removed = remove(&args.plate, &mut masks, &causes, &recipe, &args.out, &mut log)?;
+    let removed = remove(plate, &mut masks, &causes, &recipe, &args.out, &mut log)?;
     let proof = &removed.proof;
     write_report(
         &args.out,
