@@ -33,7 +33,7 @@ pub struct TestBinary {
 /// beside it would compile hyper and what stands on it a second time.
 pub fn compile() -> Result<Vec<TestBinary>> {
     let mut all = sh::cargo(&["build", "--workspace", "--tests", "--bins"]);
-    all.args(["--exclude", "frontend", "--exclude", "xtask", "--exclude", "xtask-web"]);
+    all.args(["--exclude", "frontend", "--exclude", "xtask", "--exclude", "xtask-web", "--exclude", "nets"]);
     let mut binaries = listed(&mut all)?;
     binaries.extend(listed(&mut sh::cargo(&["test", "--no-run", "-p", "xtask"]))?);
     Ok(binaries)
