@@ -9,7 +9,18 @@ pub mod layers;
 pub mod parity;
 pub mod random;
 mod safetensors_file;
+pub mod schedule;
 mod weights;
 
 pub use error::Error;
 pub use weights::Weights;
+
+/// Reads a JSON file that belongs to a model.
+///
+/// # Errors
+/// When it cannot be read or does not say what is needed.
+pub fn read_json<T: serde::de::DeserializeOwned>(path: &std::path::Path) -> Result<T, Error> {
+    let text = std::fs::read(path).map_err(|source| Error::Unreadable { path: path.to_owned(), source })?;
+    serde_json::from_slice(&text)
+        .map_err(|error| Error::BadFile { path: path.to_owned(), reason: error.to_string() })
+}

@@ -2,6 +2,7 @@
 //! tensors are compared is in [`golden`]; each component has a file of its own.
 
 mod golden;
+mod schedule;
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -19,7 +20,7 @@ pub struct Component {
 }
 
 /// In the order in which they build on each other.
-pub const COMPONENTS: &[Component] = &[];
+pub const COMPONENTS: &[Component] = &[Component { name: "scheduler", run: schedule::run }];
 
 /// What a run of one component found.
 pub struct Report {
@@ -97,12 +98,18 @@ impl Report {
     }
 }
 
+/// The `cases.json` of a component, if the folder has one.
+fn cases<T: serde::de::DeserializeOwned>(path: &Path) -> Result<Option<T>, Error> {
+    if path.is_file() { crate::read_json(path).map(Some) } else { Ok(None) }
+}
+
 /// For tests: runs one component on the shared fixtures where they lie beside the checkout.
 ///
 /// # Panics
 /// When a case is outside its tolerance, or the fixtures are there and have none.
 #[cfg(test)]
-pub fn check(component: &Component) {
+pub fn check(component: &str) {
+    let component = COMPONENTS.iter().find(|known| known.name == component).expect("a name of the table");
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/fixtures");
     if !fixtures.is_dir() {
         println!("skipped: no ../shared/fixtures beside the checkout");
