@@ -10,9 +10,12 @@ pub mod parity;
 pub mod random;
 mod safetensors_file;
 pub mod schedule;
+pub mod vae;
+mod watch;
 mod weights;
 
 pub use error::Error;
+pub use watch::Watch;
 pub use weights::Weights;
 
 /// Reads a JSON file that belongs to a model.

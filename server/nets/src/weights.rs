@@ -94,6 +94,11 @@ impl Weights {
         self.checkpoint.kind
     }
 
+    /// Its name in the checkpoint: `blocks.3`.
+    pub fn place(&self) -> &str {
+        self.prefix.trim_end_matches('.')
+    }
+
     /// The tensor `name` under this place, in our kind on our device.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 
 mod golden;
 mod schedule;
+mod vae;
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -20,7 +21,21 @@ pub struct Component {
 }
 
 /// In the order in which they build on each other.
-pub const COMPONENTS: &[Component] = &[Component { name: "scheduler", run: schedule::run }];
+pub const COMPONENTS: &[Component] =
+    &[Component { name: "scheduler", run: schedule::run }, Component { name: "vae", run: vae::run }];
+
+/// How far the reference is from itself: in f32 and f64, or with one library switched off.
+#[derive(serde::Deserialize)]
+struct Noise {
+    max_abs: f64,
+}
+
+impl Noise {
+    /// Twenty times the noise, and no less than what the fixtures suggest for values of their size.
+    fn tolerance(recorded: Option<&Self>, suggested: f64) -> f64 {
+        recorded.map_or(suggested, |noise| (20.0 * noise.max_abs).max(suggested))
+    }
+}
 
 /// What a run of one component found.
 pub struct Report {
