@@ -6,10 +6,16 @@
 
 mod error;
 pub mod layers;
+pub mod noise_warp;
 pub mod parity;
+pub mod prepare;
+pub mod raft;
 pub mod random;
 mod safetensors_file;
+pub mod sample;
 pub mod schedule;
+pub mod t5;
+pub mod transformer;
 pub mod vae;
 mod watch;
 mod weights;
@@ -17,6 +23,11 @@ mod weights;
 pub use error::Error;
 pub use watch::Watch;
 pub use weights::Weights;
+
+/// For tiny tensors: threads would wait for each other longer than they work.
+pub fn use_one_thread() {
+    tch::set_num_threads(1);
+}
 
 /// Reads a JSON file that belongs to a model.
 ///

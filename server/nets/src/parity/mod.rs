@@ -2,7 +2,14 @@
 //! tensors are compared is in [`golden`]; each component has a file of its own.
 
 mod golden;
+mod noise_warp;
+mod pass2;
+mod pipeline;
+mod prepare;
+mod raft;
 mod schedule;
+mod t5;
+mod transformer;
 mod vae;
 
 use std::fmt::Write as _;
@@ -21,8 +28,22 @@ pub struct Component {
 }
 
 /// In the order in which they build on each other.
-pub const COMPONENTS: &[Component] =
-    &[Component { name: "scheduler", run: schedule::run }, Component { name: "vae", run: vae::run }];
+pub const COMPONENTS: &[Component] = &[
+    component("scheduler", schedule::run),
+    component("vae", vae::run),
+    component("transformer", transformer::run),
+    component("real_configs", transformer::run_real_configs),
+    component("t5", t5::run),
+    component("data_prep", prepare::run),
+    component("pipeline", pipeline::run),
+    component("raft", raft::run),
+    component("noise_warp", noise_warp::run),
+    component("pass2", pass2::run),
+];
+
+const fn component(name: &'static str, run: fn(&Path, &mut Report) -> Result<(), Error>) -> Component {
+    Component { name, run }
+}
 
 /// How far the reference is from itself: in f32 and f64, or with one library switched off.
 #[derive(serde::Deserialize)]
@@ -130,6 +151,7 @@ pub fn check(component: &str) {
         println!("skipped: no ../shared/fixtures beside the checkout");
         return;
     }
+    crate::use_one_thread();
     let mut report = Report::new(component.name);
     (component.run)(&fixtures, &mut report).unwrap();
     assert!(!report.cases.is_empty(), "no fixtures of {}", component.name);

@@ -1,0 +1,260 @@
+//! Denoising: the transformer over windows of a clip, step by step. Which steps there are is told in
+//! [`crate::schedule`], what stands in the conditions in [`crate::prepare`]. void-spec §5.5, §5.8, §6.1.
+//!
+//! Latents are b f c h w and stay f32 between steps; the transformer gets them in its own kind.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+use tch::{Device, Kind, Tensor};
+
+use crate::random::Normal;
+use crate::schedule::{History, Schedule};
+use crate::transformer::{Conditions, Rope, Transformer};
+use crate::{Error, Watch};
+
+/// Noise to begin with, the same on every device: [1, f, 16, h, w] in f32 on the CPU.
+pub fn first_noise(seed: u64, shape: &[i64]) -> Tensor {
+    Normal::named(seed, "latents").tensor(shape)
+}
+
+/// The stretches of latents that are denoised together: each begins `overlap` before the end of the one before.
+///
+/// # Errors
+/// When a number cannot be worked with.
+pub fn windows(frames: i64, window: i64, overlap: i64) -> Result<Vec<Range<i64>>, Error> {
+    if frames < 1 || (frames > 1 && frames % 2 != 0) {
+        return Err(Error::input(
+            format!("a clip of {frames} latents cannot be cut into pairs"),
+            "Give a number of frames that is 1 or 5 more than a multiple of 8.",
+        ));
+    }
+    if frames <= window {
+        return Ok(std::iter::once(0..frames).collect());
+    }
+    if window < 2 || window % 2 != 0 || overlap < 0 || overlap >= window || overlap % 2 != 0 {
+        return Err(Error::input(
+            format!("a window of {window} latents with an overlap of {overlap} does not work"),
+            "Both must be even, and the overlap shorter than the window.",
+        ));
+    }
+    let mut all = Vec::new();
+    let mut start = 0;
+    loop {
+        let end = (start + window).min(frames);
+        all.push(start..end);
+        if end == frames {
+            return Ok(all);
+        }
+        start = end - overlap;
+    }
+}
+
+/// How much each latent of a window counts where windows overlap.
+pub fn blend_weights(window: &Range<i64>, frames: i64, overlap: i64) -> Vec<f64> {
+    let length = (window.end - window.start) as usize;
+    let mut weights = vec![1.0; length];
+    let ramp = (overlap as usize).min(length);
+    let rise = |step: usize| (step + 1) as f64 / (overlap + 1) as f64;
+    if window.start > 0 {
+        weights.iter_mut().take(ramp).enumerate().for_each(|(step, weight)| *weight = rise(step));
+    }
+    if window.end < frames {
+        weights.iter_mut().rev().take(ramp).enumerate().for_each(|(step, weight)| *weight = rise(step));
+    }
+    weights
+}
+
+/// How strongly the prompt is followed, and what that takes.
+pub enum Text {
+    /// The prompt alone: [1, n, d].
+    Plain(Tensor),
+    /// Away from the negative prompt, towards the prompt: [2, n, d] in this order.
+    Guided { both: Tensor, guidance: f64 },
+}
+
+impl Text {
+    /// Guidance of 1 or less does without the negative prompt.
+    pub fn new(prompt: &Tensor, negative: impl FnOnce() -> Tensor, guidance: f64) -> Self {
+        if guidance > 1.0 {
+            return Self::Guided { both: Tensor::cat(&[&negative(), prompt], 0), guidance };
+        }
+        Self::Plain(prompt.shallow_clone())
+    }
+
+    /// What the transformer gets.
+    pub fn embeddings(&self) -> &Tensor {
+        match self {
+            Self::Plain(text) | Self::Guided { both: text, .. } => text,
+        }
+    }
+}
+
+/// A clip being denoised.
+pub struct Denoiser<'a> {
+    transformer: &'a Transformer,
+    schedule: &'a Schedule,
+    text: Text,
+    /// Mask and video latents [1, f, 32, h, w].
+    inpaint: Tensor,
+    windows: Vec<Range<i64>>,
+    overlap: i64,
+    histories: Vec<History>,
+    ropes: BTreeMap<i64, Rope>,
+    pub watch: Watch,
+}
+
+impl<'a> Denoiser<'a> {
+    /// `mask` and `video`: latents [1, 16, f, h, w]; `window` and `overlap` count latents.
+    ///
+    /// # Errors
+    /// When the sizes do not fit each other or the model.
+    pub fn new(
+        transformer: &'a Transformer,
+        schedule: &'a Schedule,
+        text: Text,
+        [mask, video]: [&Tensor; 2],
+        window: i64,
+        overlap: i64,
+    ) -> Result<Self, Error> {
+        if mask.size() != video.size() {
+            return Err(Error::input(
+                format!("the mask's latents are {:?}, the video's {:?}", mask.size(), video.size()),
+                "Give a mask of the video's size and length.",
+            ));
+        }
+        let (_, _, frames, height, width) = video.size5()?;
+        let windows = windows(frames, window, overlap)?;
+        let device = video.device();
+        let lengths: BTreeSet<_> = windows.iter().map(|window| window.end - window.start).collect();
+        let mut ropes = BTreeMap::new();
+        for length in lengths {
+            ropes.insert(length, Rope::new(transformer.config(), length, [height, width], device)?);
+        }
+        Ok(Self {
+            transformer,
+            schedule,
+            text,
+            inpaint: Tensor::cat(&[mask, video], 1).permute([0, 2, 1, 3, 4]), // b f 32 h w
+            histories: windows.iter().map(|_| History::default()).collect(),
+            windows,
+            overlap,
+            ropes,
+            watch: Watch::none(),
+        })
+    }
+
+    /// How often the transformer will be asked in all.
+    pub fn forwards(&self) -> usize {
+        self.schedule.timesteps().len() * self.windows.len()
+    }
+
+    /// One step of every window: latents [1, f, 16, h, w] at `timesteps()[index]` → at the next. `noise` is drawn from by
+    /// samplers that need some. `tick` is called behind every forward and ends the step with its error.
+    pub fn step<E>(
+        &mut self,
+        index: usize,
+        latents: &Tensor,
+        noise: &mut Normal,
+        mut tick: impl FnMut() -> Result<(), E>,
+    ) -> Result<Tensor, E> {
+        let frames = latents.size()[1];
+        let whole = self.windows.len() == 1;
+        let sum = latents.zeros_like();
+        let mut total = Tensor::zeros([1, frames, 1, 1, 1], (Kind::Float, latents.device()));
+        for number in 0..self.windows.len() {
+            let window = self.windows[number].clone();
+            let length = window.end - window.start;
+            let here = latents.narrow(1, window.start, length);
+            let output = self.predict(index, &here, &window, number);
+            tick()?;
+            let mut draw = || noise.tensor(&here.size()).to_device(here.device());
+            let next =
+                self.schedule.step(index, &output, &here, &mut self.histories[number], &mut draw).sample;
+            if whole {
+                return Ok(next);
+            }
+            let weights = blend_weights(&window, frames, self.overlap);
+            let weights = Tensor::from_slice(&weights).to_kind(Kind::Float).to_device(latents.device());
+            let weights = weights.view([1, length, 1, 1, 1]);
+            let _ = sum.narrow(1, window.start, length).g_add_(&(next * &weights));
+            let _ = total.narrow(1, window.start, length).g_add_(&weights);
+        }
+        total = total.clamp_min(f64::MIN_POSITIVE);
+        Ok(sum / total)
+    }
+
+    /// What the transformer says of one window, guidance applied, in f32.
+    fn predict(&mut self, index: usize, latents: &Tensor, window: &Range<i64>, number: usize) -> Tensor {
+        let (b, _, c, h, w) = latents.size5().expect("[b, f, c, h, w]");
+        let length = window.end - window.start;
+        let text = self.text.embeddings();
+        let batch = text.size()[0];
+        let repeated = |t: &Tensor, channels: i64| t.expand([b * batch, length, channels, h, w], false);
+        let kind = self.inpaint.kind();
+        let input = self.schedule.scale_input(index, latents).to_kind(kind);
+        let input = repeated(&input, c);
+        let inpaint = self.inpaint.narrow(1, window.start, length);
+        let inpaint = repeated(&inpaint, inpaint.size()[2]);
+        let timesteps = vec![self.schedule.timesteps()[index]; (b * batch) as usize];
+        let conditions = Conditions { inpaint: &inpaint, text, rope: &self.ropes[&length] };
+        self.watch.see(format_args!("inpaint_latents_{index}_{number}"), &inpaint);
+        self.watch.see(format_args!("transformer_in_{index}_{number}"), &input);
+        let output = self.transformer.forward(&input, &timesteps, &conditions);
+        self.watch.see(format_args!("transformer_out_{index}_{number}"), &output);
+        let output = output.to_kind(Kind::Float);
+        match &self.text {
+            Text::Plain(_) => output,
+            Text::Guided { guidance, .. } => {
+                let halves = output.chunk(2, 0);
+                &halves[0] + (&halves[1] - &halves[0]) * *guidance
+            }
+        }
+    }
+}
+
+/// Frames of the autoencoder, −1…1 → 0…1, in f32.
+pub fn finished(frames: &Tensor) -> Tensor {
+    (frames.to_kind(Kind::Float) / 2.0 + 0.5).clamp(0.0, 1.0)
+}
+
+/// Frames 0…1 [1, 3, f, h, w] → u8 [f, h, w, 3] on the CPU, cut off and not rounded, as the reference writes them.
+pub fn pixels(frames: &Tensor) -> Tensor {
+    (frames.squeeze_dim(0).permute([1, 2, 3, 0]) * 255.0)
+        .to_kind(Kind::Uint8)
+        .to_device(Device::Cpu)
+        .contiguous()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn windows_are_those_of_the_reference() {
+        let ends = |frames| -> Vec<_> {
+            windows(frames, 22, 4).unwrap().into_iter().map(|window| (window.start, window.end)).collect()
+        };
+        assert_eq!(ends(22), [(0, 22)]);
+        assert_eq!(ends(24), [(0, 22), (18, 24)]);
+        assert_eq!(ends(40), [(0, 22), (18, 40)]);
+        assert_eq!(ends(50), [(0, 22), (18, 40), (36, 50)]);
+        assert_eq!(ends(1), [(0, 1)]);
+        for (frames, window, overlap) in [(23, 22, 4), (24, 21, 4), (24, 22, 22), (0, 22, 4)] {
+            assert!(windows(frames, window, overlap).is_err(), "{frames} {window} {overlap}");
+        }
+    }
+
+    #[test]
+    fn overlapping_windows_count_as_one() {
+        let all = windows(50, 22, 4).unwrap();
+        let mut sums = vec![0.0; 50];
+        for window in &all {
+            for (at, weight) in window.clone().zip(blend_weights(window, 50, 4)) {
+                sums[at as usize] += weight;
+            }
+        }
+        assert!(sums.iter().all(|sum: &f64| (sum - 1.0).abs() < 1e-12), "{sums:?}");
+        assert_eq!(blend_weights(&(18..24), 24, 4)[..4], [0.2, 0.4, 0.6, 0.8]);
+    }
+}

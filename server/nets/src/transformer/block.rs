@@ -1,0 +1,150 @@
+//! One block: text and video attend to each other and then each to itself, modulated by time.
+
+use tch::Tensor;
+
+use super::{Config, QK_NORM_EPS, Rope};
+use crate::layers::{LayerNorm, Linear};
+use crate::{Error, Watch, Weights};
+
+pub struct Block {
+    norm1: Modulation,
+    attn1: Attention,
+    norm2: Modulation,
+    /// `ff.net.0.proj` and `ff.net.2`.
+    ff: [Linear; 2],
+}
+
+/// Six modulations from time, three for the video and three for the text; both share one norm.
+struct Modulation {
+    linear: Linear,
+    norm: LayerNorm,
+}
+
+/// Joint attention over text and video tokens.
+struct Attention {
+    to_q: Linear,
+    to_k: Linear,
+    to_v: Linear,
+    to_out: Linear,
+    norm_q: LayerNorm,
+    norm_k: LayerNorm,
+    heads: i64,
+}
+
+impl Block {
+    pub fn new(w: Weights, config: &Config) -> Result<Self, Error> {
+        let width = config.width();
+        let ff = &w / "ff" / "net";
+        Ok(Self {
+            norm1: Modulation::new(&w / "norm1", config)?,
+            attn1: Attention::new(&w / "attn1", config)?,
+            norm2: Modulation::new(&w / "norm2", config)?,
+            ff: [Linear::new(&ff / 0 / "proj", width, 4 * width)?, Linear::new(&ff / 2, 4 * width, width)?],
+        })
+    }
+
+    /// `x`: [b, n, d], the text first; `time`: [b, t] → the same shape as `x`.
+    pub fn forward(
+        &self,
+        x: &Tensor,
+        text_tokens: i64,
+        time: &Tensor,
+        rope: &Rope,
+        watch: &mut Watch,
+    ) -> Tensor {
+        let time = time.silu();
+        let (normed, gates) = self.norm1.forward(x, text_tokens, &time);
+        watch.see(format_args!("block0_norm1_encoder"), &normed.narrow(1, 0, text_tokens));
+        watch.see(format_args!("block0_norm1_hidden"), &normed.slice(1, text_tokens, None, 1));
+        watch.see(format_args!("block0_norm1_enc_gate"), &gates.text);
+        watch.see(format_args!("block0_norm1_gate"), &gates.video);
+        let attended = self.attn1.forward(&normed, text_tokens, rope);
+        watch.see(format_args!("block0_attn1_encoder"), &attended.narrow(1, 0, text_tokens));
+        watch.see(format_args!("block0_attn1_hidden"), &attended.slice(1, text_tokens, None, 1));
+        let x = x + gates.apply(&attended, text_tokens);
+        let (normed, gates) = self.norm2.forward(&x, text_tokens, &time);
+        let [first, second] = &self.ff;
+        let fed = second.forward(&first.forward(&normed).gelu("tanh"));
+        watch.see(format_args!("block0_ff_out"), &fed);
+        x + gates.apply(&fed, text_tokens)
+    }
+}
+
+/// Both [b, 1, d].
+struct Gates {
+    text: Tensor,
+    video: Tensor,
+}
+
+impl Gates {
+    fn apply(&self, x: &Tensor, text_tokens: i64) -> Tensor {
+        both(x, text_tokens, |text| text * &self.text, |video| video * &self.video)
+    }
+}
+
+impl Modulation {
+    fn new(w: Weights, config: &Config) -> Result<Self, Error> {
+        let width = config.width();
+        Ok(Self {
+            linear: Linear::new(&w / "linear", config.time_embed_dim, 6 * width)?,
+            norm: LayerNorm::new(&w / "norm", width, config.norm_eps)?,
+        })
+    }
+
+    /// `time`: [b, t], after its activation.
+    fn forward(&self, x: &Tensor, text_tokens: i64, time: &Tensor) -> (Tensor, Gates) {
+        let parts = self.linear.forward(time).unsqueeze(1).chunk(6, 2); // b 1 d, six times
+        let [shift, scale, gate, text_shift, text_scale, text_gate] = &parts[..] else {
+            unreachable!("six chunks")
+        };
+        let x = both(
+            &self.norm.forward(x),
+            text_tokens,
+            |text| text * (text_scale + 1.0) + text_shift,
+            |video| video * (scale + 1.0) + shift,
+        );
+        (x, Gates { text: text_gate.shallow_clone(), video: gate.shallow_clone() })
+    }
+}
+
+/// Does one thing to the text tokens and another to those of the video.
+fn both(
+    x: &Tensor,
+    text_tokens: i64,
+    text: impl FnOnce(&Tensor) -> Tensor,
+    video: impl FnOnce(&Tensor) -> Tensor,
+) -> Tensor {
+    let parts = [text(&x.narrow(1, 0, text_tokens)), video(&x.slice(1, text_tokens, None, 1))];
+    Tensor::cat(&parts, 1)
+}
+
+impl Attention {
+    fn new(w: Weights, config: &Config) -> Result<Self, Error> {
+        let (width, head) = (config.width(), config.attention_head_dim);
+        Ok(Self {
+            to_q: Linear::new(&w / "to_q", width, width)?,
+            to_k: Linear::new(&w / "to_k", width, width)?,
+            to_v: Linear::new(&w / "to_v", width, width)?,
+            to_out: Linear::new(&w / "to_out" / 0, width, width)?,
+            norm_q: LayerNorm::new(&w / "norm_q", head, QK_NORM_EPS)?,
+            norm_k: LayerNorm::new(&w / "norm_k", head, QK_NORM_EPS)?,
+            heads: config.num_attention_heads,
+        })
+    }
+
+    /// [b, n, d] → the same shape.
+    fn forward(&self, x: &Tensor, text_tokens: i64, rope: &Rope) -> Tensor {
+        let (b, n, d) = x.size3().expect("[b, n, d]");
+        let split = |t: Tensor| t.view([b, n, self.heads, d / self.heads]).transpose(1, 2); // b heads n d/heads
+        // Text has no place in space and time.
+        let turned = |t: Tensor| {
+            let video = rope.turn(&t.slice(2, text_tokens, None, 1));
+            Tensor::cat(&[t.narrow(2, 0, text_tokens), video], 2)
+        };
+        let q = turned(self.norm_q.forward(&split(self.to_q.forward(x))));
+        let k = turned(self.norm_k.forward(&split(self.to_k.forward(x))));
+        let v = split(self.to_v.forward(x));
+        let y = Tensor::scaled_dot_product_attention(&q, &k, &v, None::<Tensor>, 0.0, false, None, false);
+        self.to_out.forward(&y.transpose(1, 2).reshape([b, n, d]))
+    }
+}
