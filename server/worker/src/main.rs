@@ -3,6 +3,7 @@
 mod context;
 mod handlers;
 mod headless;
+mod parity;
 mod points;
 mod prove;
 mod run;
@@ -28,6 +29,8 @@ enum Command {
     },
     /// Check a finished removal: kept samples are the plate's own, and the matte stays within quadmask plus edge.
     Verify(headless::verify::Args),
+    /// Compare the networks with golden tensors of their references.
+    Parity(parity::Args),
     /// Measure what the product claims.
     Prove(prove::Args),
 }
@@ -49,6 +52,7 @@ fn main() -> std::process::ExitCode {
         Command::Stage { stage: Stage::Segment(args) } => headless::segment::run(&args),
         Command::Stage { stage: Stage::Remove(args) } => headless::remove::run(&args),
         Command::Verify(args) => return headless::verify::run(&args),
+        Command::Parity(args) => return parity::run(&args),
     };
     match outcome {
         Ok(()) => std::process::ExitCode::SUCCESS,
