@@ -13,6 +13,7 @@ pub mod raft;
 pub mod random;
 mod safetensors_file;
 pub mod sample;
+pub mod sam3;
 pub mod schedule;
 pub mod t5;
 pub mod transformer;

@@ -21,12 +21,12 @@ use crate::safetensors_file::{Entry, Mapped, kind};
 pub struct Weights {
     checkpoint: Arc<Checkpoint>,
     prefix: String,
+    kind: Kind,
 }
 
 struct Checkpoint {
     source: Source,
     device: Device,
-    kind: Kind,
     /// Names and shapes that were asked for.
     taken: Mutex<BTreeMap<String, Vec<i64>>>,
     /// Beginnings of names that belong to parts nobody here builds.
@@ -82,8 +82,8 @@ impl Weights {
 
     fn from(source: Source, device: Device, kind: Kind) -> Self {
         let checkpoint =
-            Checkpoint { source, device, kind, taken: Mutex::default(), passed_over: Mutex::default() };
-        Self { checkpoint: Arc::new(checkpoint), prefix: String::new() }
+            Checkpoint { source, device, taken: Mutex::default(), passed_over: Mutex::default() };
+        Self { checkpoint: Arc::new(checkpoint), prefix: String::new(), kind }
     }
 
     pub fn device(&self) -> Device {
@@ -91,7 +91,12 @@ impl Weights {
     }
 
     pub fn kind(&self) -> Kind {
-        self.checkpoint.kind
+        self.kind
+    }
+
+    /// The same place, read in another kind: a part that stays f32 in a bf16 network.
+    pub fn in_kind(&self, kind: Kind) -> Self {
+        Self { kind, ..self.clone() }
     }
 
     /// Its name in the checkpoint: `blocks.3`.
@@ -104,7 +109,7 @@ impl Weights {
     /// # Errors
     /// When it is missing, has another shape, or is not stored as floating-point numbers.
     pub fn tensor(&self, name: &str, shape: &[i64]) -> Result<Tensor, Error> {
-        self.tensor_of_kind(name, shape, self.checkpoint.kind)
+        self.tensor_of_kind(name, shape, self.kind)
     }
 
     /// As [`Self::tensor`], in a kind of its own: tables that stay f32 in a bf16 network.
@@ -194,7 +199,7 @@ impl<T: Display> Div<T> for &Weights {
     type Output = Weights;
 
     fn div(self, part: T) -> Weights {
-        Weights { checkpoint: self.checkpoint.clone(), prefix: format!("{}{part}.", self.prefix) }
+        Weights { prefix: format!("{}{part}.", self.prefix), ..self.clone() }
     }
 }
 
