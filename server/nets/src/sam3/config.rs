@@ -206,7 +206,7 @@ impl Config {
                 eps: 1e-5,
             },
             text: Text {
-                vocabulary: 768,
+                vocabulary: 516,
                 width: 16,
                 inner: 32,
                 blocks: 1,

@@ -17,6 +17,8 @@ pub(crate) mod masks;
 pub(crate) mod positions;
 pub mod preprocess;
 pub(crate) mod scoring;
+#[cfg(test)]
+mod tests;
 pub(crate) mod text;
 mod tokenizer;
 pub(crate) mod vision;
