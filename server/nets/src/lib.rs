@@ -17,6 +17,7 @@ pub mod sam3;
 pub mod schedule;
 pub mod t5;
 pub mod transformer;
+mod torch_file;
 pub mod vae;
 mod watch;
 mod weights;

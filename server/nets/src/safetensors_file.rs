@@ -1,5 +1,5 @@
 //! One memory-mapped `.safetensors` file: its header checked against its length, its tensors by name. What the names
-//! mean is told in [`crate::weights`].
+//! mean is told in [`crate::weights`]; a file that `torch.save` wrote is told from it and read by [`crate::torch_file`].
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use memmap2::Mmap;
 use safetensors::tensor::{Dtype, SafeTensors};
 use tch::{Kind, Tensor};
 
-use crate::Error;
+use crate::{Error, torch_file};
 
 pub struct Mapped {
     pub path: PathBuf,
@@ -43,6 +43,21 @@ impl Mapped {
         }
         // SAFETY: a checkpoint is read-only by agreement; whoever shortens it under a running worker stops that worker.
         let map = unsafe { Mmap::map(&file) }.map_err(unreadable)?;
+        if map.starts_with(torch_file::BEGINNING) {
+            let stored = torch_file::tensors(&map)
+                .map_err(|reason| Error::BadFile { path: path.to_owned(), reason })?;
+            let entries = stored
+                .into_iter()
+                .map(|torch_file::Stored { name, shape, dtype, start, end }| Entry {
+                    name,
+                    shape,
+                    dtype,
+                    start,
+                    end,
+                })
+                .collect();
+            return Ok((Self { path: path.to_owned(), map }, entries));
+        }
         let header = u64::from_le_bytes(map[..LENGTH_BYTES].try_into().expect("eight bytes"));
         if map.get(LENGTH_BYTES).is_some_and(|first| *first != b'{') {
             return Err(broken("it does not begin with a header"));

@@ -40,8 +40,8 @@ enum Source {
 }
 
 impl Weights {
-    /// Opens a `.safetensors` file, an index of shards (`*.safetensors.index.json`), or a folder with one of these. Only
-    /// headers are read.
+    /// Opens a `.safetensors` file, an index of shards (`*.safetensors.index.json`), a file of `torch.save`, or a folder
+    /// with one of these. Only headers are read.
     ///
     /// # Errors
     /// When a file is missing, unreadable, cut off or foreign, or an index and its shards disagree.
@@ -233,7 +233,10 @@ fn parts(path: &Path) -> Result<(Vec<PathBuf>, Option<Index>), Error> {
     if let Some(index) = files.iter().find(|file| ends(file, ".safetensors.index.json")) {
         return shards(index);
     }
-    let found: Vec<_> = files.iter().filter(|file| ends(file, ".safetensors")).collect();
+    let mut found: Vec<_> = files.iter().filter(|file| ends(file, ".safetensors")).collect();
+    if found.is_empty() {
+        found = files.iter().filter(|file| ends(file, ".pt") || ends(file, ".pth")).collect();
+    }
     match found[..] {
         [] => Err(Error::NoCheckpoint { path: path.to_owned() }),
         [file] => Ok((vec![file.clone()], None)),

@@ -218,6 +218,19 @@ fn the_same_weights_in_either_layout_give_the_same_answer() {
 }
 
 #[test]
+fn the_official_file_opens_as_it_is_published() {
+    let folder = TempDir::new().unwrap();
+    let tensors = tiny(Layout::Official, "detector.");
+    let stored: Vec<_> = tensors.iter().map(|(name, tensor)| (name.as_str(), tensor)).collect();
+    crate::torch_file::tests::write(&folder.path().join("sam3.pt"), &stored);
+    let weights = Weights::open(folder.path(), Device::Cpu, Kind::Float).unwrap();
+    let saved = Sam3::find(&weights, &Config::tiny(), "the folder").unwrap();
+    let plain = open(&tensors, &Config::tiny()).unwrap();
+    let [saved, plain] = [saved, plain].map(|model| model.see(&picture(0), Resize::Float).unwrap().maps);
+    assert_eq!(saved, plain);
+}
+
+#[test]
 fn the_first_wrong_tensor_is_named_in_either_layout() {
     for (layout, prefix, name) in [
         (Layout::Transformers, "detector_model.", "detector_model.detr_decoder.presence_token.weight"),
