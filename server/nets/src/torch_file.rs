@@ -385,6 +385,7 @@ pub mod tests {
     use zip::ZipWriter;
     use zip::write::SimpleFileOptions;
 
+    use super::{Dtype, Place};
     use crate::Weights;
 
     fn text(text: &str) -> Vec<u8> {
@@ -450,6 +451,30 @@ pub mod tests {
             assert_eq!(w.names(), ["x.a", "x.b"]);
             assert_eq!((&w / "x").tensor("a", &[2, 3]).unwrap(), a);
             assert!(w.finish().unwrap_err().to_string().contains("“x.b” [3]"));
+        }
+    }
+
+    #[test]
+    fn tables_of_pythons_own_pickler_are_read() {
+        for pickle in [
+            include_bytes!("../tests/pickles/protocol2.pkl").as_slice(),
+            include_bytes!("../tests/pickles/protocol4.pkl"),
+        ] {
+            let found = super::weights(super::unpickle(pickle).unwrap()).unwrap();
+            let told: Vec<_> = found
+                .iter()
+                .map(|(name, view)| {
+                    let Place { start, end } = view.place(1000, 70_010 * 4).unwrap();
+                    (name.as_str(), &*view.storage.key, view.storage.dtype, view.shape.as_slice(), start, end)
+                })
+                .collect();
+            let want: [(_, _, _, &[i64], _, _); 3] = [
+                ("blocks.0.weight", "0", Dtype::F32, &[2, 3], 1000, 1024),
+                ("blocks.0.bias", "0", Dtype::F32, &[3], 281_000, 281_012),
+                ("scale", "1", Dtype::F16, &[], 1000, 1002),
+            ];
+            assert_eq!(told, want);
+            assert!(found[1].1.place(1000, 70_000 * 4).is_err());
         }
     }
 

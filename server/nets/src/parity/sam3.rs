@@ -55,8 +55,10 @@ pub fn run(fixtures: &Path, report: &mut Report) -> Result<(), Error> {
         if folder.join("ids.json").exists() {
             report.case(&name, |case| full_tokenizer(&folder, case));
         }
-        if folder.join("cases.json").exists() {
-            set(&folder, &name, report)?;
+        if folder.join("cases.json").exists()
+            && let Err(error) = set(&folder, &name, report)
+        {
+            report.case(&name, |_| Err(error));
         }
     }
     Ok(())

@@ -20,6 +20,13 @@ pub struct BoxPrompt {
     pub wanted: bool,
 }
 
+impl BoxPrompt {
+    /// Whether its centre lies in the frame and it is no larger than that.
+    pub fn is_inside(&self) -> bool {
+        self.shares.iter().all(|share| (0.0..=1.0).contains(share))
+    }
+}
+
 pub struct GeometryEncoder {
     direct: Linear,
     pool: Conv2d,

@@ -14,6 +14,7 @@ mod instances;
 mod kept;
 pub(crate) mod layout;
 pub(crate) mod masks;
+mod memory;
 pub(crate) mod positions;
 pub mod preprocess;
 pub(crate) mod scoring;
@@ -135,12 +136,12 @@ pub enum Beside<'a> {
 }
 
 impl Sam3 {
-    /// Opens a model's folder: `model.safetensors` (or its shards), `config.json` and, by [`Tokenizer::open`], the
-    /// vocabulary.
+    /// Opens a model's folder: `model.safetensors`, its shards or `sam3.pt`; `config.json` where it is not the released
+    /// model's; and, by [`Tokenizer::open`], the vocabulary.
     ///
     /// # Errors
-    /// When a file is missing or damaged, or the weights are not exactly those of a detector of that size: with the
-    /// name of the first wrong tensor.
+    /// When a file is missing or damaged, when the weights are not exactly those of a detector of that size (with the
+    /// name of the first wrong tensor), and when they do not fit into the memory.
     pub fn open(folder: &Path, device: Device, kind: Kind) -> Result<(Self, Tokenizer), Error> {
         if !folder.is_dir() {
             return Err(Error::input(
@@ -151,6 +152,9 @@ impl Sam3 {
         let config = folder.join("config.json");
         let config = if config.exists() { Config::open(&config)? } else { Config::released() };
         let tokenizer = Tokenizer::open(folder, config.text.vocabulary, config.text.context)?;
+        if device == Device::Cpu {
+            memory::check(memory::needed(&config, kind)?, memory::free())?;
+        }
         let whole = folder.join("model.safetensors");
         let weights = Weights::open(if whole.exists() { &whole } else { folder }, device, kind)?;
         Ok((Self::find(&weights, &config, &folder.display().to_string())?, tokenizer))
@@ -229,30 +233,36 @@ impl Sam3 {
     }
 
     /// Text, and what goes beside it, in one row.
-    pub(crate) fn prompt(&self, seen: &Seen, read: &Read, beside: Beside) -> Prompt {
+    fn prompt(&self, seen: &Seen, read: &Read, beside: Beside) -> Result<Prompt, Error> {
         let boxes = match beside {
             Beside::TransformersTextOnly => {
-                return Prompt { tokens: read.tokens.shallow_clone(), valid: read.valid.shallow_clone() };
+                return Ok(Prompt { tokens: read.tokens.shallow_clone(), valid: read.valid.shallow_clone() });
             }
             Beside::Nothing => &[],
             Beside::Boxes(boxes) => boxes,
         };
+        if let Some(bad) = boxes.iter().find(|one| !one.is_inside()) {
+            return Err(Error::input(
+                format!("A box has its centre and size at {:?} of the frame", bad.shares),
+                "Give each as a share of the frame, from 0 to 1.",
+            ));
+        }
         let geometry = self.geometry.forward(seen, boxes);
         let there = Tensor::ones([1, geometry.size()[1]], (Kind::Bool, self.device));
-        Prompt {
+        Ok(Prompt {
             tokens: Tensor::cat(&[&read.tokens, &geometry], 1),
             valid: Tensor::cat(&[&read.valid, &there], 1),
-        }
+        })
     }
 
     /// Seeks a phrase in a frame. Masks are made of what scores above `floor` alone; the thresholds asked of the answer
     /// later should not go below it.
     ///
     /// # Errors
-    /// When the network loses itself in numbers that are none: such a score is above no threshold, and would read as
-    /// “nothing found”.
+    /// When a box is not in the frame, or the network loses itself in numbers that are none: such a score is above no
+    /// threshold, and would read as “nothing found”.
     pub fn seek(&self, seen: &Seen, read: &Read, beside: Beside, floor: f64) -> Result<Seeking, Error> {
-        let prompt = self.prompt(seen, read, beside);
+        let prompt = self.prompt(seen, read, beside)?;
         let placed = seen.placed();
         let memory = self.fusion.forward(&seen.tokens(), &placed, &prompt);
         let size = seen.maps[2].size();

@@ -430,11 +430,19 @@ fn half_precision_is_near() {
 }
 
 #[test]
-fn what_is_no_picture_is_refused() {
+fn what_is_no_picture_or_box_is_refused() {
     let (model, _) = model();
     for bad in [picture(0).to_kind(Kind::Float), picture(0).narrow(2, 0, 1), picture(0).narrow(0, 0, 0)] {
         let said = model.see(&bad, Resize::Bytes).err().unwrap().to_string();
         assert!(said.contains("Give it as bytes"), "{said}");
+    }
+    let (model, tokenizer) = self::model();
+    let seen = model.see(&picture(0), Resize::Bytes).unwrap();
+    let read = model.read(&tokenizer.phrase("cat", Cleaning::Official).unwrap()).unwrap();
+    for shares in [[0.5, 0.5, 0.1, 1e9], [f32::NAN, 0.5, 0.1, 0.1], [-0.2, 0.5, 0.1, 0.1]] {
+        let boxes = [BoxPrompt { shares, wanted: true }];
+        let said = model.seek(&seen, &read, Beside::Boxes(&boxes), 0.0).err().unwrap().to_string();
+        assert!(said.contains("from 0 to 1"), "{said}");
     }
     assert!(frame(&[0; 10], 2, 2).unwrap_err().to_string().contains("2×2 came with 10 bytes"));
 }
