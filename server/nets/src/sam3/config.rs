@@ -52,6 +52,23 @@ pub struct Vit {
     /// 1e-5 in the official code, 1e-6 in transformers' configuration (§2): whatever the file says.
     #[serde(rename = "layer_norm_eps")]
     pub eps: f64,
+    #[serde(rename = "rope_parameters")]
+    pub turns: Turning,
+}
+
+/// How queries and keys are turned by their place.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(default)]
+pub struct Turning {
+    /// The slowest turn takes about this many places.
+    #[serde(rename = "rope_theta")]
+    pub base: f64,
+}
+
+impl Default for Turning {
+    fn default() -> Self {
+        Self { base: 10_000.0 }
+    }
 }
 
 impl Default for Vit {
@@ -67,6 +84,7 @@ impl Default for Vit {
             window: 24,
             whole: vec![7, 15, 23, 31],
             eps: 1e-6,
+            turns: Turning::default(),
         }
     }
 }
@@ -204,6 +222,7 @@ impl Config {
                 window: 2,
                 whole: vec![1],
                 eps: 1e-5,
+                turns: Turning::default(),
             },
             text: Text {
                 vocabulary: 516,
@@ -288,6 +307,9 @@ impl Config {
             ("num_queries", *queries),
             ("roi_size", *roi),
         ];
+        if !(vit.eps > 0.0 && text.eps > 0.0 && vit.turns.base > 1.0) {
+            return Err("its layer_norm_eps or rope_theta is no positive number".to_owned());
+        }
         if let Some((name, _)) = sizes.iter().find(|(_, size)| *size < 1) {
             return Err(format!("its {name} is too small"));
         }
@@ -338,6 +360,10 @@ mod tests {
                 "its fpn_hidden_size, 256, cannot be divided by 7",
             ),
             (r#"{"detr_decoder_config": {"num_queries": 0}}"#, "its num_queries is too small"),
+            (
+                r#"{"text_config": {"layer_norm_eps": 0}}"#,
+                "its layer_norm_eps or rope_theta is no positive number",
+            ),
             (r#"{"vision_config": 3}"#, "config.json is not what this program expects"),
         ] {
             let error = read(text).unwrap_err().to_string();

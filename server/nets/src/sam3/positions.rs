@@ -5,7 +5,7 @@ use std::f64::consts::TAU;
 
 use tch::{Device, Kind, Tensor};
 
-/// Wavelengths go up to this many turns. sam3-spec.md §2, §7
+/// The longest wave of the sines is about this long. sam3-spec.md §2, §7
 const BASE: f64 = 10_000.0;
 
 /// Divisors of the sines of one number, pairs alike: 10000^(2·⌊k/2⌋/features).
@@ -42,10 +42,11 @@ pub struct Turns {
 }
 
 impl Turns {
-    /// For a square of `side`² tokens whose places are multiplied by `scale`; `width`: of one head.
-    pub fn new(side: i64, scale: f64, width: i64, device: Device) -> Self {
+    /// For a square of `side`² tokens whose places are multiplied by `scale`; `width`: of one head; `base`: of the
+    /// frequencies.
+    pub fn new(side: i64, scale: f64, width: i64, base: f64, device: Device) -> Self {
         let frequencies: Vec<f64> =
-            (0..width / 4).map(|j| BASE.powf(-4.0 * j as f64 / width as f64)).collect();
+            (0..width / 4).map(|j| base.powf(-4.0 * j as f64 / width as f64)).collect();
         let frequencies = Tensor::from_slice(&frequencies);
         let places = Tensor::arange(side, (Kind::Double, Device::Cpu)) * scale;
         let angles = places.outer(&frequencies); // side, width/4

@@ -23,7 +23,7 @@ pub struct Backbone {
 impl Backbone {
     /// `p`: at the vision encoder.
     pub fn new(p: &Place, config: &Vit) -> Result<Self, Error> {
-        let Vit { width, blocks, heads, patch, window, eps, .. } = *config;
+        let Vit { width, blocks, heads, patch, window, eps, turns, .. } = *config;
         let (grid, device) = (config.grid(), p.weights.device());
         let p = p.part("backbone", "trunk");
         let embed = p.at("embeddings.patch_embeddings.projection", "patch_embed.proj");
@@ -36,8 +36,8 @@ impl Backbone {
             positions: tiled(&table(&p, config)?, grid),
             before: LayerNorm::new(p.at("layer_norm", "ln_pre"), width, eps)?,
             blocks: (0..blocks).map(block).collect::<Result<_, _>>()?,
-            in_window: Turns::new(window, 1.0, width / heads, device),
-            in_whole: Turns::new(grid, window as f64 / grid as f64, width / heads, device),
+            in_window: Turns::new(window, 1.0, width / heads, turns.base, device),
+            in_whole: Turns::new(grid, window as f64 / grid as f64, width / heads, turns.base, device),
             grid,
         })
     }
