@@ -14,6 +14,7 @@ pub mod random;
 mod safetensors_file;
 pub mod sam3;
 pub mod sample;
+pub mod sam2;
 pub mod schedule;
 pub mod t5;
 mod torch_file;

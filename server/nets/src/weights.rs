@@ -22,6 +22,8 @@ pub struct Weights {
     checkpoint: Arc<Checkpoint>,
     prefix: String,
     kind: Kind,
+    /// How a name is spelt in the files.
+    stored_name: fn(&str) -> String,
 }
 
 struct Checkpoint {
@@ -83,7 +85,18 @@ impl Weights {
     fn from(source: Source, device: Device, kind: Kind) -> Self {
         let checkpoint =
             Checkpoint { source, device, taken: Mutex::default(), passed_over: Mutex::default() };
-        Self { checkpoint: Arc::new(checkpoint), prefix: String::new(), kind }
+        Self { checkpoint: Arc::new(checkpoint), prefix: String::new(), kind, stored_name: str::to_owned }
+    }
+
+    /// The same checkpoint for a network that calls its tensors by other names: `stored_name` makes a whole name of the
+    /// network into that of the files.
+    pub fn renamed(&self, stored_name: fn(&str) -> String) -> Self {
+        Self { stored_name, ..self.clone() }
+    }
+
+    /// The beginning of all names.
+    pub fn at_root(&self) -> Self {
+        Self { prefix: String::new(), ..self.clone() }
     }
 
     pub fn device(&self) -> Device {
@@ -191,7 +204,7 @@ impl Weights {
     }
 
     fn full(&self, name: &str) -> String {
-        format!("{}{name}", self.prefix)
+        (self.stored_name)(&format!("{}{name}", self.prefix))
     }
 }
 

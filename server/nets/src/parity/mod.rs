@@ -7,6 +7,7 @@ mod pass2;
 mod pipeline;
 mod prepare;
 mod raft;
+mod sam2;
 mod sam3;
 mod schedule;
 mod t5;
@@ -40,6 +41,7 @@ pub const COMPONENTS: &[Component] = &[
     component("raft", raft::run),
     component("noise_warp", noise_warp::run),
     component("pass2", pass2::run),
+    component("sam2", sam2::run),
     component("sam3", sam3::run),
 ];
 
