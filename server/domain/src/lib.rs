@@ -3,6 +3,7 @@
 //! No input or output here; it builds for `wasm32-unknown-unknown` so that browser, server and worker share one meaning.
 
 pub mod cause;
+pub mod combine;
 pub mod event;
 pub mod facts;
 pub mod hash;
@@ -15,6 +16,9 @@ pub mod policy;
 pub mod project;
 pub mod rate;
 pub mod recipe;
+pub mod region;
+mod repair;
+pub mod reply;
 pub mod stroke;
 pub mod target;
 pub mod version;
@@ -25,10 +29,12 @@ pub use facts::{Audio, BadTrim, Colour, PlateFacts, Trim};
 pub use hash::Hash;
 pub use id::*;
 pub use job::{Job, JobState, Progress, Step};
-pub use mask::{Grid, Level, Levels};
+pub use mask::{BadMask, Grid, Level, Levels};
 pub use people::{Action, Person, Role, may};
 pub use phase::{BadStep, Phase, ShotStep, Status};
 pub use policy::{ApprovalPolicy, Verdict};
 pub use rate::{Rate, Timecode};
 pub use recipe::PlateRecipe;
+pub use region::Region;
+pub use reply::Reply;
 pub use target::{BoxPrompt, PointPrompt, Target, Words};

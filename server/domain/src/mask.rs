@@ -269,14 +269,19 @@ pub struct Grid {
 impl Grid {
     /// The grid of a plate of `width`×`height` pixels.
     pub fn of(width: u32, height: u32) -> Self {
+        Self::with_at_least(8, width, height)
+    }
+
+    /// With another number of cells on the short side, as a project's `min_grid` may say (void-spec §1.5).
+    pub fn with_at_least(least: u32, width: u32, height: u32) -> Self {
         let long = |long: u32, short: u32| {
-            let cells = (8.0 * f64::from(long) / f64::from(short)).round_ties_even() as u32;
-            cells.max(8)
+            let cells = f64::from(least) * f64::from(long) / f64::from(short);
+            (cells.round_ties_even() as u32).max(least)
         };
         if width >= height {
-            Self { rows: 8, cols: long(width, height) }
+            Self { rows: least, cols: long(width, height) }
         } else {
-            Self { rows: long(height, width), cols: 8 }
+            Self { rows: long(height, width), cols: least }
         }
     }
 
