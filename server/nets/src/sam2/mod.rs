@@ -18,6 +18,8 @@ mod prompt;
 mod prompts;
 mod session;
 mod single;
+#[cfg(test)]
+mod tests;
 
 pub use config::{Config, Generation};
 pub use decoder::{AllMasks, MaskDecoder, Masks, stability};
