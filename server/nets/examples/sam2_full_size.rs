@@ -17,7 +17,7 @@ use nets::sam2::{
     Click, Config, Direction, Generation, Layout, Options, Prompt, Sam2, Session, Shot, transformers_name,
 };
 use safetensors::tensor::{Dtype, View, serialize_to_file};
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Kind};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

@@ -19,6 +19,7 @@ pub mod schedule;
 pub mod t5;
 mod torch_file;
 pub mod transformer;
+mod torch_file;
 pub mod vae;
 mod watch;
 mod weights;

@@ -12,7 +12,7 @@ use crate::sam2::{
     Click, Config, Direction, Found, Memory, Options, Prompt, Rect, Sam2, Session, Shot, Single, Turn,
     fill_holes, of_frame, of_picture, stability,
 };
-use crate::{Error, Weights};
+use crate::{Error, Watch, Weights};
 
 // fixtures/README.md
 const ENCODER: f64 = 5e-5;
@@ -117,11 +117,11 @@ fn image_encoder(fixture: &Fixture, case: &mut Case) -> Result<(), Error> {
         &fixture.tensor("trunk.patch_embed")?,
         ENCODER,
     );
-    let mut blocks = Vec::new();
-    let maps = encoder.watched(&image, &mut |i, x| blocks.push((i, x.shallow_clone())));
-    for (i, x) in &blocks[1..] {
-        let name = format!("trunk.block{i}");
-        case.compare(&name, x, &fixture.tensor(&name)?, ENCODER);
+    let mut watch = Watch::all();
+    let maps = encoder.watched(&image, &mut watch);
+    for (block, x) in watch.seen() {
+        let name = format!("trunk.{block}");
+        case.compare(&name, &x, &fixture.tensor(&name)?, ENCODER);
     }
     for (i, map) in maps.iter().enumerate() {
         let name = format!("fpn{i}");
@@ -210,14 +210,10 @@ fn memory_attention(fixture: &Fixture, case: &mut Case) -> Result<(), Error> {
     case.compare("freqs_cis_real", &turn.cos, &fixture.tensor("freqs_cis_real")?, WAVES);
     case.compare("freqs_cis_imag", &turn.sin, &fixture.tensor("freqs_cis_imag")?, WAVES);
     let memory = Memory { tokens: tensor("memory")?, positions: tensor("memory_pos")?, pointers };
-    let mut first = None;
-    let out = fixture.net.attention.watched(&frame, &place, &memory, &mut |i, x| {
-        if i == 0 {
-            first = Some(x.shallow_clone());
-        }
-    });
-    let first = first.expect("a first layer");
-    case.compare("layer0_out_batch_first", &first, &fixture.tensor("layer0_out_batch_first")?, ENCODER);
+    let mut watch = Watch::all();
+    let out = fixture.net.attention.watched(&frame, &place, &memory, &mut watch);
+    let first = &watch.seen()["layer0"];
+    case.compare("layer0_out_batch_first", first, &fixture.tensor("layer0_out_batch_first")?, ENCODER);
     case.compare("out", &out.transpose(0, 1), &fixture.tensor("out")?, ENCODER);
     Ok(())
 }

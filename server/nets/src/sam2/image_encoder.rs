@@ -8,7 +8,7 @@ use tch::Tensor;
 use super::config::Config;
 use super::{mlp::Mlp, position};
 use crate::layers::{Conv2d, LayerNorm, Linear, Window};
-use crate::{Error, Weights};
+use crate::{Error, Watch, Weights};
 
 const EPS: f64 = 1e-6;
 
@@ -41,11 +41,11 @@ impl ImageEncoder {
 
     /// `image`: [1, 3, side, side], ImageNet-normalised → maps at a quarter, an eighth and a sixteenth, all d_model wide.
     pub fn forward(&self, image: &Tensor) -> [Tensor; 3] {
-        self.neck(&self.trunk.forward(image, &mut |_, _| {}))
+        self.watched(image, &mut Watch::none())
     }
 
-    /// As [`Self::forward`], showing each block's output [b, h, w, c] and, as “-1”, what goes into the first.
-    pub fn watched(&self, image: &Tensor, watch: &mut dyn FnMut(i64, &Tensor)) -> [Tensor; 3] {
+    /// As [`Self::forward`]; `block0`, `block1`, … are [b, h, w, c].
+    pub fn watched(&self, image: &Tensor, watch: &mut Watch) -> [Tensor; 3] {
         self.neck(&self.trunk.forward(image, watch))
     }
 
@@ -117,14 +117,13 @@ impl Trunk {
     }
 
     /// → the last output of each stage, [b, h, w, c].
-    fn forward(&self, image: &Tensor, watch: &mut dyn FnMut(i64, &Tensor)) -> [Tensor; 4] {
+    fn forward(&self, image: &Tensor, watch: &mut Watch) -> [Tensor; 4] {
         let x = self.patch.forward(image).permute([0, 2, 3, 1]); // b h w c
         let mut x = &x + self.position_table(x.size()[1], x.size()[2]);
-        watch(-1, &x);
         let mut stages = Vec::with_capacity(4);
         for (i, block) in (0_i64..).zip(&self.blocks) {
             x = block.forward(&x);
-            watch(i, &x);
+            watch.see(format_args!("block{i}"), &x);
             if self.ends.contains(&i) {
                 stages.push(x.shallow_clone());
             }

@@ -7,7 +7,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::config::Config;
 use crate::layers::{LayerNorm, Linear};
-use crate::{Error, Weights};
+use crate::{Error, Watch, Weights};
 
 const THETA: f64 = 10_000.0;
 const INPUT_POSITION: f64 = 0.1; // memory_attention.py
@@ -40,22 +40,16 @@ impl MemoryAttention {
 
     /// `frame`, `place`: [b, n, d_model], n places of a square → [b, n, d_model].
     pub fn forward(&self, frame: &Tensor, place: &Tensor, memory: &Memory) -> Tensor {
-        self.watched(frame, place, memory, &mut |_, _| {})
+        self.watched(frame, place, memory, &mut Watch::none())
     }
 
-    /// As [`Self::forward`], showing each layer's output.
-    pub fn watched(
-        &self,
-        frame: &Tensor,
-        place: &Tensor,
-        memory: &Memory,
-        watch: &mut dyn FnMut(usize, &Tensor),
-    ) -> Tensor {
+    /// As [`Self::forward`]; `layer0`, `layer1`, … are [b, n, d_model].
+    pub fn watched(&self, frame: &Tensor, place: &Tensor, memory: &Memory, watch: &mut Watch) -> Tensor {
         let turn = Turn::square(self.d, frame.size()[1], frame.device());
         let mut x = frame + place * INPUT_POSITION;
         for (i, layer) in self.layers.iter().enumerate() {
             x = layer.forward(&x, memory, &turn);
-            watch(i, &x);
+            watch.see(format_args!("layer{i}"), &x);
         }
         self.norm.forward(&x)
     }
