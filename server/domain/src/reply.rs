@@ -383,7 +383,8 @@ fn integer(value: &Value) -> Option<i64> {
         Value::Number(number) => {
             number.as_i64().or_else(|| number.as_f64().filter(|n| n.is_finite()).map(|n| n as i64))
         }
-        Value::String(text) => text.trim().parse().ok(),
+        // As Python reads it: 1_000 is a number.
+        Value::String(text) => text.trim().replace('_', "").parse().ok(),
         _ => None,
     }
 }

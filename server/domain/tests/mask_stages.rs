@@ -100,9 +100,10 @@ fn every_mask_stage_is_exact() {
         };
         let black: Vec<_> = primary.iter().map(|region| written(region, 0, 255)).collect();
         assert_eq!(black, case.frames("black"), "{name}");
-        let near = case.regions("proximity_d5");
+        let reach = case.numbers_in("grey_from_proximity")[0];
+        let near = case.regions(&format!("proximity_d{reach}"));
         let grey: Vec<_> = near.iter().map(|region| written(&region.snapped(grid), 127, 255)).collect();
-        assert_eq!(grey, case.frames("grey_from_proximity5"), "{name}");
+        assert_eq!(grey, case.frames(&format!("grey_from_proximity{reach}")), "{name}");
         for reading in [Reading::Exact, Reading::Nearest] {
             for (i, (black, grey)) in black.iter().zip(&grey).enumerate() {
                 let all = combine::combine((width, height), black, grey, reading, false).unwrap();
@@ -123,8 +124,10 @@ fn every_mask_stage_is_exact() {
             (number("object_size_primary0_wh", 0), number("object_size_primary0_wh", 1)),
             "{name}"
         );
-        let carried = region::along_path(&case.pairs("trajectory_points_xy"), size, 7, width, height);
-        assert_eq!(carried, case.regions("trajectory_masks_T7"), "{name}");
+        let frames = case.numbers_in("trajectory_masks_T")[0];
+        let path = case.pairs("trajectory_points_xy");
+        let carried = region::along_path(&path, size, frames as usize, width, height);
+        assert_eq!(carried, case.regions(&format!("trajectory_masks_T{frames}")), "{name}");
         let cells = case.pairs("grid_cells_rc").into_iter().map(|(row, col)| (row as u32, col as u32));
         let cells = Region::of_cells(width, height, grid, cells);
         assert_eq!(cells, case.regions("grid_cells_mask")[0], "{name}");

@@ -1,7 +1,8 @@
 //! A SAM 2 large checkpoint with true names, shapes and sizes and random numbers: written, opened by name, and one frame
 //! looked at and clicked on, with the time and memory that each took.
 //!
-//! `cargo run --release -p nets --example sam2_full_size -- FOLDER [original|transformers] [2.0|2.1] [tiny|small|base_plus|large]`
+//! `cargo run --release -p nets --example sam2_full_size -- FOLDER [original|transformers] [2.0|2.1] [tiny|small|base_plus|large]`,
+//! or with a FILE to open a checkpoint that is there.
 #![expect(clippy::print_stdout, reason = "a command whose output is its purpose")]
 
 use std::borrow::Cow;
@@ -22,32 +23,17 @@ use tch::{Device, Kind};
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let argument = |at: usize, default: &'static str| arguments.get(at).map_or(default, String::as_str);
-    let folder = PathBuf::from(arguments.first().ok_or("give a folder for the checkpoint")?);
-    let layout = match argument(1, "original") {
-        "original" => Layout::Original,
-        "transformers" => Layout::Transformers,
-        other => return Err(format!("“{other}” is neither original nor transformers").into()),
+    let given = PathBuf::from(arguments.first().ok_or("give a folder for the checkpoint, or a checkpoint")?);
+    let path = if given.is_file() {
+        given
+    } else {
+        let (path, start) = (given.join(format!("{}.safetensors", argument(1, "original"))), Instant::now());
+        let (layout, generation) = (argument(1, "original"), argument(2, "2.0"));
+        let tensors = write(&size(generation, argument(3, "large"))?, layout_of(layout)?, &path)?;
+        let bytes = fs::metadata(&path)?.len();
+        println!("{tensors} tensors, {bytes} bytes written in {:.1?}: {}", start.elapsed(), path.display());
+        path
     };
-    let generation = match argument(2, "2.0") {
-        "2.0" => Generation::Two,
-        "2.1" => Generation::TwoOne,
-        other => return Err(format!("“{other}” is neither 2.0 nor 2.1").into()),
-    };
-    let config = match argument(3, "large") {
-        "tiny" => Config::tiny(generation),
-        "small" => Config::small(generation),
-        "base_plus" => Config::base_plus(generation),
-        "large" => Config::large(generation),
-        other => return Err(format!("“{other}” is none of tiny, small, base_plus and large").into()),
-    };
-    let path = folder.join(match layout {
-        Layout::Original => "original.safetensors",
-        Layout::Transformers => "transformers.safetensors",
-    });
-    let start = Instant::now();
-    let tensors = write(&config, layout, &path)?;
-    let bytes = fs::metadata(&path)?.len();
-    println!("{tensors} tensors, {bytes} bytes written in {:.1?}: {}", start.elapsed(), path.display());
 
     let start = Instant::now();
     let net = Sam2::open(&path, Device::Cpu, Kind::Float)?;
@@ -79,6 +65,29 @@ fn main() -> Result<(), Box<dyn Error>> {
     })?;
     println!("{}", memory()?);
     Ok(())
+}
+
+fn layout_of(word: &str) -> Result<Layout, Box<dyn Error>> {
+    match word {
+        "original" => Ok(Layout::Original),
+        "transformers" => Ok(Layout::Transformers),
+        other => Err(format!("“{other}” is neither original nor transformers").into()),
+    }
+}
+
+fn size(generation: &str, size: &str) -> Result<Config, Box<dyn Error>> {
+    let generation = match generation {
+        "2.0" => Generation::Two,
+        "2.1" => Generation::TwoOne,
+        other => return Err(format!("“{other}” is neither 2.0 nor 2.1").into()),
+    };
+    match size {
+        "tiny" => Ok(Config::tiny(generation)),
+        "small" => Ok(Config::small(generation)),
+        "base_plus" => Ok(Config::base_plus(generation)),
+        "large" => Ok(Config::large(generation)),
+        other => Err(format!("“{other}” is none of tiny, small, base_plus and large").into()),
+    }
 }
 
 /// Writes every tensor that the network asks for, in f32.
