@@ -7,16 +7,16 @@ use std::process::ExitCode;
 /// Compares the networks with golden tensors of their references.
 ///
 /// DIR is laid out as the shared fixtures are: a folder for each component, its cases in `cases.json`, its tensors in
-/// `.safetensors` files; sizes, depths, seeds and lengths are read from there. For every case the largest absolute and
-/// relative difference of its worst tensor is printed beside the tolerance. Exit 1 when one is above it, 2 when nothing
-/// was found to compare.
+/// `.safetensors` files; sizes, depths, seeds and lengths are read from there. For every tensor the largest absolute
+/// difference is printed, the same relative to the largest number in it, and the tolerance beside them. Exit 1 when one
+/// is above it, 2 when nothing was found to compare.
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct Args {
     dir: PathBuf,
-    /// Print every tensor, not only the worst of each case.
+    /// Print the worst tensor of each case only.
     #[arg(long)]
-    tensors: bool,
+    brief: bool,
     /// Only these components.
     #[arg(long, value_name = "NAME")]
     component: Vec<String>,
@@ -24,7 +24,7 @@ pub struct Args {
 
 #[cfg(not(feature = "void"))]
 pub fn run(args: &Args) -> ExitCode {
-    let Args { dir, tensors: _, component: _ } = args;
+    let Args { dir, brief: _, component: _ } = args;
     tracing::error!(
         "{} cannot be compared: this worker was built without libtorch; build it with `cargo build -p worker --features void` \
          and LIBTORCH set to libtorch 2.11.0.",
@@ -39,7 +39,7 @@ pub fn run(args: &Args) -> ExitCode {
 
     use nets::parity::{COMPONENTS, Report};
 
-    let Args { dir, tensors, component: only } = args;
+    let Args { dir, brief, component: only } = args;
     if !dir.is_dir() {
         tracing::error!("{} is not a folder.", dir.display());
         return ExitCode::from(2);
@@ -62,7 +62,7 @@ pub fn run(args: &Args) -> ExitCode {
         cases += report.cases.len();
         failed += report.cases.iter().filter(|case| !case.passed()).count();
         // A closed pipe ends the printing, not the comparison.
-        let _ = write!(out, "{}", report.text(*tensors));
+        let _ = write!(out, "{}", report.text(!brief));
         let _ = out.flush();
     }
     if cases == 0 {
