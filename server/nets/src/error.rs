@@ -8,6 +8,8 @@ use std::path::PathBuf;
 pub enum Error {
     #[error("{} cannot be read: {source}. Check the path and its permissions.", path.display())]
     Unreadable { path: PathBuf, source: std::io::Error },
+    #[error("{} cannot be written: {source}. Check the folder, its permissions and the room on the disk.", path.display())]
+    Unwritable { path: PathBuf, source: std::io::Error },
     #[error("{} holds no .safetensors file. Give the file, or the folder of the model in the Hugging Face layout.", path.display())]
     NoCheckpoint { path: PathBuf },
     #[error(

@@ -4,7 +4,7 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use memmap2::Mmap;
+use memmap2::{Mmap, UncheckedAdvice};
 use safetensors::tensor::{Dtype, SafeTensors};
 use tch::{Kind, Tensor};
 
@@ -25,6 +25,8 @@ pub struct Entry {
     end: usize,
 }
 
+/// Bytes from which giving a tensor's pages back is worth a call.
+const LARGE: usize = 1 << 20;
 const LENGTH_BYTES: usize = 8; // The size of the header, little-endian, in front of it.
 
 impl Mapped {
@@ -104,7 +106,19 @@ impl Mapped {
             name: entry.name.clone(),
             dtype: format!("{:?}", entry.dtype),
         })?;
-        Ok(Tensor::f_from_data_size(self.bytes(entry), &entry.shape, kind)?)
+        let tensor = Tensor::f_from_data_size(self.bytes(entry), &entry.shape, kind)?;
+        if entry.end - entry.start >= LARGE {
+            // What was copied need not stay in this process as well. Where the system declines, it only stays longer.
+            // SAFETY: the map is of a file and read-only, so that pages given up are read again when they are wanted.
+            drop(unsafe {
+                self.map.unchecked_advise_range(
+                    UncheckedAdvice::DontNeed,
+                    entry.start,
+                    entry.end - entry.start,
+                )
+            });
+        }
+        Ok(tensor)
     }
 }
 

@@ -43,3 +43,11 @@ fn kept_samples_are_the_plates_own_and_verify_finds_what_is_not() {
     });
     assert_eq!(demo.iter().filter(|removal| removal["verify_exit_when"] == exits).count(), 5);
 }
+
+#[cfg(feature = "void")]
+#[test]
+fn a_full_size_checkpoint_takes_no_more_memory_than_what_is_used_of_it() {
+    let figures = figures("weights", 1);
+    assert_eq!(figures["tensors"], 1024);
+    assert_eq!(figures["blocks_in_use"], 1);
+}

@@ -4,6 +4,8 @@
 mod child;
 mod plate;
 mod segment;
+#[cfg(feature = "void")]
+mod weights;
 
 use std::path::PathBuf;
 
@@ -40,6 +42,9 @@ enum Name {
     Plate,
     /// How far the segmenter's masks agree with known ones. Counted in frames of a trial shot.
     Segment,
+    /// A full-size checkpoint opens in under a second and takes no more memory than what is used of it. Counted in blocks.
+    #[cfg(feature = "void")]
+    Weights,
 }
 
 /// What a proof is asked for.
@@ -65,6 +70,8 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let (name, outcome) = match args.name {
         Name::Plate => ("plate", plate::prove(request, &args.samples)?),
         Name::Segment => ("segment", segment::prove(request, &args.samples)?),
+        #[cfg(feature = "void")]
+        Name::Weights => ("weights", weights::prove(request)?),
     };
     let report = json!({
         "proof": name, "count": request.count, "seed": request.seed,
