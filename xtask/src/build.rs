@@ -17,6 +17,8 @@ pub struct Options {
     pub release: bool,
     /// The worker is what needs FFmpeg and OpenCV; a web developer can do without.
     pub worker: bool,
+    /// The networks in the worker, and libtorch for them.
+    pub void: bool,
 }
 
 /// Builds everything that `minus-one serve` needs.
@@ -29,6 +31,9 @@ pub fn build(options: Options) -> Result<()> {
 fn binaries(options: Options) -> Result<()> {
     let mut words = vec!["build", "-p", "server"];
     words.extend(options.worker.then_some(["-p", "worker"]).into_iter().flatten());
+    words.extend(
+        (options.worker && options.void).then_some(["--features", "worker/void"]).into_iter().flatten(),
+    );
     words.extend(options.release.then_some("--release"));
     sh::run(&mut sh::cargo(&words))
 }

@@ -3,6 +3,7 @@
 mod browser;
 mod build;
 mod http;
+mod libtorch;
 mod licences;
 mod lint;
 mod place;
@@ -27,9 +28,10 @@ const USAGE: &str = "\
 cargo xtask COMMAND
 
   setup [--yes]                 install what is missing on Debian 12 (asks first when there is someone to ask)
-  build [--release] [--no-worker]
-                                style sheet, client, server and worker
-  run   [--release] [-- ARGS]   set up, build, and open the demo project on http://localhost:8998
+  build [--release] [--no-worker] [--without-void]
+                                style sheet, client, server and worker; VOID's networks need libtorch, which is fetched
+  run   [--release] [--without-void] [-- ARGS]
+                                set up, build, and open the demo project on http://localhost:8998
                                 (ARGS go to `minus-one serve`, for example `-- --listen 0.0.0.0:8998`)
   test  [--only lint|unit|http|e2e]
                                 set up, then every check there is; ends with `N passed, N failed, N skipped`
@@ -62,8 +64,7 @@ fn command(args: &[String]) -> Result<ExitCode> {
             setup(Scope::Everything, yes)?;
         }
         "build" => {
-            let options =
-                build::Options { release: rest.flag("--release"), worker: !rest.flag("--no-worker") };
+            let options = rest.options();
             rest.finish()?;
             setup(Scope::Build(options), false)?;
             build::build(options)?;
@@ -71,8 +72,7 @@ fn command(args: &[String]) -> Result<ExitCode> {
         "run" => {
             let passed_on = rest.after_dashes();
             let yes = rest.flag("--yes");
-            let options =
-                build::Options { release: rest.flag("--release"), worker: !rest.flag("--no-worker") };
+            let options = rest.options();
             rest.finish()?;
             setup(Scope::Build(options), yes)?;
             build::build(options)?;
@@ -112,6 +112,12 @@ impl Args {
         let before = self.0.len();
         self.0.retain(|word| word != name);
         self.0.len() < before
+    }
+
+    fn options(&mut self) -> build::Options {
+        let worker = !self.flag("--no-worker");
+        let void = !self.flag("--without-void") && worker;
+        build::Options { release: self.flag("--release"), worker, void }
     }
 
     fn value(&mut self, name: &str) -> Result<Option<String>> {

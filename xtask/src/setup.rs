@@ -7,7 +7,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 use crate::build::Options;
-use crate::{place, sh};
+use crate::{libtorch, place, sh};
 
 /// How much of the machine a command needs; `run` asks for no browser and no database.
 #[derive(Clone, Copy)]
@@ -41,8 +41,15 @@ const NODE: u32 = 18;
 pub fn setup(scope: Scope, yes: bool) -> Result<()> {
     packages(scope, yes)?;
     toolchain(scope)?;
-    if let Scope::Everything = scope {
-        node_modules()?;
+    match scope {
+        Scope::Build(options) if options.void => libtorch::setup()?,
+        Scope::Build(_) => {}
+        Scope::Everything => {
+            node_modules()?;
+            if let Err(error) = libtorch::setup() {
+                sh::say(&format!("VOID's networks are left out: {error:#}"));
+            }
+        }
     }
     Ok(())
 }

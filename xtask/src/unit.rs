@@ -12,7 +12,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
 use crate::tally::Tally;
-use crate::{place, postgres, sh};
+use crate::{libtorch, place, postgres, sh};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Which {
@@ -33,7 +33,8 @@ pub struct TestBinary {
 /// beside it would compile hyper and what stands on it a second time.
 pub fn compile() -> Result<Vec<TestBinary>> {
     let mut all = sh::cargo(&["build", "--workspace", "--tests", "--bins"]);
-    all.args(["--exclude", "frontend", "--exclude", "xtask", "--exclude", "xtask-web", "--exclude", "nets"]);
+    all.args(["--exclude", "frontend", "--exclude", "xtask", "--exclude", "xtask-web"]);
+    all.args(libtorch::words(true));
     let mut binaries = listed(&mut all)?;
     binaries.extend(listed(&mut sh::cargo(&["test", "--no-run", "-p", "xtask"]))?);
     Ok(binaries)
