@@ -90,6 +90,17 @@ pub fn setup() -> Result<()> {
     Ok(())
 }
 
+/// Whether something is there that can fetch it.
+pub fn has_pip() -> bool {
+    is_there() || python().is_some()
+}
+
+/// The first Python that has pip.
+fn python() -> Option<&'static str> {
+    let has_pip = |name: &&str| sh::read(&mut sh::program(*name, &["-m", "pip", "--version"])).is_ok();
+    ["python3", "python"].into_iter().filter(|name| sh::which(name).is_some()).find(has_pip)
+}
+
 /// Outside of the checkout, so that another one finds it.
 fn cache() -> PathBuf {
     let home = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
@@ -102,12 +113,9 @@ fn cache() -> PathBuf {
 
 /// Fetches and unpacks beside `folder`, and puts it there when all is done.
 fn fetch(folder: &Path, device: &str) -> Result<()> {
-    let Some(python) = ["python3", "python"].into_iter().find(|name| sh::which(name).is_some()) else {
-        bail!("there is no Python to fetch it with; install python3 and python3-pip");
+    let Some(python) = python() else {
+        bail!("there is no Python with pip to fetch it with; install python3 and python3-pip");
     };
-    if sh::read(&mut sh::program(python, &["-m", "pip", "--version"])).is_err() {
-        bail!("{python} has no pip to fetch it with; install python3-pip");
-    }
     let size = if device == "cuda" { "3 GB, with CUDA" } else { "550 MB" };
     sh::say(&format!("libtorch {VERSION} is fetched once ({size}) into {}", folder.display()));
     let parent = folder.parent().context("a cache folder is in a folder")?;

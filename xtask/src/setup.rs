@@ -32,6 +32,8 @@ const WORKER: &[&str] = &[
 ];
 /// A smaller client: only for release builds.
 const RELEASE: &[&str] = &["binaryen", "brotli"];
+/// Fetches libtorch; where a pip is there already, that one does.
+const PIP: &[&str] = &["python3", "python3-pip"];
 /// What the tests look through: a browser, both databases, another decoder.
 const TEST: &[&str] = &["chromium", "fonts-dejavu-core", "ffmpeg", "postgresql", "sqlite3"];
 /// The oldest Node that the browser tests run on; Debian 12 has it.
@@ -60,12 +62,14 @@ fn packages(scope: Scope, yes: bool) -> Result<()> {
         Scope::Build(options) => {
             wanted.extend(options.worker.then_some(WORKER).into_iter().flatten());
             wanted.extend(options.release.then_some(RELEASE).into_iter().flatten());
+            wanted.extend((options.void && !libtorch::has_pip()).then_some(PIP).into_iter().flatten());
         }
         Scope::Everything => {
             wanted.extend(WORKER.iter().chain(RELEASE).chain(TEST));
             if node_version().is_none_or(|version| version < NODE) || sh::which("npm").is_none() {
                 wanted.extend(["nodejs", "npm"]);
             }
+            wanted.extend((!libtorch::has_pip()).then_some(PIP).into_iter().flatten());
         }
     }
     if sh::which("dpkg-query").is_none() {
