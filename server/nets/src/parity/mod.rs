@@ -2,6 +2,7 @@
 //! tensors are compared is in [`golden`]; each component has a file of its own.
 
 mod golden;
+mod mask_stages;
 mod noise_warp;
 mod pass2;
 mod pipeline;
@@ -13,6 +14,7 @@ mod schedule;
 mod t5;
 mod transformer;
 mod vae;
+mod vlm_parse;
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -43,6 +45,8 @@ pub const COMPONENTS: &[Component] = &[
     component("pass2", pass2::run),
     component("sam2", sam2::run),
     component("sam3", sam3::run),
+    component("mask_stages", mask_stages::run),
+    component("vlm_parse", vlm_parse::run),
 ];
 
 const fn component(name: &'static str, run: fn(&Path, &mut Report) -> Result<(), Error>) -> Component {

@@ -14,6 +14,7 @@ const SHOT: Shot = Shot { frames: 5, height: 30, width: 44 };
 
 /// A network small enough for every test, with random weights.
 fn small() -> Sam2 {
+    crate::use_one_thread();
     let config = Config {
         image_size: 64,
         embed_dim: 8,
