@@ -7,7 +7,10 @@ use axum::http::request::Parts;
 use db::Db;
 use domain::project::{Project, Shot};
 use domain::version::Version;
-use domain::{Action, JobId, Person, Progress, ProjectId, QuadmaskId, SequenceId, ShotId, VersionId, may};
+use domain::{
+    Action, CommentId, JobId, Person, Progress, ProjectId, QuadmaskId, SequenceId, ShotId, ThreadId,
+    VersionId, may,
+};
 use leptos::prelude::use_context;
 use storage::Store;
 use tower_sessions::Session;
@@ -158,6 +161,26 @@ impl Cx {
             return Err(ApiError::NotFound);
         }
         Ok(version)
+    }
+
+    /// The comment thread and its shot. Clients see those shown to them, and nothing of the others.
+    pub async fn thread(
+        &self,
+        thread_id: ThreadId,
+        action: Action,
+    ) -> Result<(db::threads::Row, Shot), ApiError> {
+        let thread = db::threads::get(self.db().pool(), thread_id).await?;
+        let shot = self.shot(thread.shot_id, action).await?;
+        if self.is_client() && !thread.is_seen_by_clients {
+            return Err(ApiError::NotFound);
+        }
+        Ok((thread, shot))
+    }
+
+    /// The thread that a comment is in.
+    pub async fn comment(&self, comment_id: CommentId, action: Action) -> Result<db::threads::Row, ApiError> {
+        let thread_id = db::threads::of_comment(self.db().pool(), comment_id).await?;
+        Ok(self.thread(thread_id, action).await?.0)
     }
 
     /// A job of one of the viewer's projects.

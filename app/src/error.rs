@@ -38,6 +38,11 @@ impl FromServerFnError for ApiError {
             ServerFnErrorErr::Args(why) | ServerFnErrorErr::MissingArg(why) => {
                 Self::Invalid(format!("The request was not understood: {why}. Reload the page."))
             }
+            // What axum's limit on bodies says.
+            ServerFnErrorErr::Deserialization(why) if why.contains("length limit exceeded") => Self::Invalid(
+                "This is more than one request may carry (2 MB): send less at once, in several parts."
+                    .to_owned(),
+            ),
             _ => Self::Internal,
         }
     }

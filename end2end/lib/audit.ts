@@ -90,6 +90,7 @@ export function audit(dataDir: string, settled: boolean): Audit {
 
   numbered(dataDir, 'quadmask', wrong);
   numbered(dataDir, 'version', wrong);
+  threads(dataDir, wrong);
   decisions(dataDir, wrong);
   if (settled) atRest(dataDir, wrong);
 
@@ -104,6 +105,16 @@ function numbered(dataDir: string, table: string, wrong: string[]): void {
   for (const { shot_id, many, low, high } of rows) {
     if (low !== 1 || high !== many) wrong.push(`${table}s of shot ${shot_id} are numbered ${low} to ${high}, and there are ${many}`);
   }
+}
+
+/** Every version arrived once in the thread of its shot, and the lines of a thread are counted 1, 2, … without a gap. */
+function threads(dataDir: string, wrong: string[]): void {
+  const arrived = `select v.n, s.name, count(c.comment_id) as many from version v join shot s on s.shot_id = v.shot_id
+                   left join comment c on c.version_id = v.version_id and c.thread_id = v.shot_id group by v.version_id having many <> 1`;
+  for (const { n, name, many } of ask(dataDir, arrived)) wrong.push(`version ${n} of ${name} arrived ${many} times in its thread`);
+  const gaps = `select t.thread_id, t.comments, count(c.comment_id) as many, max(c.n) as high from thread t
+                left join comment c on c.thread_id = t.thread_id group by t.thread_id having many <> t.comments or high <> t.comments`;
+  for (const row of ask(dataDir, gaps)) wrong.push(`thread ${row.thread_id} says ${row.comments} comments, has ${row.many}, up to ${row.high}`);
 }
 
 /** RFC 8785: keys in order, no white space; numbers are as this language writes them. */

@@ -124,6 +124,7 @@ test('the real shots go through the page', async ({ page, browser, server }) => 
     const seconds = (Date.now() - began) / 1000;
 
     await supervisor.getByRole('link', { name: /Review/ }).first().click();
+    await supervisor.getByRole('tab', { name: 'Result' }).click();
     await expect(supervisor.getByText('Proof of v1')).toBeVisible({ timeout: 30_000 });
     await goTo(supervisor, shot.dab.frame);
     await supervisor.keyboard.press('w');

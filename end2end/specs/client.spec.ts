@@ -40,6 +40,7 @@ test('a client sees what is shown, compares it, and decides on record', async ({
   await page.getByRole('dialog').getByRole('button', { name: /approve/i }).click();
   await expect(page.getByText('Result v1 in review').first()).toBeVisible({ timeout: 90_000 });
   await page.getByRole('link', { name: /Review/ }).first().click();
+  await page.getByRole('tab', { name: 'Result' }).click();
   await page.getByLabel('Show this version to the client').check();
 
   await open(client, board);

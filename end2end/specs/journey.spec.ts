@@ -74,6 +74,7 @@ test('from upload to a second version', async ({ page, browser, server }) => {
 
   // They look, wipe, and ask for changes.
   await supervisor.getByRole('link', { name: /Review/ }).click();
+  await supervisor.getByRole('tab', { name: 'Result' }).click();
   await expect(supervisor.getByText('Proof of v1')).toBeVisible();
   await supervisor.keyboard.press('w');
   await expect(supervisor.getByLabel('Wipe: plate left, result right')).toBeVisible();

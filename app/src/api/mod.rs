@@ -7,4 +7,5 @@ pub mod projects;
 pub mod quadmasks;
 pub mod session;
 pub mod shots;
+pub mod threads;
 pub mod versions;

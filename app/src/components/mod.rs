@@ -9,6 +9,7 @@ pub mod player;
 pub mod range;
 pub mod run;
 pub mod targets;
+pub mod threads;
 pub mod timeline;
 pub mod ui;
 pub mod upload;

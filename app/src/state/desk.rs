@@ -16,6 +16,7 @@ use super::comparing::Comparing;
 use super::marking::{Marking, Shown};
 use super::playhead::{Clip, Playhead};
 use super::reading::Reads;
+use super::talk::Talk;
 use super::viewport::{Place, Viewport};
 use crate::api::draft::{DraftFrame, edit_draft};
 use crate::api::shots::ShotView;
@@ -79,6 +80,7 @@ pub struct Desk {
     pub port: Viewport,
     pub marking: Marking,
     pub comparing: Comparing,
+    pub talk: Talk,
     pub toasts: Toasts,
     /// The question that is open.
     pub ask: RwSignal<Option<Ask>>,
@@ -108,6 +110,7 @@ impl Desk {
         let shot_id = view.shot.shot_id;
         let view = RwSignal::new(view);
         let clip = Memo::new(move |_| view.with(clip_of));
+        let toasts = use_toasts();
         Self {
             shot_id,
             tab,
@@ -116,7 +119,8 @@ impl Desk {
             port: Viewport::new(),
             marking: Marking::new(),
             comparing: Comparing::new(),
-            toasts: use_toasts(),
+            talk: Talk::new(shot_id, tab.get_untracked(), toasts),
+            toasts,
             ask: RwSignal::new(None),
             arrival: RwSignal::new(Arrival::Waiting),
             painted: RwSignal::new(None),

@@ -3,6 +3,7 @@
 pub mod blobs;
 pub mod board;
 pub mod brief;
+pub mod comments;
 pub mod decisions;
 pub mod demo;
 mod dialect;
@@ -19,6 +20,7 @@ pub mod runs;
 pub mod sessions;
 pub mod shots;
 pub mod sign_in;
+pub mod threads;
 pub mod uploads;
 pub mod versions;
 

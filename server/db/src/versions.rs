@@ -6,7 +6,7 @@ use sqlx::AnyConnection;
 use sqlx::any::{AnyExecutor, AnyRow};
 
 use crate::row::Cells;
-use crate::{Db, Error, Result, decisions, events, new_uuid, now, runs, shots, to_json};
+use crate::{Db, Error, Result, comments, decisions, events, new_uuid, now, runs, shots, to_json};
 
 const COLUMNS: &str =
     "select v.version_id, v.shot_id, v.run_id, v.n, v.quadmask_id, q.n as quadmask_n, r.engine, r.recipe,
@@ -104,7 +104,7 @@ pub struct Finished {
     pub proxy_index: String,
 }
 
-/// Makes the shot's next version and puts it in review. A run makes one version: asked again, it answers with that one.
+/// Makes the shot's next version, puts it in review and says so in the shot's thread. A run makes one version: asked again, it answers with that one.
 /// Record the blobs first.
 pub async fn create(tx: &mut AnyConnection, run_id: RunId, finished: &Finished) -> Result<VersionId> {
     let run = runs::get(&mut *tx, run_id).await?;
@@ -135,6 +135,7 @@ pub async fn create(tx: &mut AnyConnection, run_id: RunId, finished: &Finished) 
     .bind(now())
     .execute(&mut *tx)
     .await?;
+    comments::post_version(tx, run.shot_id, version_id).await?;
     events::tell(tx, Some(shot.project_id), Some(run.shot_id), &EventKind::Version).await?;
     Ok(version_id)
 }

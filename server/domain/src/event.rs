@@ -40,11 +40,16 @@ pub enum EventKind {
         fraction: f32,
     },
     People,
+    /// Something in a comment thread of the shot.
+    Thread {
+        /// Whether clients see or saw it.
+        clients: bool,
+    },
 }
 
 impl EventKind {
     /// Whether clients may hear of it.
     pub fn is_for_clients(&self) -> bool {
-        matches!(self, Self::Version)
+        matches!(self, Self::Version | Self::Thread { clients: true })
     }
 }

@@ -49,4 +49,6 @@ ids! {
     RunId,
     VersionId,
     JobId,
+    ThreadId,
+    CommentId,
 }

@@ -21,6 +21,7 @@ mod repair;
 pub mod reply;
 pub mod stroke;
 pub mod target;
+pub mod thread;
 pub mod version;
 
 pub use cause::{Cause, CellSpan, Consequence, PathPoint};
@@ -38,3 +39,4 @@ pub use recipe::PlateRecipe;
 pub use region::Region;
 pub use reply::Reply;
 pub use target::{BoxPrompt, PointPrompt, Target, Words};
+pub use thread::{Comment, Drawing, FrameRange, Thread};

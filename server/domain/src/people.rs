@@ -39,7 +39,7 @@ impl Role {
             Self::Producer => "Makes projects, invites people, shares and delivers",
             Self::Supervisor => "Approves quadmasks and results",
             Self::Artist => "Uploads shots, marks targets, edits quadmasks",
-            Self::Reviewer => "Looks at everything, changes nothing",
+            Self::Reviewer => "Looks at everything and comments, changes nothing",
             Self::Client => "Sees the versions shown to the client and says yes or no",
         }
     }
@@ -64,7 +64,7 @@ pub enum Action {
     ManageProject,
     /// See projects that one was not added to.
     SeeEveryProject,
-    /// Open a shot with its masks, causes and internal versions.
+    /// Open a shot with its masks, causes, internal versions and internal comment threads.
     ViewShot,
     /// Add plates, sequences; rename shots.
     Upload,
@@ -78,16 +78,20 @@ pub enum Action {
     ViewClientVersions,
     /// Approve a version or ask for changes.
     DecideVersion,
-    /// Make a version visible to clients.
+    /// Make a version or a comment thread visible to clients.
     ShowClient,
     /// See queue, workers and logs.
     ViewJobs,
     /// Retry, cancel and re-order anybody's jobs.
     ManageJobs,
+    /// Start threads, reply, draw; edit and delete what one said oneself. Clients: in threads shown to them.
+    Comment,
+    /// Resolve and re-open threads of others; whoever began a thread may anyway.
+    ResolveThread,
 }
 
 impl Action {
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::ManagePeople,
         Self::CreateProject,
         Self::ManageProject,
@@ -102,6 +106,8 @@ impl Action {
         Self::ShowClient,
         Self::ViewJobs,
         Self::ManageJobs,
+        Self::Comment,
+        Self::ResolveThread,
     ];
 }
 
@@ -122,6 +128,8 @@ pub fn may(role: Role, action: Action) -> bool {
         DecideVersion => &[Owner, Producer, Supervisor, Client],
         ShowClient => &[Owner, Producer, Supervisor],
         ManageJobs => &[Owner, Producer],
+        Comment => &[Owner, Producer, Supervisor, Artist, Reviewer, Client],
+        ResolveThread => &[Owner, Producer, Supervisor, Artist],
     };
     allowed.contains(&role)
 }
@@ -153,7 +161,7 @@ mod tests {
     /// Role × action, written out: a change of rights must be made twice, once knowingly.
     #[test]
     fn the_table_of_rights_is_this() {
-        let rows: [(Action, &str); 14] = [
+        let rows: [(Action, &str); 16] = [
             (Action::ManagePeople, "OP----"),
             (Action::CreateProject, "OP----"),
             (Action::ManageProject, "OP----"),
@@ -168,6 +176,8 @@ mod tests {
             (Action::ShowClient, "OPS---"),
             (Action::ViewJobs, "OPSAR-"),
             (Action::ManageJobs, "OP----"),
+            (Action::Comment, "OPSARC"),
+            (Action::ResolveThread, "OPSA--"),
         ];
         for (action, letters) in rows {
             for (role, letter) in Role::ALL.into_iter().zip(letters.chars()) {

@@ -10,6 +10,7 @@ use app::api::shots::{
     AddCause, AddTarget, CutShot, DeleteCause, DeleteTarget, GetShot, RenameShot, RetryIngest, SaveWords,
     SetCells, SetSequence, TrimShot,
 };
+use app::api::threads::{GetThreads, StartThread};
 use app::api::versions::StartRun;
 use domain::stroke::Stroke;
 use domain::{Action, CauseId, Level, PlateRecipe, ProjectId, Role, ShotId, TargetId, Trim, Words, may};
@@ -76,8 +77,16 @@ fn about_shot(shot_id: ShotId) -> Vec<Call> {
         form(Action::EditShot, &StartSegment { shot_id }),
         form(Action::EditShot, &SubmitQuadmask { shot_id, note: String::new() }),
         form(Action::EditShot, &Reopen { shot_id }),
+        form(Action::ViewClientVersions, &GetThreads { shot_id }),
+        json(Action::Comment, &about_whole(shot_id, false)),
+        json(Action::ShowClient, &about_whole(shot_id, true)),
         json(Action::Run, &StartRun { shot_id, recipe: PlateRecipe::default() }),
     ]
+}
+
+fn about_whole(shot_id: ShotId, client_visible: bool) -> StartThread {
+    let (version_id, frames, drawing) = (None, None, None);
+    StartThread { shot_id, version_id, frames, client_visible, text: "words".into(), drawing }
 }
 
 fn about_project(project_id: ProjectId) -> Vec<Call> {

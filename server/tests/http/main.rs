@@ -3,5 +3,9 @@
 mod functions;
 mod harness;
 mod rights;
+#[path = "../../db/tests/harness/mod.rs"]
+#[expect(dead_code, reason = "these tests need only a part of it")]
+mod rows;
 mod sign_in;
+mod threads;
 mod uploads;

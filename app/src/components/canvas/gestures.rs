@@ -11,6 +11,7 @@ use leptos::web_sys::Element;
 use crate::state::comparing::Mode;
 use crate::state::desk::Desk;
 use crate::state::marking::Tool;
+use crate::state::pen::Tip;
 
 /// What the pressed pointer is doing.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -28,6 +29,8 @@ pub enum Drag {
     /// Whether cells are turned on, and which so far.
     Cells(bool, Vec<(u32, u32)>),
     Wipe,
+    /// A line of a comment's drawing.
+    Ink,
 }
 
 #[derive(Clone, Copy)]
@@ -71,10 +74,11 @@ impl Gestures {
         let _ = stage.set_pointer_capture(event.pointer_id());
         self.down.update_value(|all| all.push((event.pointer_id(), at)));
         if self.down.with_value(Vec::len) == 2 {
-            if let Drag::Stroke(key) = self.drag.get_untracked() {
-                self.desk.drop_stroke(key);
-            }
+            self.drop_drawn();
             self.drag.set(Drag::Pinch);
+            return;
+        }
+        if event.button() == 0 && !self.space.get_untracked() && self.begin_ink(event, at) {
             return;
         }
         let tool = untrack(|| self.tool());
@@ -84,6 +88,29 @@ impl Gestures {
             self.drag.set(Drag::Pan);
         } else if event.button() == 0 {
             self.take(tool, event, at);
+        }
+    }
+
+    /// Puts the pen of a comment down, if one is in the hand; whether it is.
+    fn begin_ink(self, event: &PointerEvent, at: (f64, f64)) -> bool {
+        let desk = self.desk;
+        let Some(tip) = desk.talk.pen.tip.get_untracked() else { return false };
+        event.prevent_default();
+        if desk.may_draw_here() {
+            desk.talk.pen.begin(tip, untrack(|| part_of(desk, at)));
+            if tip != Tip::Text {
+                self.drag.set(Drag::Ink);
+            }
+        }
+        true
+    }
+
+    /// What was begun with a finger that turns out to be one of two.
+    fn drop_drawn(self) {
+        match self.drag.get_untracked() {
+            Drag::Stroke(key) => self.desk.drop_stroke(key),
+            Drag::Ink => self.desk.talk.pen.undo(),
+            _ => {}
         }
     }
 
@@ -179,6 +206,7 @@ impl Gestures {
                     self.drag.set(Drag::Cells(on, cells));
                 }
             }
+            Drag::Ink => desk.talk.pen.extend(&[untrack(|| part_of(desk, at))]),
             Drag::Wipe => desk.comparing.wipe.set((x / plate.0.max(1.0)).clamp(0.0, 1.0)),
         }
     }
@@ -206,6 +234,7 @@ impl Gestures {
                 desk.add_box((a.0 as f32, a.1 as f32), (b.0 as f32, b.1 as f32));
             }
             Drag::Cells(on, cells) => desk.mark_cells(cells, on),
+            Drag::Ink => desk.talk.pen.finish(),
             _ => {}
         }
         self.drag.set(Drag::None);
@@ -214,9 +243,7 @@ impl Gestures {
     /// The press was taken away: nothing is kept.
     pub fn on_cancel(self, event: &PointerEvent) {
         self.down.update_value(|all| all.retain(|p| p.0 != event.pointer_id()));
-        if let Drag::Stroke(key) = self.drag.get_untracked() {
-            self.desk.drop_stroke(key);
-        }
+        self.drop_drawn();
         self.drag.set(Drag::None);
     }
 
@@ -242,6 +269,14 @@ impl Gestures {
         self.down.update_value(|all| all.push((event.pointer_id(), at)));
         self.drag.set(Drag::Wipe);
     }
+}
+
+/// A place on the stage as parts of the picture, 0 to 1 where it is on it.
+fn part_of(desk: Desk, at: (f64, f64)) -> (f32, f32) {
+    let at = in_first_half(desk, at);
+    let (x, y) = desk.place().to_plate(at.0, at.1);
+    let (width, height) = desk.plate_size();
+    ((x / width.max(1.0)) as f32, (y / height.max(1.0)) as f32)
 }
 
 /// Side by side, both halves zoom about the same point of the plate.

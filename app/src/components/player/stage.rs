@@ -7,6 +7,7 @@ use leptos::prelude::*;
 use super::legend::Legend;
 use crate::browser::stage::{self, Elements};
 use crate::components::canvas::{Gestures, Mark, ToolIcon, Vectors};
+use crate::components::threads::InkLayer;
 use crate::routes::href;
 use crate::state::comparing::Mode;
 use crate::state::desk::{Arrival, Desk, Tab, use_desk};
@@ -41,6 +42,7 @@ pub fn Stage(gestures: Gestures) -> impl IntoView {
             class="stage"
             node_ref=stage
             data-tool=move || format!("{:?}", gestures.tool()).to_lowercase()
+            data-pen=move || desk.talk.pen.tip.get().is_some().then_some("true")
             data-drag=move || (gestures.drag.get() != Default::default()).then_some("true")
             on:pointerdown=move |event| gestures.on_down(&event)
             on:pointermove=move |event| gestures.on_move(&event)
@@ -57,6 +59,7 @@ pub fn Stage(gestures: Gestures) -> impl IntoView {
                 <Labels/>
                 <WipeLine gestures/>
             </Show>
+            <InkLayer/>
             <Show when=has_legend><Legend/></Show>
             <State/>
         </div>

@@ -8,6 +8,7 @@ use leptos::wasm_bindgen::JsCast;
 use leptos::web_sys::Element;
 
 use self::lanes::Stretch;
+use crate::components::threads::Pins;
 use crate::routes::href;
 use crate::state::desk::{Desk, Tab, use_desk};
 
@@ -77,6 +78,7 @@ pub fn Timeline() -> impl IntoView {
                     aria-hidden="true"
                 ></span>
             </div>
+            <Pins/>
         </div>
     }
     .into_any()

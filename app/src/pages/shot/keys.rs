@@ -9,6 +9,7 @@ use leptos::web_sys::Element;
 use leptos_router::NavigateOptions;
 use leptos_router::hooks::use_navigate;
 
+use super::talking;
 use crate::browser::keys;
 use crate::components::canvas::Gestures;
 use crate::components::player::jump;
@@ -54,6 +55,17 @@ const MASKS: &[(&str, &str)] = &[
     ("Ctrl+Shift+Z", "Redo"),
 ];
 
+const COMMENTS: &[(&str, &str)] = &[
+    ("C", "Comment on this frame"),
+    ("Shift+C", "Comment on in to out"),
+    ("Ctrl+Enter", "Send"),
+    ("D", "Draw on the picture"),
+    ("T", "Words on the picture"),
+    (", .", "Comment before, after"),
+    ("N Shift+N", "Next, previous open comment"),
+    ("R", "Resolve or re-open"),
+];
+
 const REVIEW: &[(&str, &str)] = &[
     ("W", "Wipe; the arrow keys move its line when it has the focus"),
     ("S", "Side by side"),
@@ -70,6 +82,7 @@ pub fn follow(desk: Desk, gestures: Gestures) {
     let map = use_key_map();
     map.show("Player", PLAYER);
     map.show("Marking", MASKS);
+    map.show("Comments", COMMENTS);
     map.show("Review", REVIEW);
     let navigate = use_navigate();
     keys::on_key(move |event| {
@@ -123,6 +136,9 @@ fn press(desk: Desk, gestures: Gestures, event: &KeyboardEvent, go: impl Fn(Opti
     }
     let playhead = desk.playhead;
     let key = event.key();
+    if talking::press(desk, event) {
+        return true;
+    }
     if event.ctrl_key() || event.meta_key() {
         match (key.to_lowercase().as_str(), event.shift_key()) {
             ("z", false) => desk.undo(),

@@ -6,6 +6,8 @@ mod keys;
 mod quadmask;
 mod removal;
 mod review;
+mod side;
+mod talking;
 mod targets;
 
 use std::time::Duration;
@@ -27,6 +29,7 @@ use crate::error::ApiError;
 use crate::state::desk::{Desk, Tab};
 use crate::state::live::use_live;
 use crate::state::marking::{Shown, Tool};
+use crate::state::talk::side_of;
 
 #[component]
 pub fn ShotPage() -> impl IntoView {
@@ -69,6 +72,9 @@ fn Workspace(view: ShotView, slug: Memo<Tab>) -> impl IntoView {
     // A tool that the step does not have would surprise later.
     Effect::new(move |before: Option<Tab>| {
         let now = tab.get();
+        if before.is_some_and(|before| before != now) && (before == Some(Tab::Review) || now == Tab::Review) {
+            desk.talk.side.set(side_of(now));
+        }
         if before.is_some_and(|before| before != now) && !matches!(now, Tab::Targets | Tab::Quadmask) {
             desk.marking.tool.set(Tool::Hand);
         }
@@ -87,12 +93,7 @@ fn Workspace(view: ShotView, slug: Memo<Tab>) -> impl IntoView {
                     <Stage gestures/>
                 </section>
                 <aside class="shot__panel" aria-label=move || tab.get().word()>
-                    {move || match tab.get() {
-                        Tab::Targets => view! { <targets::TargetsPanel/> }.into_any(),
-                        Tab::Quadmask => view! { <quadmask::QuadmaskPanel/> }.into_any(),
-                        Tab::Removal => view! { <removal::RemovalPanel/> }.into_any(),
-                        Tab::Review => view! { <review::ReviewPanel/> }.into_any(),
-                    }}
+                    <side::SidePanel/>
                 </aside>
                 <div class="shot__time">
                     <Transport/>
@@ -111,6 +112,7 @@ fn follow_events(desk: Desk) {
     use_live().on(move |event| {
         let Some(event) = event else {
             desk.refresh();
+            desk.talk.refresh();
             return;
         };
         if event.shot_id != Some(desk.shot_id) {
@@ -140,6 +142,12 @@ fn follow_events(desk: Desk) {
                     });
                 }
                 desk.refresh();
+            }
+            EventKind::Thread { .. } => desk.talk.refresh(),
+            // A version that is shown or hidden shows or hides what was said about it.
+            EventKind::Version => {
+                desk.refresh();
+                desk.talk.refresh();
             }
             _ => desk.refresh(),
         }

@@ -1,4 +1,4 @@
-//! Step 4: plate against result, its proof, and the decisions about it.
+//! Step 4: plate against result, its proof, and the decisions about it. What is said about it is in `threads`.
 
 use domain::Action;
 use domain::version::Version;
@@ -13,22 +13,37 @@ use crate::routes::href;
 use crate::state::asking::Ask;
 use crate::state::desk::{Desk, Tab, use_desk};
 
+/// What is looked at, over both sides of the panel.
+#[component]
+pub fn ReviewHead() -> impl IntoView {
+    let desk = use_desk();
+    view! {
+        <section class="panel__section panel__versions">
+            <VersionPills/>
+            <Show when=move || desk.version().is_some() fallback=move || view! { <Nothing/> }>
+                <CompareBar/>
+            </Show>
+            <JobCard kinds=&["remove"]/>
+        </section>
+    }
+    .into_any()
+}
+
+/// The version itself: its proof, its files, who decided.
 #[component]
 pub fn ReviewPanel() -> impl IntoView {
     let desk = use_desk();
     let version = Memo::new(move |_| desk.version());
-    let n = Signal::derive(move || version.with(|v| v.as_ref().map_or(0, |v| v.n)));
+    view! { <div class="panel">{move || version.get().map(|version| view! { <About version/> })}</div> }
+        .into_any()
+}
+
+/// What can be decided, under both sides of the panel.
+#[component]
+pub fn ReviewFoot() -> impl IntoView {
+    let desk = use_desk();
+    let n = Signal::derive(move || desk.version().map_or(0, |v| v.n));
     view! {
-        <div class="panel">
-            <section class="panel__section">
-                <VersionPills/>
-                <Show when=move || version.with(Option::is_some) fallback=move || view! { <Nothing/> }>
-                    <CompareBar/>
-                </Show>
-                <JobCard kinds=&["remove"]/>
-            </section>
-            {move || version.get().map(|version| view! { <About version/> })}
-        </div>
         <footer class="panel__foot">
             <Show when=move || desk.may_decide_result()>
                 <div class="panel__actions">

@@ -7,3 +7,4 @@ mod decisions;
 mod draft;
 mod people;
 mod shots;
+mod threads;
