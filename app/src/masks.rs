@@ -6,7 +6,7 @@ use db::draft::Frame;
 use db::edits::Change;
 use db::quadmasks::{Combined, Manifest, ManifestFrame};
 use domain::cause::with_cells;
-use domain::{Cause, Consequence, Hash, Level, Levels, PlateFacts, ShotId};
+use domain::{Cause, Consequence, Cover, Hash, Level, Levels, PlateFacts, ShotId};
 use provenance::QuadmaskSubject;
 use storage::Store;
 
@@ -30,8 +30,10 @@ pub(crate) fn view(frame: &Frame) -> DraftFrame {
         locked: frame.locked,
         painted: frame.locks.is_some(),
         confidence: frame.confidence.map(|c| c as f32),
-        primary_area: frame.primary_area,
-        affected_area: frame.affected_area,
+        primary_area: frame.cover.primary_area,
+        overlap_area: frame.cover.overlap_area,
+        affected_area: frame.cover.affected_area,
+        primary_cells: frame.cover.primary_cells.clone(),
     }
 }
 
@@ -118,14 +120,11 @@ type Blobs = Vec<(Hash, i64)>;
 
 fn keep(store: &Store, canvas: &Canvas) -> Result<(Change, Blobs), ApiError> {
     let (levels, locks) = (put(store, &canvas.levels)?, put(store, &canvas.locks)?);
-    let [primary, overlap, affected, _] = canvas.levels.areas();
-    let pixels = |area: u64| i64::try_from(area).unwrap_or(i64::MAX);
     let change = Change {
         levels: levels.map(|(hash, _)| hash),
         locks: locks.map(|(hash, _)| hash),
         locked: canvas.locked,
-        primary_area: pixels(primary + overlap),
-        affected_area: pixels(overlap + affected),
+        cover: Cover::of(&canvas.levels),
     };
     Ok((change, levels.into_iter().chain(locks).collect()))
 }
@@ -174,7 +173,7 @@ pub(crate) async fn combine(cx: &Cx, shot: &domain::project::Shot) -> Result<(Co
 }
 
 fn check(frames: &[Frame], causes: &[Cause]) -> Result<(), ApiError> {
-    if frames.iter().all(|frame| frame.primary_area == 0) {
+    if frames.iter().all(|frame| frame.cover.primary_area == 0) {
         return Err(ApiError::Invalid(
             "No frame marks anything to remove: click the target and grow its mask, or paint it, then send to review.".into(),
         ));

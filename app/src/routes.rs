@@ -80,6 +80,11 @@ pub mod href {
         format!("/media/shots/{id}/proxy.json?of={proxy}")
     }
 
+    /// The plate's sound for the player: 16-bit PCM, as long as the pictures; answers byte ranges.
+    pub fn sound(id: ShotId, sound: Hash) -> String {
+        format!("/media/shots/{id}/sound.wav?of={sound}")
+    }
+
     /// Two-bit PNG of the draft's levels at plate size, cells not included.
     pub fn draft_frame(id: ShotId, frame: u32, revision: i64) -> String {
         format!("/media/shots/{id}/draft/{frame}.png?rev={revision}")
@@ -97,6 +102,17 @@ pub mod href {
     /// Uncompressed zip of one PNG per frame.
     pub fn quadmask_pngs(id: QuadmaskId) -> String {
         format!("/media/quadmasks/{id}/quadmask.zip")
+    }
+
+    /// PNG of the plate's decoded picture at full size; `plate` and the part's first frame keep browsers from showing
+    /// another one after a trim.
+    pub fn exact_frame(id: ShotId, frame: u32, plate: Hash, first: u32) -> String {
+        format!("/media/shots/{id}/frames/{frame}.png?of={plate}-{first}")
+    }
+
+    /// PNG of the result's decoded picture at full size.
+    pub fn version_exact_frame(id: VersionId, frame: u32) -> String {
+        format!("/media/versions/{id}/frames/{frame}.png")
     }
 
     pub fn version_proxy(id: VersionId) -> String {

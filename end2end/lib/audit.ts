@@ -65,6 +65,7 @@ export function audit(dataDir: string, settled: boolean): Audit {
     dataDir,
     `select plate as hash, 'shot.plate' as at from shot
      union select proxy, 'shot.proxy' from shot union select poster, 'shot.poster' from shot union select strip, 'shot.strip' from shot
+     union select sound, 'shot.sound' from shot
      union select levels, 'draft_frame.levels' from draft_frame union select locks, 'draft_frame.locks' from draft_frame
      union select levels_before, 'draft_edit' from draft_edit union select levels_after, 'draft_edit' from draft_edit
      union select locks_before, 'draft_edit' from draft_edit union select locks_after, 'draft_edit' from draft_edit

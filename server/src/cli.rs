@@ -46,7 +46,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
         .with_context(|| format!("Cannot listen on {}: is another server running there?", config.listen))?;
     let (stop, stopping) = watch::channel(false);
     let (state, router) = start(&config, listener.local_addr()?, stopping.clone()).await?;
-    let worker = local_worker(&config, stopping.clone())?;
+    let worker = local_worker(&config, state.app.queue(), stopping.clone())?;
     tracing::info!("Minus One is open at {}", state.app.public_url);
 
     let mut asked = stopping.clone();
@@ -100,6 +100,7 @@ pub async fn start(
 
 fn local_worker(
     config: &Config,
+    queue: jobs::Queue,
     stopping: watch::Receiver<bool>,
 ) -> anyhow::Result<Option<tokio::task::JoinHandle<()>>> {
     if config.no_worker {
@@ -109,7 +110,7 @@ fn local_worker(
     match config.worker_program() {
         Ok(program) => {
             let setup = WorkerSetup { program, data: config.data.clone(), database_url };
-            Ok(Some(tokio::spawn(watch_worker(setup, stopping))))
+            Ok(Some(tokio::spawn(watch_worker(setup, queue, stopping))))
         }
         Err(why) => {
             tracing::warn!(

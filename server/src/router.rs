@@ -15,7 +15,7 @@ use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate};
 use tower_http::services::ServeDir;
 
-use crate::routes::{health, media, tus};
+use crate::routes::{exact, health, media, tus};
 use crate::state::ServerState;
 use crate::{live, middleware, sessions};
 
@@ -35,6 +35,7 @@ pub fn router(state: ServerState) -> Router {
     let compress = DefaultPredicate::new()
         .and(NotForContentType::new("text/event-stream"))
         .and(NotForContentType::new("video/"))
+        .and(NotForContentType::new("audio/"))
         .and(NotForContentType::new("application/zip"));
     Router::new()
         .route("/healthz", get(health))
@@ -46,6 +47,8 @@ pub fn router(state: ServerState) -> Router {
         )
         .route("/media/shots/{shot}/{file}", get(media::shot))
         .route("/media/shots/{shot}/draft/{file}", get(media::draft_frame))
+        .route("/media/shots/{shot}/frames/{file}", get(exact::of_shot))
+        .route("/media/versions/{version}/frames/{file}", get(exact::of_version))
         .route("/media/quadmasks/{quadmask}/{file}", get(media::quadmask))
         .route("/media/versions/{version}/{file}", get(media::version))
         .route(

@@ -1,7 +1,7 @@
 //! The draft of a quadmask: one per shot, on the server, one editor at a time.
 
 use domain::stroke::Stroke;
-use domain::{JobId, PersonId, ShotId};
+use domain::{CellSet, JobId, PersonId, ShotId};
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -21,8 +21,12 @@ pub struct DraftFrame {
     pub confidence: Option<f32>,
     /// Pixels in the primary layer.
     pub primary_area: i64,
+    /// Pixels painted in both layers; cells not counted.
+    pub overlap_area: i64,
     /// Pixels in the painted affected layer; cells not counted.
     pub affected_area: i64,
+    /// Grid cells that the primary layer touches.
+    pub primary_cells: CellSet,
 }
 
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]

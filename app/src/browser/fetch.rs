@@ -53,6 +53,26 @@ async fn get(url: &str, range: Option<(u64, u64)>) -> Result<Response, Missing> 
     }
 }
 
+/// A whole picture; the error is the server's sentence.
+pub async fn picture(url: &str) -> Result<Blob, String> {
+    if !HERE {
+        return Err("there is no browser here".to_owned());
+    }
+    let broke = |error: JsValue| because(&error).to_string();
+    let answer = leptos::prelude::window().fetch_with_str(url);
+    let response: Response = JsFuture::from(answer).await.map_err(broke)?.unchecked_into();
+    if response.ok() {
+        let blob = JsFuture::from(response.blob().map_err(broke)?).await.map_err(broke)?;
+        return Ok(blob.unchecked_into());
+    }
+    let text = match response.text() {
+        Ok(text) => JsFuture::from(text).await.ok().and_then(|t| t.as_string()).unwrap_or_default(),
+        Err(_) => String::new(),
+    };
+    let is_plain = !text.is_empty() && text.len() < 400 && !text.starts_with(['<', '{']);
+    Err(if is_plain { text } else { format!("the server answered {}", response.status()) })
+}
+
 /// A whole text file.
 pub async fn text(url: &str) -> Result<String, Missing> {
     let response = get(url, None).await?;
@@ -83,6 +103,13 @@ pub async fn part(url: &str, from: u64, to: u64) -> Result<Blob, Missing> {
         return Err(Missing::Because("the file on the server is shorter than it says".to_owned()));
     }
     Ok(blob)
+}
+
+/// Bytes `from..to` of a file.
+pub async fn range(url: &str, from: u64, to: u64) -> Result<Vec<u8>, Missing> {
+    let blob = part(url, from, to).await?;
+    let buffer = JsFuture::from(blob.array_buffer()).await.map_err(|e| because(&e))?;
+    Ok(js_sys::Uint8Array::new(&buffer).to_vec())
 }
 
 /// Sends `file` as the body of a POST; the error is the server's sentence.

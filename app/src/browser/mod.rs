@@ -3,6 +3,7 @@
 
 pub mod clipboard;
 pub mod clock;
+pub mod exact;
 pub mod feed;
 pub mod fetch;
 pub mod keys;
@@ -10,6 +11,7 @@ pub mod masks;
 pub mod measure;
 pub mod overlay;
 pub mod pictures;
+pub mod sound;
 pub mod stage;
 pub mod store;
 pub mod theme;

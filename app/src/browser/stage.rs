@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
-use domain::{Hash, Levels, VersionId};
+use domain::{Action, Hash, Levels, VersionId};
 use leptos::prelude::*;
 use leptos::wasm_bindgen::closure::Closure;
 use leptos::wasm_bindgen::{Clamped, JsCast, JsValue};
@@ -18,12 +18,14 @@ use leptos::web_sys::{
 };
 
 use super::HERE;
+use super::exact::Exact;
 use super::masks::{Mask, Masks};
 use super::overlay::{self, Cells, Layer, Look};
 use super::pictures::{Pictures, Plan, State};
 use crate::routes::href;
 use crate::state::comparing::Mode;
 use crate::state::desk::{Arrival, Desk};
+use crate::state::looking::{Exactness, Probed, Sample, is_magnified};
 use crate::state::marking::{Pending, Shown};
 use crate::state::viewport::Place;
 
@@ -41,6 +43,10 @@ struct Stage {
     mask: CanvasRenderingContext2d,
     plate: RefCell<Option<Pictures>>,
     result: RefCell<Option<(VersionId, Pictures)>>,
+    exact: Exact,
+    /// One pixel, to read values from.
+    scratch: CanvasRenderingContext2d,
+    hover: RwSignal<Option<(f64, f64)>>,
     masks: Masks,
     wishes: RefCell<VecDeque<(u64, u32)>>,
     /// Number of the wish on the canvas; 0: none.
@@ -62,8 +68,8 @@ struct Working {
     applied: Vec<(u64, usize)>,
 }
 
-/// Paints `desk` onto `elements` until the calling component goes.
-pub fn mount(elements: Elements, desk: Desk) {
+/// Paints `desk` onto `elements` until the calling component goes. `hover`: where the pointer is, in stage pixels.
+pub fn mount(elements: Elements, desk: Desk, hover: RwSignal<Option<(f64, f64)>>) {
     if !HERE {
         return;
     }
@@ -71,7 +77,11 @@ pub fn mount(elements: Elements, desk: Desk) {
         let context = canvas.get_context("2d").ok().flatten()?;
         context.dyn_into::<CanvasRenderingContext2d>().ok()
     };
-    let (Some(picture), Some(mask)) = (context(&elements.picture), context(&elements.mask)) else {
+    let scratch = document().create_element("canvas").ok().and_then(|c| c.dyn_into().ok());
+    let scratch = scratch.as_ref().and_then(to_read_from);
+    let (Some(picture), Some(mask), Some(scratch)) =
+        (context(&elements.picture), context(&elements.mask), scratch)
+    else {
         desk.arrival.set(Arrival::Missing("this browser gives no canvas to draw on".to_owned()));
         return;
     };
@@ -84,6 +94,9 @@ pub fn mount(elements: Elements, desk: Desk) {
             mask,
             plate: RefCell::new(None),
             result: RefCell::new(None),
+            exact: Exact::new(repaint(weak.clone())),
+            scratch,
+            hover,
             masks: Masks::new(repaint(weak)),
             wishes: RefCell::new(VecDeque::new()),
             painted: Cell::new(0),
@@ -101,6 +114,15 @@ pub fn mount(elements: Elements, desk: Desk) {
     on_cleanup(move || {
         kept.try_with_value(|stage| stage.leave());
     });
+}
+
+/// A canvas that is kept where the program reads it.
+fn to_read_from(canvas: &HtmlCanvasElement) -> Option<CanvasRenderingContext2d> {
+    let options = js_sys::Object::new();
+    js_sys::Reflect::set(&options, &"willReadFrequently".into(), &JsValue::TRUE).ok()?;
+    canvas.set_width(1);
+    canvas.set_height(1);
+    canvas.get_context_with_context_options("2d", &options).ok().flatten()?.dyn_into().ok()
 }
 
 fn repaint(weak: Weak<Stage>) -> Rc<dyn Fn()> {
@@ -168,7 +190,7 @@ fn replace<T>(place: &RefCell<Option<T>>, with: Option<T>, close: impl Fn(&T)) {
 }
 
 fn watch_wishes(stage: &Rc<Stage>) {
-    let desk = stage.desk;
+    let (desk, hover) = (stage.desk, stage.hover);
     let weak = Rc::downgrade(stage);
     Effect::new(move |_| {
         desk.playhead.frame.track();
@@ -193,6 +215,9 @@ fn watch_wishes(stage: &Rc<Stage>) {
         desk.comparing.wipe.track();
         desk.comparing.gain.track();
         desk.view.track();
+        if desk.looking.probe.get() {
+            hover.track();
+        }
         if let Some(stage) = weak.upgrade() {
             stage.queue_paint();
         }
@@ -204,6 +229,7 @@ impl Stage {
         self.is_gone.set(true);
         replace(&self.plate, None, Pictures::close);
         replace(&self.result, None, |(_, pictures)| pictures.close());
+        self.exact.close();
     }
 
     /// How the picture is made up now: the mode, with the plate while it is held.
@@ -277,6 +303,7 @@ impl Stage {
             }
             self.fit(&self.elements.mask, size);
             self.paint_mask(frame, mode, ratio, size);
+            self.probe(frame, mode);
         }
         self.report(mode);
         self.tell_loaded();
@@ -300,6 +327,92 @@ impl Stage {
         (plate, result)
     }
 
+    /// Addresses of the exact frames of plate and result, where they are shown.
+    fn exact_urls(&self, frame: u32, mode: Mode) -> (Option<String>, Option<String>) {
+        let desk = self.desk;
+        let plate = || {
+            let (plate, trim) = desk.view.with(|v| (v.shot.plate, v.shot.trim));
+            href::exact_frame(desk.shot_id, frame, plate, trim.map_or(0, |trim| trim.first))
+        };
+        let version = self.result.borrow().as_ref().map(|(id, _)| *id);
+        let result = version.filter(|_| mode.needs_result());
+        (mode.needs_plate().then(plate), result.map(|id| href::version_exact_frame(id, frame)))
+    }
+
+    /// Asks for exact frames where somebody looks closer than the proxy goes, and takes them where they are here.
+    fn sharpen(
+        &self,
+        frame: u32,
+        mode: Mode,
+        ratio: f64,
+        shown: (Option<ImageBitmap>, Option<ImageBitmap>),
+    ) -> (Option<ImageBitmap>, Option<ImageBitmap>) {
+        let desk = self.desk;
+        let (plate_width, _) = desk.plate_size();
+        let proxy = shown.0.as_ref().or(shown.1.as_ref()).map_or(0, ImageBitmap::width);
+        let is_close = desk.port.zoom.get().is_some()
+            && is_magnified(proxy, plate_width as u32, desk.place().scale * ratio);
+        let looks = is_close || desk.looking.probe.get();
+        // Clients have the proxy; and nobody sees one picture's samples while many go by.
+        if !looks || desk.playhead.speed.get() != 0 || !desk.may(Action::ViewShot) {
+            self.exact.want(Vec::new());
+            return shown;
+        }
+        let (plate, result) = self.exact_urls(frame, mode);
+        self.exact.want(plate.iter().chain(&result).cloned().collect());
+        let sharp = |url: Option<String>| url.and_then(|url| self.exact.picture(&url));
+        match (sharp(plate), sharp(result), mode) {
+            // A difference between a proxy and an exact frame would be one of compression.
+            (None, _, Mode::Difference) | (_, None, Mode::Difference) => shown,
+            (plate, result, _) => (plate.or(shown.0), result.or(shown.1)),
+        }
+    }
+
+    /// Reads the values under the pointer; in the middle of the stage where there is none.
+    fn probe(&self, frame: u32, mode: Mode) {
+        let desk = self.desk;
+        let probed = desk.looking.probe.get().then(|| self.values(frame, mode)).flatten();
+        if desk.looking.probed.with(|old| *old != probed) {
+            desk.looking.probed.set(probed);
+        }
+    }
+
+    fn values(&self, frame: u32, mode: Mode) -> Option<Probed> {
+        let desk = self.desk;
+        let (place, (width, height), half) = (desk.place(), desk.plate_size(), desk.half());
+        let (mut x, y) = self.hover.get().unwrap_or((half.0 / 2.0, half.1 / 2.0));
+        if mode == Mode::Side && x > half.0 {
+            x -= half.0;
+        }
+        let (x, y) = place.to_plate(x, y);
+        if !((0.0..width).contains(&x) && (0.0..height).contains(&y)) {
+            return None;
+        }
+        let at = (x as u32, y as u32);
+        let (plate, result) = self.both(frame, mode);
+        let (plate_url, result_url) = self.exact_urls(frame, mode);
+        let sample = |url: Option<String>, proxy: Option<ImageBitmap>| {
+            let exact = url.and_then(|url| self.exact.picture(&url));
+            let is_exact = exact.is_some();
+            self.pixel(&exact.or(proxy)?, at).map(|rgb| Sample { rgb, is_exact })
+        };
+        Some(Probed { x: at.0, y: at.1, plate: sample(plate_url, plate), result: sample(result_url, result) })
+    }
+
+    /// The pixel of `picture` that holds the plate's pixel `at`.
+    fn pixel(&self, picture: &ImageBitmap, at: (u32, u32)) -> Option<[u8; 3]> {
+        let (width, height) = self.desk.plate_size();
+        let place = |at: u32, of: f64, size: u32| ((f64::from(at) + 0.5) * f64::from(size) / of).floor();
+        let (x, y) = (place(at.0, width, picture.width()), place(at.1, height, picture.height()));
+        self.scratch
+            .draw_image_with_image_bitmap_and_sw_and_sh_and_dx_and_dy_and_dw_and_dh(
+                picture, x, y, 1.0, 1.0, 0.0, 0.0, 1.0, 1.0,
+            )
+            .ok()?;
+        let data = self.scratch.get_image_data(0.0, 0.0, 1.0, 1.0).ok()?.data();
+        Some([*data.0.first()?, *data.0.get(1)?, *data.0.get(2)?])
+    }
+
     fn fit(&self, canvas: &HtmlCanvasElement, size: (u32, u32)) {
         if (canvas.width(), canvas.height()) != size {
             canvas.set_width(size.0);
@@ -308,7 +421,7 @@ impl Stage {
     }
 
     fn paint_picture(&self, frame: u32, mode: Mode, ratio: f64, size: (u32, u32)) {
-        let (plate, result) = self.both(frame, mode);
+        let (plate, result) = self.sharpen(frame, mode, ratio, self.both(frame, mode));
         let (width, height) = (f64::from(size.0), f64::from(size.1));
         let at = scaled(self.desk.place(), ratio);
         let context = &self.picture;
@@ -514,6 +627,12 @@ impl Stage {
         };
         if desk.arrival.with(|old| *old != arrival) {
             desk.arrival.set(arrival);
+        }
+        let exactness = self.exact.exactness();
+        let is_exact = exactness == Exactness::Exact;
+        let _ = self.elements.picture.set_attribute("data-exact", if is_exact { "true" } else { "false" });
+        if desk.looking.exactness.with(|old| *old != exactness) {
+            desk.looking.exactness.set(exactness);
         }
     }
 

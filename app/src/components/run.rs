@@ -11,7 +11,7 @@ use crate::state::desk::{Desk, use_desk};
 /// The steps of a job kind, in the order in which they happen.
 pub fn steps_of(kind: &str) -> &'static [Step] {
     match kind {
-        "ingest" => &[Step::Probe, Step::Proxy, Step::Store],
+        "ingest" => &[Step::Probe, Step::Proxy, Step::Sound, Step::Store],
         "segment" => &[Step::Track, Step::Store],
         "remove" => &[
             Step::Register,

@@ -100,7 +100,9 @@ mod tests {
             painted: false,
             confidence: Some(confidence),
             primary_area,
+            overlap_area: 0,
             affected_area: 0,
+            primary_cells: domain::CellSet::default(),
         }
     }
 

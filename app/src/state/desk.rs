@@ -13,9 +13,11 @@ use leptos::task::spawn_local;
 
 use super::asking::Ask;
 use super::comparing::Comparing;
+use super::looking::Looking;
 use super::marking::{Marking, Shown};
 use super::playhead::{Clip, Playhead};
 use super::reading::Reads;
+use super::sound::Loudness;
 use super::talk::Talk;
 use super::viewport::{Place, Viewport};
 use crate::api::draft::{DraftFrame, edit_draft};
@@ -81,6 +83,8 @@ pub struct Desk {
     pub marking: Marking,
     pub comparing: Comparing,
     pub talk: Talk,
+    pub sound: Loudness,
+    pub looking: Looking,
     pub toasts: Toasts,
     /// The question that is open.
     pub ask: RwSignal<Option<Ask>>,
@@ -120,6 +124,8 @@ impl Desk {
             marking: Marking::new(),
             comparing: Comparing::new(),
             talk: Talk::new(shot_id, tab.get_untracked(), toasts),
+            sound: Loudness::new(),
+            looking: Looking::new(),
             toasts,
             ask: RwSignal::new(None),
             arrival: RwSignal::new(Arrival::Waiting),

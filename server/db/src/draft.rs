@@ -1,7 +1,7 @@
 //! The draft of a quadmask: who edits it, its frames, and what the segmenter or an import puts into it. What people
 //! paint, with undo, is in `edits`.
 
-use domain::{EventKind, Hash, PersonId, ShotId};
+use domain::{Cover, EventKind, Hash, PersonId, ShotId};
 use sqlx::AnyConnection;
 use sqlx::any::{AnyExecutor, AnyRow};
 
@@ -23,9 +23,7 @@ pub struct Frame {
     pub locked: bool,
     /// 0–1, where the segmenter ran.
     pub confidence: Option<f64>,
-    /// Pixels.
-    pub primary_area: i64,
-    pub affected_area: i64,
+    pub cover: Cover,
     /// 0 before the first change.
     pub revision: i64,
 }
@@ -38,8 +36,7 @@ impl Frame {
             locks: None,
             locked: false,
             confidence: None,
-            primary_area: 0,
-            affected_area: 0,
+            cover: Cover::default(),
             revision: 0,
         }
     }
@@ -50,8 +47,7 @@ impl Frame {
     }
 }
 
-pub(crate) const COLUMNS: &str =
-    "frame, levels, locks, locked, confidence, primary_area, affected_area, revision";
+pub(crate) const COLUMNS: &str = "frame, levels, locks, locked, confidence, primary_area, overlap_area, affected_area, primary_cells, revision";
 
 pub(crate) fn read(row: &AnyRow) -> Result<Frame> {
     Ok(Frame {
@@ -60,8 +56,12 @@ pub(crate) fn read(row: &AnyRow) -> Result<Frame> {
         locks: row.maybe_word("locks")?,
         locked: row.flag("locked")?,
         confidence: row.maybe_float("confidence")?,
-        primary_area: row.int("primary_area")?,
-        affected_area: row.int("affected_area")?,
+        cover: Cover {
+            primary_area: row.int("primary_area")?,
+            overlap_area: row.int("overlap_area")?,
+            affected_area: row.int("affected_area")?,
+            primary_cells: row.word("primary_cells")?,
+        },
         revision: row.int("revision")?,
     })
 }
@@ -159,13 +159,16 @@ pub async fn hold(
 
 /// Writes a frame's row with the next revision; the row as it is now.
 pub(crate) async fn put(tx: &mut AnyConnection, shot_id: ShotId, new: &Frame) -> Result<Frame> {
-    let Frame { frame, levels, locks, locked, confidence, primary_area, affected_area, revision: _ } = new;
+    let Frame { frame, levels, locks, locked, confidence, cover, revision: _ } = new;
+    let Cover { primary_area, overlap_area, affected_area, primary_cells } = cover;
     let row = sqlx::query(sqlx::AssertSqlSafe(format!(
-        "insert into draft_frame (shot_id, frame, levels, locks, locked, confidence, primary_area, affected_area, revision)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, 1)
+        "insert into draft_frame (shot_id, frame, levels, locks, locked, confidence, primary_area, affected_area,
+             overlap_area, primary_cells, revision)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 1)
          on conflict (shot_id, frame) do update set levels = excluded.levels, locks = excluded.locks,
              locked = excluded.locked, confidence = excluded.confidence, primary_area = excluded.primary_area,
-             affected_area = excluded.affected_area, revision = draft_frame.revision + 1
+             affected_area = excluded.affected_area, overlap_area = excluded.overlap_area,
+             primary_cells = excluded.primary_cells, revision = draft_frame.revision + 1
          returning {COLUMNS}"
     )))
     .bind(shot_id.to_string())
@@ -176,6 +179,8 @@ pub(crate) async fn put(tx: &mut AnyConnection, shot_id: ShotId, new: &Frame) ->
     .bind(*confidence)
     .bind(primary_area)
     .bind(affected_area)
+    .bind(overlap_area)
+    .bind(primary_cells.to_string())
     .fetch_one(&mut *tx)
     .await?;
     read(&row)
@@ -190,8 +195,7 @@ pub struct MadeFrame {
     /// PNG blob in the store and its size; `None`: background only.
     pub levels: Option<(Hash, i64)>,
     pub confidence: Option<f64>,
-    pub primary_area: i64,
-    pub affected_area: i64,
+    pub cover: Cover,
 }
 
 /// Puts frames of the segmenter into the draft. Locked frames stay as they are. Frames that somebody changed since
@@ -206,7 +210,7 @@ pub async fn put_segment_frames(
     let mut redo = Vec::new();
     let mut written: Option<(u32, u32)> = None;
     for new in made {
-        let MadeFrame { frame: at, seen_revision, levels, confidence, primary_area, affected_area } = new;
+        let MadeFrame { frame: at, seen_revision, levels, confidence, cover } = new;
         if *at >= size.frames {
             return Err(Error::Invalid(format!(
                 "Frame {at} is not in this shot: it has {} frames.",
@@ -227,8 +231,7 @@ pub async fn put_segment_frames(
         let next = Frame {
             levels: levels.map(|(hash, _)| hash),
             confidence: *confidence,
-            primary_area: *primary_area,
-            affected_area: *affected_area,
+            cover: cover.clone(),
             ..old.clone()
         };
         if next != old {
@@ -279,15 +282,14 @@ pub async fn replace_all(tx: &mut AnyConnection, shot_id: ShotId, made: &[MadeFr
         }
     }
     for new in by_frame.into_iter().flatten() {
-        let MadeFrame { frame, seen_revision: _, levels, confidence, primary_area, affected_area } = new;
+        let MadeFrame { frame, seen_revision: _, levels, confidence, cover } = new;
         if let Some((hash, size_bytes)) = levels {
             blobs::record(tx, *hash, *size_bytes).await?;
         }
         let next = Frame {
             levels: levels.map(|(hash, _)| hash),
             confidence: *confidence,
-            primary_area: *primary_area,
-            affected_area: *affected_area,
+            cover: cover.clone(),
             ..Frame::blank(*frame)
         };
         put(tx, shot_id, &next).await?;

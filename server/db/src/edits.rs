@@ -1,6 +1,6 @@
 //! What people change on draft frames, one undoable row per change.
 
-use domain::{EventKind, Hash, PersonId, ShotId};
+use domain::{Cover, EventKind, Hash, PersonId, ShotId};
 use sqlx::AnyConnection;
 use sqlx::any::{AnyExecutor, AnyRow};
 
@@ -18,25 +18,17 @@ pub struct Change {
     pub levels: Option<Hash>,
     pub locks: Option<Hash>,
     pub locked: bool,
-    /// Pixels.
-    pub primary_area: i64,
-    pub affected_area: i64,
+    pub cover: Cover,
 }
 
 impl Change {
     fn of(frame: &Frame) -> Self {
-        Self {
-            levels: frame.levels,
-            locks: frame.locks,
-            locked: frame.locked,
-            primary_area: frame.primary_area,
-            affected_area: frame.affected_area,
-        }
+        Self { levels: frame.levels, locks: frame.locks, locked: frame.locked, cover: frame.cover.clone() }
     }
 
     fn onto(self, frame: Frame) -> Frame {
-        let Self { levels, locks, locked, primary_area, affected_area } = self;
-        Frame { levels, locks, locked, primary_area, affected_area, ..frame }
+        let Self { levels, locks, locked, cover } = self;
+        Frame { levels, locks, locked, cover, ..frame }
     }
 }
 
@@ -81,8 +73,9 @@ pub async fn apply(
             .await?;
     sqlx::query(
         "insert into draft_edit (shot_id, edit, person_id, frame, levels_before, locks_before, locked_before,
-             primary_before, affected_before, levels_after, locks_after, locked_after, primary_after, affected_after)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+             primary_before, affected_before, levels_after, locks_after, locked_after, primary_after, affected_after,
+             overlap_before, cells_before, overlap_after, cells_after)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)",
     )
     .bind(shot_id.to_string())
     .bind(edit)
@@ -91,13 +84,17 @@ pub async fn apply(
     .bind(before.levels.map(|hash| hash.to_string()))
     .bind(before.locks.map(|hash| hash.to_string()))
     .bind(i64::from(before.locked))
-    .bind(before.primary_area)
-    .bind(before.affected_area)
+    .bind(before.cover.primary_area)
+    .bind(before.cover.affected_area)
     .bind(change.levels.map(|hash| hash.to_string()))
     .bind(change.locks.map(|hash| hash.to_string()))
     .bind(i64::from(change.locked))
-    .bind(change.primary_area)
-    .bind(change.affected_area)
+    .bind(change.cover.primary_area)
+    .bind(change.cover.affected_area)
+    .bind(before.cover.overlap_area)
+    .bind(before.cover.primary_cells.to_string())
+    .bind(change.cover.overlap_area)
+    .bind(change.cover.primary_cells.to_string())
     .execute(&mut *tx)
     .await?;
     sqlx::query("delete from draft_edit where shot_id = $1 and edit <= $2")
@@ -179,8 +176,12 @@ pub async fn walk(
         levels: row.maybe_word(&format!("levels_{side}"))?,
         locks: row.maybe_word(&format!("locks_{side}"))?,
         locked: row.flag(&format!("locked_{side}"))?,
-        primary_area: row.int(&format!("primary_{side}"))?,
-        affected_area: row.int(&format!("affected_{side}"))?,
+        cover: Cover {
+            primary_area: row.int(&format!("primary_{side}"))?,
+            overlap_area: row.int(&format!("overlap_{side}"))?,
+            affected_area: row.int(&format!("affected_{side}"))?,
+            primary_cells: row.word(&format!("cells_{side}"))?,
+        },
     };
     sqlx::query("update draft_edit set undone = $3 where shot_id = $1 and edit = $2")
         .bind(shot_id.to_string())

@@ -10,6 +10,7 @@ mod dialect;
 pub mod draft;
 pub mod edits;
 pub mod events;
+pub mod exact;
 pub mod media;
 pub mod people;
 pub mod projects;

@@ -14,6 +14,7 @@ pub struct ShotMedia {
     pub proxy: Option<Hash>,
     pub poster: Option<Hash>,
     pub strip: Option<Hash>,
+    pub sound: Option<Hash>,
 }
 
 #[derive(Debug, Clone)]
@@ -41,11 +42,12 @@ fn project(row: &AnyRow) -> Result<ProjectId> {
 }
 
 pub async fn of_shot(db: &Db, shot_id: ShotId) -> Result<ShotMedia> {
-    let row =
-        sqlx::query("select project_id, file_name, plate, proxy, poster, strip from shot where shot_id = $1")
-            .bind(shot_id.to_string())
-            .fetch_one(&db.pool)
-            .await?;
+    let row = sqlx::query(
+        "select project_id, file_name, plate, proxy, poster, strip, sound from shot where shot_id = $1",
+    )
+    .bind(shot_id.to_string())
+    .fetch_one(&db.pool)
+    .await?;
     Ok(ShotMedia {
         project_id: project(&row)?,
         file_name: row.try_get("file_name")?,
@@ -53,6 +55,7 @@ pub async fn of_shot(db: &Db, shot_id: ShotId) -> Result<ShotMedia> {
         proxy: hash(&row, "proxy")?,
         poster: hash(&row, "poster")?,
         strip: hash(&row, "strip")?,
+        sound: hash(&row, "sound")?,
     })
 }
 

@@ -30,6 +30,7 @@ fn read(row: &AnyRow) -> Result<Shot> {
         proxy: row.maybe_word("proxy")?,
         poster: row.maybe_word("poster")?,
         strip: row.maybe_word("strip")?,
+        sound: row.maybe_word("sound")?,
         editor: match row.maybe_int("editor_seen_at")? {
             Some(seen) if seen >= now() - draft::EDITOR_GONE_MICROS => row.maybe_word("editor")?,
             _ => None,
@@ -42,7 +43,7 @@ fn read(row: &AnyRow) -> Result<Shot> {
 pub async fn get<'e>(executor: impl AnyExecutor<'e>, shot_id: ShotId) -> Result<Shot> {
     let row = sqlx::query(
         "select s.shot_id, s.project_id, s.sequence_id, s.name, s.file_name, s.phase, s.problem, s.plate, b.size_bytes,
-             s.trim_first, s.trim_frames, s.frame_index, s.facts, s.proxy, s.poster, s.strip, d.editor, d.editor_seen_at, s.created_at, s.updated_at
+             s.trim_first, s.trim_frames, s.frame_index, s.facts, s.proxy, s.poster, s.strip, s.sound, d.editor, d.editor_seen_at, s.created_at, s.updated_at
          from shot s join blob b on b.hash = s.plate left join draft d on d.shot_id = s.shot_id where s.shot_id = $1",
     )
     .bind(shot_id.to_string())
@@ -284,6 +285,8 @@ pub struct Made {
     pub proxy: Hash,
     pub poster: Hash,
     pub strip: Hash,
+    /// WAV; `None`: there is nothing to hear.
+    pub sound: Option<Hash>,
 }
 
 /// The plate was read. `proxy_index` says where the proxy's pictures lie in it. Record the blobs first.
@@ -297,7 +300,7 @@ pub async fn ingested(
     let shot = lock(tx, shot_id).await?;
     sqlx::query(
         "update shot set facts = $2, proxy = $3, proxy_index = $4, poster = $5, strip = $6, frames = $7, width = $8,
-             height = $9, rate = $10, frame_index = $11 where shot_id = $1",
+             height = $9, rate = $10, frame_index = $11, sound = $12 where shot_id = $1",
     )
     .bind(shot_id.to_string())
     .bind(to_json(facts))
@@ -310,6 +313,7 @@ pub async fn ingested(
     .bind(i64::from(facts.height()))
     .bind(format!("{}/{}", facts.rate.num(), facts.rate.den()))
     .bind(made.frame_index.to_string())
+    .bind(made.sound.map(|hash| hash.to_string()))
     .execute(&mut *tx)
     .await?;
     step(tx, &shot, ShotStep::Ingested).await?;
@@ -365,7 +369,9 @@ pub async fn cut(
 /// A part of the shot as a part of its plate.
 async fn part_of(tx: &mut AnyConnection, shot: &Locked, part: Trim) -> Result<Trim> {
     let frames = shot.size()?.frames;
-    part.end_in(frames).map_err(|bad| Error::Invalid(format!("This cannot be the shot: {bad}. Set in and out inside it.")))?;
+    part.end_in(frames).map_err(|bad| {
+        Error::Invalid(format!("This cannot be the shot: {bad}. Set in and out inside it."))
+    })?;
     let now = get(&mut *tx, shot.shot_id).await?.trim;
     Ok(now.map_or(part, |whole| whole.within(part)))
 }

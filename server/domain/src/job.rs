@@ -8,7 +8,7 @@ use crate::{Hash, JobId, ProjectId, QuadmaskId, RunId, ShotId};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Job {
-    /// Read a plate: facts, proxy, strip, poster.
+    /// Read a plate: facts, proxy, strip, poster, sound.
     Ingest { shot_id: ShotId },
     /// Clicks to a primary mask on every frame.
     Segment { shot_id: ShotId },
@@ -95,6 +95,7 @@ impl std::str::FromStr for JobState {
 pub enum Step {
     Probe,
     Proxy,
+    Sound,
     Track,
     Register,
     Background,
@@ -107,9 +108,10 @@ pub enum Step {
 }
 
 impl Step {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Probe,
         Self::Proxy,
+        Self::Sound,
         Self::Track,
         Self::Register,
         Self::Background,
@@ -126,6 +128,7 @@ impl Step {
         match self {
             Self::Probe => "probe",
             Self::Proxy => "proxy",
+            Self::Sound => "sound",
             Self::Track => "track",
             Self::Register => "register",
             Self::Background => "background",
@@ -142,6 +145,7 @@ impl Step {
         match self {
             Self::Probe => "Reading the file",
             Self::Proxy => "Making proxy and film strip",
+            Self::Sound => "Reading the sound",
             Self::Track => "Following the target",
             Self::Register => "Aligning frames",
             Self::Background => "Gathering background",

@@ -4,6 +4,7 @@
 
 pub mod cause;
 pub mod combine;
+pub mod cover;
 pub mod event;
 pub mod facts;
 pub mod hash;
@@ -25,6 +26,7 @@ pub mod thread;
 pub mod version;
 
 pub use cause::{Cause, CellSpan, Consequence, PathPoint};
+pub use cover::{CellSet, Cover};
 pub use event::{Event, EventKind};
 pub use facts::{Audio, BadTrim, Colour, PlateFacts, Trim};
 pub use hash::Hash;

@@ -44,6 +44,8 @@ pub struct Shot {
     pub proxy: Option<Hash>,
     pub poster: Option<Hash>,
     pub strip: Option<Hash>,
+    /// WAV as long as the pictures; `None`: nothing to hear, or read before sound was kept for the player.
+    pub sound: Option<Hash>,
     pub editor: Option<PersonId>,
     pub created_at: i64,
     pub updated_at: i64,

@@ -24,6 +24,17 @@ pub struct Worker {
     pub is_alive: bool,
 }
 
+/// The name of this machine.
+pub fn host() -> String {
+    std::fs::read_to_string("/etc/hostname").map_or_else(|_| "host".into(), |name| name.trim().to_owned())
+}
+
+/// What the worker process `pid` of this machine is called. `token` is different for every process there ever was: hosts
+/// may share a name, and process numbers come again.
+pub fn worker_name(pid: u32, token: &str) -> String {
+    format!("{}-{pid}-{token}", host())
+}
+
 impl Queue {
     /// A worker says that it is there. `worker`: a name that no other process has.
     pub async fn register(&self, worker: &str, host: &str, pid: u32, about: &str) -> Result<()> {
@@ -62,6 +73,34 @@ impl Queue {
     pub async fn gone(&self, worker: &str) -> Result<()> {
         sqlx::query("delete from worker where worker = $1").bind(worker).execute(self.db.pool()).await?;
         Ok(())
+    }
+
+    /// The worker's process is known to have ended, however that was: its leases are over now, not when they run out,
+    /// and another worker may take its jobs. Only for who saw it end; `worker` is the name it registered. How many jobs
+    /// it had.
+    pub async fn died(&self, worker: &str) -> Result<u64> {
+        let worker = worker.to_owned();
+        self.db
+            .write(move |tx| {
+                let worker = worker.clone();
+                Box::pin(async move {
+                    let freed = sqlx::query(
+                        "update job set lease_until = $2 where worker = $1 and state = 'running' and lease_until > $2",
+                    )
+                    .bind(&worker)
+                    .bind(db::now() - 1)
+                    .execute(&mut *tx)
+                    .await?;
+                    // Its row stays, so that people see what happened.
+                    sqlx::query("update worker set seen_at = $2, job_id = null where worker = $1 and seen_at > $2")
+                        .bind(&worker)
+                        .bind(db::now() - GONE_MICROS - 1)
+                        .execute(&mut *tx)
+                        .await?;
+                    Ok(freed.rows_affected())
+                })
+            })
+            .await
     }
 
     /// Workers seen within a day, the living first.

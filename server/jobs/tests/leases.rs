@@ -89,6 +89,25 @@ rules! {
         assert_eq!(queue.get(job_id).await.expect("there").state, JobState::Done);
     }
 
+    async fn a_worker_that_was_seen_to_end_frees_its_own_job_at_once(db) {
+        let studio = Studio::new(&db).await;
+        let shot_id = quiet_shot(&studio).await;
+        let (first, second) = (enqueue(&studio, shot_id, None, 1).await, enqueue(&studio, shot_id, None, 0).await);
+        let queue = Queue::new(db.clone());
+        queue.register("dead", "host", 7, "plate engine").await.expect("there");
+        queue.register("other", "host", 7, "plate engine").await.expect("there");
+        let dead = claim(&queue, "dead", LONG).await.expect("taken");
+        let other = claim(&queue, "other", LONG).await.expect("taken");
+        assert_eq!((dead.job_id, other.job_id), (first, second));
+        assert_eq!(queue.died("dead").await.expect("freed"), 1);
+        assert_eq!(queue.died("dead").await.expect("nothing left"), 0);
+        let next = claim(&queue, "next", LONG).await.expect("taken over without waiting for the lease");
+        assert_eq!((next.job_id, next.attempt), (first, 2));
+        assert_eq!(queue.beat(&other, Beat::default()).await.expect("asked"), Pulse::GoOn, "nobody else's job is touched");
+        let alive: Vec<_> = queue.workers().await.expect("listed").into_iter().filter(|w| w.is_alive).collect();
+        assert_eq!(alive.iter().map(|w| w.worker.as_str()).collect::<Vec<_>>(), ["other"]);
+    }
+
     async fn a_job_whose_workers_die_three_times_fails_in_words(db) {
         let studio = Studio::new(&db).await;
         let (project_id, artist) = (studio.project_id, studio.artist);

@@ -33,8 +33,16 @@ pub(crate) struct Settings<'a> {
     pub quantiser: Option<u8>,
     /// FFmpeg's thread kinds: 1 frames, 2 slices, 3 both.
     pub threads: i32,
-    /// A file whose sound is copied along.
+    pub carried: Carried<'a>,
+}
+
+/// What a result takes along from its plate.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Carried<'a> {
+    /// A file whose first sound track is copied, cut to the length of the pictures.
     pub sound: Option<SoundFrom<'a>>,
+    /// Of the first picture, e.g. `01:00:00:00`.
+    pub timecode: Option<&'a str>,
 }
 
 pub(crate) struct VideoFile {
@@ -75,8 +83,13 @@ impl VideoFile {
             stream.set_time_base(base);
             stream.set_avg_frame_rate(base.invert());
             stream.set_rate(base.invert());
+            if let Some(timecode) = settings.carried.timecode {
+                let mut tags = Dictionary::new();
+                tags.set("timecode", timecode);
+                stream.set_metadata(tags);
+            }
         }
-        let sound = match settings.sound {
+        let sound = match settings.carried.sound {
             Some(source) => Sound::open(source, &mut out)?,
             None => None,
         };

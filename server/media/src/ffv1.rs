@@ -6,10 +6,9 @@ use domain::{Colour, Rate};
 use ffmpeg_next::encoder;
 use ffmpeg_next::ffi::AVPixelFormat;
 
-use crate::encode::{Settings, VideoFile};
+use crate::encode::{Carried, Settings, VideoFile};
 use crate::format::name_of;
 use crate::open::start;
-use crate::sound::SoundFrom;
 use crate::{Error, Picture, PixelFormat};
 
 /// The format that FFV1 keeps pictures of `format` in: the same, or the next wider one where it lacks that
@@ -56,8 +55,7 @@ pub struct Ffv1Writer {
 }
 
 impl Ffv1Writer {
-    /// Pictures of exactly `format`, which must be one that `ffv1_format` gives. `audio_from`: whose first
-    /// sound track is copied, cut to the length of the pictures.
+    /// Pictures of exactly `format`, which must be one that `ffv1_format` gives.
     pub fn create(
         path: &Path,
         format: &PixelFormat,
@@ -65,7 +63,7 @@ impl Ffv1Writer {
         height: u32,
         rate: Rate,
         colour: &Colour,
-        audio_from: Option<SoundFrom<'_>>,
+        carried: Option<Carried<'_>>,
     ) -> Result<Self, Error> {
         let layout =
             layouts()?.into_iter().find(|&l| kept_as(l) == Some(*format)).ok_or_else(|| Error::Engine {
@@ -74,8 +72,10 @@ impl Ffv1Writer {
             })?;
         let create = |slices: &str| {
             let options = [("level", "3"), ("slices", slices), ("g", "1")];
-            let settings =
-                Settings { sound: audio_from, ..settings(layout, width, height, rate, colour, &options) };
+            let settings = Settings {
+                carried: carried.unwrap_or_default(),
+                ..settings(layout, width, height, rate, colour, &options)
+            };
             VideoFile::create(path, &settings)
         };
         // Level 3 cannot cut every odd size into any number of slices.
@@ -125,7 +125,7 @@ fn settings<'a>(
         options,
         quantiser: None,
         threads: 2,
-        sound: None,
+        carried: Carried::default(),
     }
 }
 

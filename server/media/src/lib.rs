@@ -25,8 +25,10 @@ mod scan;
 mod sound;
 mod still;
 mod timing;
+mod wave;
 
 pub use convert::{Grey8, Rgb8};
+pub use encode::Carried;
 pub use error::Error;
 pub use ffv1::{Ffv1Writer, GreyWriter, ffv1_format};
 pub use format::{Family, PixelFormat};
@@ -39,3 +41,4 @@ pub use proxy::{ProxyWriter, proxy_size};
 pub use reader::Reader;
 pub use sound::SoundFrom;
 pub use still::{FilmStrip, STRIP_HEIGHT, jpeg, poster, thumbnail};
+pub use wave::{Heard, WAVE_RATE, write_wave};

@@ -6,7 +6,7 @@ use domain::{PlateFacts, Rate};
 use ffmpeg_next::ffi::AVPixelFormat;
 
 use crate::convert::limited_range;
-use crate::encode::{Settings, VideoFile};
+use crate::encode::{Carried, Settings, VideoFile};
 use crate::ffv1::neutral;
 use crate::{Error, Family, Index, Picture, PixelFormat, Reader, probe};
 
@@ -89,7 +89,7 @@ impl QuadmaskWriter {
             options: &[("qp", "0"), ("preset", "ultrafast"), ("movflags", "+faststart")],
             quantiser: None,
             threads: 3,
-            sound: None,
+            carried: Carried::default(),
         };
         let file = VideoFile::create(path, &settings)?;
         let mut picture = Picture::new(format, width, height);

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use domain::Rate;
 
-use crate::encode::{Settings, VideoFile};
+use crate::encode::{Carried, Settings, VideoFile};
 use crate::ffv1::neutral;
 use crate::{Error, Picture, PixelFormat};
 
@@ -16,7 +16,14 @@ pub struct MatteWriter {
 }
 
 impl MatteWriter {
-    pub fn create(path: &Path, width: u32, height: u32, rate: Rate) -> Result<Self, Error> {
+    /// With the timecode of the first picture, where the plate has one.
+    pub fn create(
+        path: &Path,
+        width: u32,
+        height: u32,
+        rate: Rate,
+        timecode: Option<&str>,
+    ) -> Result<Self, Error> {
         let settings = Settings {
             container: "matroska",
             encoder: "png",
@@ -28,7 +35,7 @@ impl MatteWriter {
             options: &[("pred", "none"), ("compression_level", "1")],
             quantiser: None,
             threads: 1,
-            sound: None,
+            carried: Carried { sound: None, timecode },
         };
         let file = VideoFile::create(path, &settings)?;
         Ok(Self { file, picture: Picture::new(PixelFormat::GREY8, width, height) })

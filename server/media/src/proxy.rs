@@ -7,7 +7,7 @@ use ffmpeg_next::Packet;
 use ffmpeg_next::ffi::AVPixelFormat;
 
 use crate::convert::ToJpeg;
-use crate::encode::{Settings, VideoFile};
+use crate::encode::{Carried, Settings, VideoFile};
 use crate::error::name;
 use crate::open::{only, open, video_stream};
 use crate::{Error, Picture, PixelFormat};
@@ -75,7 +75,7 @@ impl ProxyWriter {
             options: &[("video_track_timescale", &timescale), ("huffman", "default")],
             quantiser: Some(QUANTISER),
             threads: 1,
-            sound: None,
+            carried: Carried::default(),
         };
         Ok(Self {
             path: path.to_owned(),

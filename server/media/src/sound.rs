@@ -46,11 +46,7 @@ impl Sound {
         });
         let Some(found) = found else { return Ok(None) };
         let (stream, base, parameters) = (found.index(), found.time_base(), found.parameters());
-        let start = video_stream(source, &input).ok().and_then(|number| {
-            let picture = input.stream(number)?;
-            let start = picture.start_time();
-            (start != i64::MIN).then(|| seconds(start, picture.time_base()))
-        });
+        let start = picture_start(source, &input);
         only(&mut input, stream);
         let mut track = out.add_stream(None::<ffmpeg_next::Codec>).map_err(writing(source))?;
         track.set_parameters(parameters);
@@ -58,15 +54,7 @@ impl Sound {
         // SAFETY: the tag is the source container's; zero lets the new one choose.
         unsafe { (*(*track.as_mut_ptr()).codecpar).codec_tag = 0 };
         let target = track.index();
-        Ok(Some(Self {
-            input,
-            stream,
-            target,
-            base,
-            start: start.unwrap_or(0.0) + from.skip,
-            held: None,
-            ended: false,
-        }))
+        Ok(Some(Self { input, stream, target, base, start: start + from.skip, held: None, ended: false }))
     }
 
     /// Writes every packet that starts before `until` seconds of picture.
@@ -106,6 +94,16 @@ impl Sound {
     }
 }
 
-fn seconds(time: i64, base: Rational) -> f64 {
+/// Seconds at which the pictures of a file start; sound is counted from there.
+pub(crate) fn picture_start(path: &Path, input: &Input) -> f64 {
+    let start = video_stream(path, input).ok().and_then(|number| {
+        let picture = input.stream(number)?;
+        let start = picture.start_time();
+        (start != i64::MIN).then(|| seconds(start, picture.time_base()))
+    });
+    start.unwrap_or(0.0)
+}
+
+pub(crate) fn seconds(time: i64, base: Rational) -> f64 {
     time as f64 * f64::from(base.numerator()) / f64::from(base.denominator())
 }

@@ -6,7 +6,7 @@ use ffmpeg_next::ffi::{AVPixelFormat, FF_QP2LAMBDA};
 use ffmpeg_next::frame;
 
 use crate::convert::{ToJpeg, turned};
-use crate::encode::{Settings, encoder};
+use crate::encode::{Carried, Settings, encoder};
 use crate::error::engine;
 use crate::ffv1::neutral;
 use crate::frame::write_frame;
@@ -118,7 +118,7 @@ fn still(
         options: &[("huffman", "optimal")],
         quantiser: Some(quantiser.clamp(2, 31)),
         threads: 0,
-        sound: None,
+        carried: Carried::default(),
     };
     let mut encoder = encoder(&settings, false)?;
     let converted = ToJpeg::new(picture, width, height, colour, rotation)?.run(picture)?;

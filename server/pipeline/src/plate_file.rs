@@ -52,6 +52,8 @@ pub struct PlateFile {
     reader: Reader,
     /// Frame 0 in the file.
     first: u32,
+    /// Seconds of the file before frame 0.
+    skipped: f64,
     remembered: VecDeque<(u32, Arc<Picture>)>,
     /// A picture nobody looks at any more, for the next one to be decoded into.
     spare: Option<Picture>,
@@ -71,7 +73,9 @@ impl PlateFile {
     pub fn with_index(path: &Path, facts: PlateFacts, index: &Index, trim: Option<Trim>) -> Result<Self> {
         let reader = Reader::open(path, index)?;
         let first = trim.map_or(0, |trim| trim.first);
-        Ok(Self { facts, reader, first, remembered: VecDeque::new(), spare: None, room: 1, last: None })
+        let skipped = skipped(index, first, &facts);
+        let remembered = VecDeque::new();
+        Ok(Self { facts, reader, first, skipped, remembered, spare: None, room: 1, last: None })
     }
 
     pub fn frames(&self) -> u32 {
@@ -81,6 +85,11 @@ impl PlateFile {
     /// Size as shown, after rotation.
     pub fn size(&self) -> (u32, u32) {
         (self.facts.width(), self.facts.height())
+    }
+
+    /// Seconds of the file's pictures that lie before frame 0: where sound of the part begins.
+    pub fn skipped_seconds(&self) -> f64 {
+        self.skipped
     }
 
     /// Frame `frame` as decoded. Going backwards decodes a stretch at once, since most codecs only go forwards.
@@ -113,6 +122,15 @@ impl PlateFile {
         }
         let found = self.remembered.iter().rev().find(|(f, _)| *f == frame);
         Ok(Arc::clone(&found.expect("just remembered").1))
+    }
+}
+
+/// By frames where the rate is constant: containers round times.
+fn skipped(index: &Index, first: u32, facts: &PlateFacts) -> f64 {
+    let (num, den) = index.time_base;
+    match (&facts.variable_times, index.times.first(), index.times.get(first as usize)) {
+        (Some(_), Some(start), Some(at)) => (at - start) as f64 * f64::from(num) / f64::from(den),
+        _ => f64::from(first) / facts.rate.per_second(),
     }
 }
 

@@ -21,29 +21,37 @@ use crate::state::ServerState;
 
 type Answer = Result<Response, Refused>;
 
-fn id<T: std::str::FromStr>(text: &str) -> Result<T, Refused> {
+pub(super) fn id<T: std::str::FromStr>(text: &str) -> Result<T, Refused> {
     text.parse().map_err(|_| Refused(ApiError::NotFound))
 }
 
 /// A blob with byte ranges and validation by its hash.
 async fn blob(state: &ServerState, hash: Hash, content_type: &'static str, request: Request) -> Answer {
-    let tag = format!("\"{hash}\"");
+    file(&state.app.store.path_of(hash), &format!("\"{hash}\""), content_type, request).await
+}
+
+/// A file of the store whose content never changes under its `tag`.
+pub(super) async fn file(
+    path: &std::path::Path,
+    tag: &str,
+    content_type: &'static str,
+    request: Request,
+) -> Answer {
     if request.headers().get(header::IF_NONE_MATCH).is_some_and(|v| v.as_bytes() == tag.as_bytes()) {
-        return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response());
+        return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, tag.to_owned())]).into_response());
     }
-    let path = state.app.store.path_of(hash);
-    let mut response = match ServeFile::new(&path).oneshot(request).await {
+    let mut response = match ServeFile::new(path).oneshot(request).await {
         Ok(response) => response.map(Body::new),
         Err(never) => match never {},
     };
     if response.status() == StatusCode::NOT_FOUND {
-        tracing::error!(blob = %hash, "A blob that a row names is not in the store");
+        tracing::error!(file = tag, "A file that a row names is not in the store");
         return Err(Refused(ApiError::Internal));
     }
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, max-age=600"));
-    headers.insert(header::ETAG, HeaderValue::from_str(&tag).expect("hexadecimal"));
+    headers.insert(header::ETAG, HeaderValue::from_str(tag).expect("hexadecimal"));
     Ok(response)
 }
 
@@ -59,7 +67,7 @@ fn or_not_found<T>(found: Option<T>) -> Result<T, Refused> {
     found.ok_or(Refused(ApiError::NotFound))
 }
 
-/// `GET /media/shots/{shot}/{file}`: `poster.jpg`, `strip.jpg`, `proxy.mov`, `proxy.json`, `plate`.
+/// `GET /media/shots/{shot}/{file}`: `poster.jpg`, `strip.jpg`, `proxy.mov`, `proxy.json`, `sound.wav`, `plate`.
 pub async fn shot(
     State(state): State<ServerState>,
     session: Session,
@@ -69,8 +77,9 @@ pub async fn shot(
     let cx = Cx::from_session(&state.app, &session).await?;
     let shot_id: ShotId = id(&shot)?;
     let media = db::media::of_shot(&state.app.db, shot_id).await.map_err(ApiError::from)?;
-    // A client who is shown a version compares it with the plate: pictures for viewing, never the file.
-    let for_viewing = matches!(file.as_str(), "poster.jpg" | "strip.jpg" | "proxy.mov" | "proxy.json");
+    // A client who is shown a version compares it with the plate: what is for viewing, never the file.
+    let for_viewing =
+        matches!(file.as_str(), "poster.jpg" | "strip.jpg" | "proxy.mov" | "proxy.json" | "sound.wav");
     if for_viewing && cx.is_client() {
         cx.project(media.project_id, Action::ViewClientVersions).await?;
         if !db::board::is_shown_to_clients(&state.app.db, shot_id).await.map_err(ApiError::from)? {
@@ -88,6 +97,7 @@ pub async fn shot(
         }
         "strip.jpg" => blob(&state, or_not_found(media.strip)?, "image/jpeg", request).await,
         "proxy.mov" => blob(&state, or_not_found(media.proxy)?, "video/quicktime", request).await,
+        "sound.wav" => blob(&state, or_not_found(media.sound)?, "audio/wav", request).await,
         "proxy.json" => {
             let index =
                 db::media::proxy_index_of_shot(&state.app.db, shot_id).await.map_err(ApiError::from)?;

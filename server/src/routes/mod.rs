@@ -1,5 +1,6 @@
 //! Handlers that are not pages: uploads, media, health.
 
+pub mod exact;
 pub mod media;
 pub mod tus;
 mod zip;

@@ -1,8 +1,10 @@
 //! Bytes by their SHA-256 in a local folder. What the bytes mean is not known here.
 //!
 //! A blob appears under its name only when it is whole and on the disk: it is written beside, synced, then renamed.
-//! Layout: `blobs/ab/cd/<hash>`, `parts/<upload>` for uploads on their way, `tmp/` for everything else in the making.
+//! Layout: `blobs/ab/cd/<hash>`, `parts/<upload>` for uploads on their way, `tmp/` for everything else in the making, `cache/` for
+//! what can be made again.
 
+mod cache;
 mod scratch;
 
 pub use scratch::Scratch;

@@ -22,24 +22,24 @@ use crate::harness::{Actor, TestApp};
 use crate::rights::shot;
 
 /// What is asked for, and the right it needs.
-struct Call {
-    action: Action,
-    path: &'static str,
+pub struct Call {
+    pub action: Action,
+    pub path: &'static str,
     body: String,
     is_json: bool,
 }
 
-fn form<F: ServerFn + Serialize>(action: Action, call: &F) -> Call {
+pub fn form<F: ServerFn + Serialize>(action: Action, call: &F) -> Call {
     Call { action, path: F::PATH, body: crate::harness::serde_qs(call), is_json: false }
 }
 
-fn json<F: ServerFn + Serialize>(action: Action, call: &F) -> Call {
+pub fn json<F: ServerFn + Serialize>(action: Action, call: &F) -> Call {
     let body = serde_json::to_string(call).expect("plain values");
     Call { action, path: F::PATH, body, is_json: true }
 }
 
 impl Call {
-    async fn status(&self, actor: &Actor) -> StatusCode {
+    pub async fn status(&self, actor: &Actor) -> StatusCode {
         let kind = if self.is_json { "application/json" } else { "application/x-www-form-urlencoded" };
         let request = actor.client.post(format!("{}{}", actor.url, self.path));
         let request = request.header("content-type", kind).header("accept", "application/json");

@@ -1,5 +1,6 @@
 //! The server through HTTP, on SQLite and, where `TEST_DATABASE_URL` names one, on PostgreSQL.
 
+mod decisions;
 mod functions;
 mod harness;
 mod rights;

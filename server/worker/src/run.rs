@@ -29,9 +29,17 @@ pub struct Args {
     /// The server's database; default: the SQLite file in the data folder.
     #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
     database_url: Option<String>,
+    /// The end of the name that this worker registers, which no other process may have; default: by chance.
+    #[arg(long, env = "WORKER_TOKEN", value_parser = token)]
+    token: Option<String>,
     /// Stop when standard input closes: the server that started this worker is gone.
     #[arg(long)]
     stop_with_stdin: bool,
+}
+
+fn token(text: &str) -> Result<String, String> {
+    let is_plain = (8..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric());
+    if is_plain { Ok(text.to_owned()) } else { Err("8 to 64 letters and digits are needed".into()) }
 }
 
 pub fn run(args: &Args) -> anyhow::Result<()> {
@@ -57,12 +65,12 @@ async fn work(args: &Args) -> anyhow::Result<()> {
         }
     }
     let queue = Queue::new(db);
-    let host =
-        std::fs::read_to_string("/etc/hostname").map_or_else(|_| "host".into(), |h| h.trim().to_owned());
-    let pid = std::process::id();
-    let name = format!("{host}-{pid}-{}", db::new_uuid().simple());
+    let (host, pid) = (jobs::host(), std::process::id());
+    let token = args.token.clone().unwrap_or_else(|| db::new_uuid().simple().to_string());
+    let name = jobs::worker_name(pid, &token);
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     queue.register(&name, &host, pid, &format!("plate engine · {threads} threads")).await?;
+    let exact = tokio::spawn(crate::exact::serve(queue.db().clone(), store.clone(), stopping.clone()));
     tracing::info!("Worker {name} is ready");
     let mut seen = Instant::now();
     while !*stopping.borrow() {
@@ -89,6 +97,7 @@ async fn work(args: &Args) -> anyhow::Result<()> {
             }
         }
     }
+    exact.await.ok();
     queue.gone(&name).await.ok();
     Ok(())
 }

@@ -4,6 +4,7 @@ use domain::Level;
 use leptos::prelude::*;
 
 use crate::state::desk::{Desk, Tab, use_desk};
+use crate::state::looking::Exactness;
 use crate::state::marking::{CellSpanChoice, Shown, Tool, level_words};
 
 #[component]
@@ -30,6 +31,7 @@ pub fn ToolBar() -> impl IntoView {
                 <output>{move || format!("{} %", percent(marking.opacity.get()))}</output>
             </label>
             <Zoom/>
+            <Look/>
             {move || match tool() {
                 Some(Tool::Brush) => view! { <BrushOptions/> }.into_any(),
                 Some(Tool::Erase) => view! { <Radius/> }.into_any(),
@@ -83,6 +85,28 @@ fn Zoom() -> impl IntoView {
         >
             {move || if desk.port.stage.get().0 > 0.0 { text() } else { "Fit".to_owned() }}
         </button>
+    }
+    .into_any()
+}
+
+/// The probe, and which picture is looked at closely.
+#[component]
+fn Look() -> impl IntoView {
+    let looking = use_desk().looking;
+    let words = move || looking.exactness.with(Exactness::words);
+    let is_exact = move || looking.exactness.with(|e| *e == Exactness::Exact);
+    view! {
+        <button
+            type="button"
+            class="chip"
+            title="Values of the pixel under the pointer (V)"
+            aria-keyshortcuts="V"
+            aria-pressed=move || if looking.probe.get() { "true" } else { "false" }
+            on:click=move |_| looking.toggle_probe()
+        >
+            "Probe"
+        </button>
+        <span class="tool-bar__exact" role="status" data-exact=move || is_exact().then_some("true")>{words}</span>
     }
     .into_any()
 }

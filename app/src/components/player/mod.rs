@@ -2,6 +2,8 @@
 
 mod clock;
 mod legend;
+mod probe;
+mod sound;
 mod stage;
 mod transport;
 

@@ -5,6 +5,7 @@ use leptos::html;
 use leptos::prelude::*;
 
 use super::legend::Legend;
+use super::probe::ProbeReadout;
 use crate::browser::stage::{self, Elements};
 use crate::components::canvas::{Gestures, Mark, ToolIcon, Vectors};
 use crate::components::threads::InkLayer;
@@ -20,7 +21,7 @@ pub fn Stage(gestures: Gestures) -> impl IntoView {
     let mask = NodeRef::<html::Canvas>::new();
     Effect::new(move |_| {
         if let (Some(stage), Some(picture), Some(mask)) = (stage.get(), picture.get(), mask.get()) {
-            stage::mount(Elements { stage: stage.into(), picture, mask }, desk);
+            stage::mount(Elements { stage: stage.into(), picture, mask }, desk, gestures.hover);
         }
     });
     let name = move || desk.view.with(|v| v.shot.name.clone());
@@ -43,6 +44,7 @@ pub fn Stage(gestures: Gestures) -> impl IntoView {
             node_ref=stage
             data-tool=move || format!("{:?}", gestures.tool()).to_lowercase()
             data-pen=move || desk.talk.pen.tip.get().is_some().then_some("true")
+            data-probe=move || desk.looking.probe.get().then_some("true")
             data-drag=move || (gestures.drag.get() != Default::default()).then_some("true")
             on:pointerdown=move |event| gestures.on_down(&event)
             on:pointermove=move |event| gestures.on_move(&event)
@@ -61,6 +63,7 @@ pub fn Stage(gestures: Gestures) -> impl IntoView {
             </Show>
             <InkLayer/>
             <Show when=has_legend><Legend/></Show>
+            <ProbeReadout/>
             <State/>
         </div>
     }

@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 
+use super::sound::Sound;
 use crate::components::canvas::{Mark, ToolIcon};
 use crate::state::desk::{Tab, use_desk};
 use crate::state::playhead::Playhead;
@@ -51,6 +52,7 @@ pub fn Transport() -> impl IntoView {
                 }}
             </span>
             <span class="transport__keys">{keys}</span>
+            <Sound/>
             <button
                 type="button"
                 class="chip"

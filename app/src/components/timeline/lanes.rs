@@ -1,6 +1,7 @@
 //! What the lanes of the timeline show, as runs of frames with one look. No view here.
 
-use domain::{Cause, Consequence, Target};
+use domain::cover::overlaps;
+use domain::{Cause, Consequence, Grid, Target};
 
 use crate::api::draft::DraftFrame;
 use crate::state::checks::LOW_CONFIDENCE;
@@ -93,6 +94,16 @@ pub fn affected(frames: &[DraftFrame], causes: &[Cause], total: u32) -> Vec<Stre
     stretches(marked.iter().enumerate().filter(|(_, on)| **on).map(|(f, _)| (f as u32, ())))
 }
 
+/// Frames with pixels that are in both layers: painted so, or primary inside a marked cell.
+pub fn overlap(frames: &[DraftFrame], causes: &[Cause], grid: Grid) -> Vec<Stretch<()>> {
+    let marking: Vec<&Cause> = causes.iter().filter(|c| c.consequence != Consequence::Keep).collect();
+    let has_both = |f: &&DraftFrame| {
+        let cells = marking.iter().flat_map(|cause| cause.cells_at(f.frame));
+        overlaps(f.overlap_area, &f.primary_cells, grid, cells)
+    };
+    stretches(frames.iter().filter(has_both).map(|f| (f.frame, ())))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -105,7 +116,9 @@ mod tests {
             painted: false,
             confidence,
             primary_area,
+            overlap_area: 0,
             affected_area: 0,
+            primary_cells: domain::CellSet::default(),
         }
     }
 
@@ -141,5 +154,35 @@ mod tests {
         assert_eq!(found, [Stretch { from: 1, to: 4, look: () }]);
         cause.consequence = Consequence::Keep;
         assert_eq!(affected(&[painted], &[cause], 6), [Stretch { from: 4, to: 4, look: () }]);
+    }
+    #[test]
+    fn overlap_is_painted_or_primary_in_a_marked_cell() {
+        let grid = Grid::of(160, 90);
+        let mut levels = domain::Levels::background(160, 90);
+        levels.set(0, 0, domain::Level::Primary);
+        let cells = domain::Cover::of(&levels).primary_cells;
+        let frames: Vec<DraftFrame> = (0..6)
+            .map(|n| DraftFrame {
+                primary_cells: cells.clone(),
+                overlap_area: i64::from(n == 5),
+                ..frame(n, 1, None)
+            })
+            .collect();
+        let mut cause = Cause {
+            cause_id: domain::CauseId(
+                "00000000-0000-0000-0000-000000000000".parse::<domain::CauseId>().expect("an id").0,
+            ),
+            name: "shadow".into(),
+            reason: String::new(),
+            consequence: Consequence::Vanish,
+            path: vec![],
+            spans: vec![],
+        };
+        cause.set_cell((7, 7), true, 0, 5);
+        cause.set_cell((0, 0), true, 1, 2);
+        let found = overlap(&frames, std::slice::from_ref(&cause), grid);
+        assert_eq!(found, [Stretch { from: 1, to: 2, look: () }, Stretch { from: 5, to: 5, look: () }]);
+        cause.consequence = Consequence::Keep;
+        assert_eq!(overlap(&frames, &[cause], grid), [Stretch { from: 5, to: 5, look: () }]);
     }
 }

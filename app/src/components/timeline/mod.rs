@@ -44,6 +44,7 @@ pub fn Timeline() -> impl IntoView {
                 <span class="timeline__name" data-row="strip">"Plate"</span>
                 <Show when=has_masks>
                     <span class="timeline__name"><i class="level" data-level="primary"></i>"Primary"</span>
+                    <span class="timeline__name"><i class="level" data-level="overlap"></i>"Overlap"</span>
                     <span class="timeline__name"><i class="level" data-level="affected"></i>"Affected"</span>
                     <Causes/>
                 </Show>
@@ -67,7 +68,8 @@ pub fn Timeline() -> impl IntoView {
                 </div>
                 <Show when=has_masks>
                     <PrimaryLane/>
-                    <div class="timeline__lane">{move || affected(desk)}</div>
+                    <OverlapLane/>
+                    <div class="timeline__lane" data-lane="affected">{move || affected(desk)}</div>
                     <CauseLanes/>
                 </Show>
                 <Range/>
@@ -116,6 +118,25 @@ fn PrimaryLane() -> impl IntoView {
             }).collect_view()}
             {move || locks.get().into_iter().map(|Stretch { from, to, .. }| {
                 bar("timeline__lock", from, to, None, format!("Locked: {}", words(from, to)))
+            }).collect_view()}
+        </div>
+    }
+    .into_any()
+}
+
+#[component]
+fn OverlapLane() -> impl IntoView {
+    let desk = use_desk();
+    let runs = Memo::new(move |_| {
+        desk.view
+            .with(|v| v.grid.map(|grid| lanes::overlap(&v.draft.frames, &v.causes, grid)).unwrap_or_default())
+    });
+    view! {
+        <div class="timeline__lane" data-lane="overlap">
+            {move || runs.get().into_iter().map(|Stretch { from, to, .. }| {
+                let (first, last) = (desk.clip().number(from), desk.clip().number(to));
+                let title = if first == last { format!("Overlap: {first}") } else { format!("Overlap: {first}–{last}") };
+                bar("timeline__run", from, to, Some("overlap"), title)
             }).collect_view()}
         </div>
     }

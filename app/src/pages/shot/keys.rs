@@ -30,10 +30,12 @@ const PLAYER: &[(&str, &str)] = &[
     ("I O", "Mark in, out"),
     ("Shift+I", "Clear in and out"),
     ("P", "Loop on or off"),
+    ("U", "Sound on or off"),
     ("↑ ↓", "Shot before, after"),
     ("+ −", "Zoom in, out"),
     ("0", "One to one"),
     ("F", "Fit the picture"),
+    ("V", "Values of the pixel under the pointer"),
     ("Space+drag", "Pan; so does the middle button"),
 ];
 
@@ -212,8 +214,10 @@ fn plain(desk: Desk, gestures: Gestures, event: &KeyboardEvent, key: &str) -> bo
         "i" => playhead.set_in(),
         "o" => playhead.set_out(),
         "p" => playhead.looping.update(|on| *on = !*on),
+        "u" if desk.view.with_untracked(|v| v.shot.sound.is_some()) => desk.sound.toggle(),
         "0" => one_to_one(desk),
         "f" => desk.port.fit(),
+        "v" => desk.looking.toggle_probe(),
         "a" => marking.tool.set(Tool::Hand),
         "x" => take(desk, Tool::Point),
         "z" => marking.negative.update(|on| *on = !*on),

@@ -172,8 +172,7 @@ pub fn made(frame: u32, seen_revision: i64, picture: &str) -> MadeFrame {
         seen_revision,
         levels: Some((Hash::of(picture.as_bytes()), 10)),
         confidence: Some(0.5),
-        primary_area: 7,
-        affected_area: 0,
+        cover: domain::Cover { primary_area: 7, ..domain::Cover::default() },
     }
 }
 
@@ -236,5 +235,6 @@ pub fn read() -> db::shots::Made {
         proxy: Hash::of(b"proxy"),
         poster: Hash::of(b"poster"),
         strip: Hash::of(b"strip"),
+        sound: None,
     }
 }

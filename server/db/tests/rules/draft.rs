@@ -2,7 +2,7 @@
 
 use db::draft::{Frame, frame};
 use db::edits::{Change, Walk};
-use domain::{Hash, Phase};
+use domain::{Cover, Hash, Phase};
 
 use crate::harness::{Studio, made};
 use crate::{rules, transact};
@@ -12,8 +12,12 @@ fn painted(picture: &str) -> Change {
         levels: Some(Hash::of(picture.as_bytes())),
         locks: Some(Hash::of(b"locks")),
         locked: false,
-        primary_area: 3,
-        affected_area: 1,
+        cover: Cover {
+            primary_area: 3,
+            overlap_area: 1,
+            affected_area: 1,
+            primary_cells: "0f".parse().expect("cells"),
+        },
     }
 }
 
@@ -51,7 +55,10 @@ rules! {
         transact!(db, [seen, change], |tx| db::edits::apply(tx, shot_id, artist, &seen, &change)).expect("written");
         assert_eq!(walk(Walk::Redo).await, None);
         let now = frame(db.pool(), shot_id, 2).await.expect("read");
-        assert_eq!((now.levels, now.primary_area, now.affected_area), (of("three"), 3, 1));
+        assert_eq!((now.levels, &now.cover), (of("three"), &change.cover));
+        // What the layers cover goes and comes back with the picture.
+        let undone = transact!(db, [], |tx| db::edits::walk(tx, shot_id, artist, Walk::Undo)).expect("walked");
+        assert_eq!(undone.map(|f| f.cover), Some(painted("one").cover));
     }
 
     async fn a_stroke_on_an_old_picture_is_not_written(db) {

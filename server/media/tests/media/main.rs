@@ -8,4 +8,5 @@ mod proxy;
 mod read;
 mod refuse;
 mod samples;
+mod wave;
 mod write;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use domain::{PlateFacts, Step, Trim};
-use media::{FilmStrip, Index, ProxyWriter, poster};
+use media::{FilmStrip, Heard, Index, ProxyWriter, SoundFrom, poster, write_wave};
 
 use crate::plate_file::{PlateFile, part_of, probe_with};
 use crate::{Error, Reporter, Result};
@@ -23,9 +23,12 @@ pub struct Ingested {
     pub proxy_index: Vec<(u64, u32)>,
     pub poster: PathBuf,
     pub strip: PathBuf,
+    /// WAV as long as the pictures, for the player; `None`: the plate is silent or its sound cannot be played.
+    pub sound: Option<PathBuf>,
 }
 
-/// Reads every frame of `plate`, or of the part of it that is the shot, once; writes proxy, poster and strip into `out`.
+/// Reads every frame of `plate`, or of the part of it that is the shot, once; writes proxy, poster, strip and
+/// sound into `out`.
 pub fn ingest(plate: &Path, trim: Option<Trim>, out: &Path, report: &mut dyn Reporter) -> Result<Ingested> {
     let (facts, index) = probe_with(plate, report)?;
     let mut file = PlateFile::with_index(plate, part_of(facts, trim)?, &index, trim)?;
@@ -55,6 +58,33 @@ pub fn ingest(plate: &Path, trim: Option<Trim>, out: &Path, report: &mut dyn Rep
     let (strip_path, poster_path) = (out.join("strip.jpg"), out.join("poster.jpg"));
     std::fs::write(&strip_path, strip.jpeg()?.0).map_err(Error::io("writing the film strip"))?;
     std::fs::write(&poster_path, poster_jpeg).map_err(Error::io("writing the poster"))?;
-    let facts = PlateFacts { frame_hashes: hashes, ..file.facts };
-    Ok(Ingested { facts, index, proxy, proxy_index, poster: poster_path, strip: strip_path })
+    let mut facts = PlateFacts { frame_hashes: hashes, ..file.facts.clone() };
+    let sound = sound(plate, &file, out, &mut facts.notes, report)?;
+    Ok(Ingested { facts, index, proxy, proxy_index, poster: poster_path, strip: strip_path, sound })
+}
+
+fn sound(
+    plate: &Path,
+    file: &PlateFile,
+    out: &Path,
+    notes: &mut Vec<String>,
+    report: &mut dyn Reporter,
+) -> Result<Option<PathBuf>> {
+    let path = out.join("sound.wav");
+    let from = SoundFrom { path: plate, skip: file.skipped_seconds() };
+    let length = f64::from(file.frames()) / file.facts.rate.per_second();
+    let mut go_on = || report.step(Step::Sound, 0, 1).map_err(|_| media::Error::Cancelled);
+    let heard = write_wave(from, length, &path, &mut go_on).map_err(|error| match error {
+        media::Error::Cancelled => Error::Cancelled,
+        error => error.into(),
+    })?;
+    report.step(Step::Sound, 1, 1)?;
+    match heard {
+        Heard::Nothing => Ok(None),
+        Heard::Written => Ok(Some(path)),
+        Heard::Unplayable(why) => {
+            notes.push(why);
+            Ok(None)
+        }
+    }
 }

@@ -6,4 +6,5 @@ pub mod ingest;
 pub mod kept;
 pub mod remove;
 pub mod segment;
+pub mod still;
 pub mod verify;

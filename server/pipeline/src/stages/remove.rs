@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use domain::version::Proof;
 use domain::{Cause, PlateRecipe};
-use media::{Ffv1Writer, MatteWriter, Picture, PixelFormat, ProxyWriter, SoundFrom, ffv1_format};
+use media::{Carried, Ffv1Writer, MatteWriter, Picture, PixelFormat, ProxyWriter, SoundFrom, ffv1_format};
 use plate::remove::{Filled, Stop, remove as run};
 
 use super::composite::composite;
@@ -21,7 +21,7 @@ use crate::{Error, Reporter, Result};
 /// What a removal leaves behind.
 #[derive(Debug)]
 pub struct Removed {
-    /// FFV1 in the plate's pixel format (or the next wider), coded orientation, the plate's rate and sound.
+    /// FFV1 in the plate's pixel format (or the next wider), coded orientation, the plate's rate, sound and timecode.
     pub result: PathBuf,
     /// PNG grey at luma size, coded orientation; above 0 where samples may differ from the plate.
     pub matte: PathBuf,
@@ -50,7 +50,7 @@ pub fn remove(
     let given: Plate = plate.into();
     let plate = PlateFile::open(given.clone(), report)?;
     let facts = plate.facts.clone();
-    let skip = given.trim.map_or(0.0, |trim| f64::from(trim.first) / facts.rate.per_second());
+    let skip = plate.skipped_seconds();
     let plate = RefCell::new(plate);
     let first = plate.borrow_mut().picture(0)?;
     let kept_as = ffv1_format(&first.format)?;
@@ -58,9 +58,11 @@ pub fn remove(
     let (width, height) = (facts.coded_width, facts.coded_height);
     let files = [out.join("result.mkv"), out.join("matte.mkv"), out.join("proxy.mov")];
     let [result_path, matte_path, proxy_path] = &files;
-    let sound = Some(SoundFrom { path: &given.path, skip });
-    let result = Ffv1Writer::create(result_path, &kept_as, width, height, facts.rate, &facts.colour, sound)?;
-    let matte_file = MatteWriter::create(matte_path, width, height, facts.rate)?;
+    let timecode = facts.start_timecode.as_deref();
+    let carried = Some(Carried { sound: Some(SoundFrom { path: &given.path, skip }), timecode });
+    let result =
+        Ffv1Writer::create(result_path, &kept_as, width, height, facts.rate, &facts.colour, carried)?;
+    let matte_file = MatteWriter::create(matte_path, width, height, facts.rate, timecode)?;
     let proxy = ProxyWriter::create(proxy_path, &facts)?;
     let (summary, written) = std::thread::scope(|scope| {
         let (send, receive) = sync_channel::<Option<(Arc<Picture>, Filled)>>(1);

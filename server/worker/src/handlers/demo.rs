@@ -9,7 +9,7 @@ use db::demo::Cast;
 use db::draft::MadeFrame;
 use db::quadmasks::{Combined, Manifest, ManifestFrame};
 use domain::cause::with_cells;
-use domain::{Cause, Hash, Levels, Phase, ProjectId, Rate, ShotId, Step, Verdict};
+use domain::{Cause, Consequence, Cover, Hash, Levels, Phase, ProjectId, Rate, ShotId, Step, Verdict};
 use media::{Ffv1Writer, Picture, PixelFormat};
 use pipeline::Reporter;
 use pipeline::demo::{Kind, Rgb, Scene};
@@ -18,7 +18,7 @@ use provenance::QuadmaskSubject;
 use crate::context::Context;
 
 /// Each shot with its sequence and the phase it shall show. Seeds above 0 are other takes of a scene.
-const SHOTS: [(Kind, u64, &str, Phase); 8] = [
+const SHOTS: [(Kind, u64, &str, Phase); 9] = [
     (Kind::FallingLeaf, 0, "DEMO_020", Phase::Ready),
     (Kind::CastShadow, 0, "DEMO_020", Phase::QuadmaskReview),
     (Kind::BallPins, 0, "DEMO_010", Phase::Approved),
@@ -27,6 +27,7 @@ const SHOTS: [(Kind, u64, &str, Phase); 8] = [
     (Kind::Crossing, 0, "DEMO_020", Phase::ResultChanges),
     (Kind::RollingCart, 7, "DEMO_030", Phase::QuadmaskChanges),
     (Kind::BallPins, 7, "DEMO_030", Phase::QuadmaskApproved),
+    (Kind::CarriedBox, 7, "DEMO_030", Phase::RunFailed),
 ];
 const WIDTH: u32 = 640;
 const HEIGHT: u32 = 360;
@@ -159,7 +160,7 @@ fn advance(
         }
         match shot.phase {
             Phase::Uploaded => super::ingest::run(context, shot_id)?,
-            Phase::Ready => annotate(context, scene, shot_id)?,
+            Phase::Ready => annotate(context, scene, shot_id, goal)?,
             Phase::Masking => submit(context, cast, scene, shot_id, shot.plate)?,
             Phase::QuadmaskReview if goal == Phase::QuadmaskChanges => {
                 let note = "The shadow under the cart leaves the marked cells near the end.";
@@ -173,6 +174,8 @@ fn advance(
                     })?;
                 }
             }
+            // Its removal waits in the queue and fails there, as anybody's would.
+            Phase::QuadmaskApproved | Phase::Running if goal == Phase::RunFailed => return Ok(moved),
             Phase::QuadmaskApproved | Phase::Running => {
                 match context.wait(db::runs::newest(&context.db, shot_id))? {
                     Some(run_id) => super::remove::run(context, run_id)?,
@@ -193,8 +196,9 @@ fn advance(
     }
 }
 
-/// Target, words, causes and the true mask as the draft, all or nothing.
-fn annotate(context: &Context, scene: &Scene, shot_id: ShotId) -> anyhow::Result<()> {
+/// Target, words, causes and the true mask as the draft, all or nothing. For a removal that is to fail, the thing that moves
+/// on its own has no path: the plate engine refuses that in words.
+fn annotate(context: &Context, scene: &Scene, shot_id: ShotId, goal: Phase) -> anyhow::Result<()> {
     let mut made = Vec::new();
     for frame in 0..scene.frames() {
         check(context)?;
@@ -209,11 +213,13 @@ fn annotate(context: &Context, scene: &Scene, shot_id: ShotId) -> anyhow::Result
             seen_revision: 0,
             levels: Some((context.store.put_blocking(&png)?, i64::try_from(png.len())?)),
             confidence: None,
-            primary_area: i64::try_from(primary)?,
-            affected_area: 0,
+            cover: Cover::of(&levels),
         });
     }
-    let (target, words, causes) = (scene.target(), scene.words(), scene.causes().to_vec());
+    let (target, words, mut causes) = (scene.target(), scene.words(), scene.causes().to_vec());
+    if goal == Phase::RunFailed {
+        causes.iter_mut().filter(|c| c.consequence == Consequence::React).for_each(|c| c.path.clear());
+    }
     context.write(|tx| {
         let (target, words, causes, made) = (target.clone(), words.clone(), causes.clone(), made.clone());
         Box::pin(async move {
@@ -317,4 +323,31 @@ fn decide_version(
     context
         .write(move |tx| Box::pin(async move { db::decisions::on_version(tx, version_id, &ballot).await }))?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_demo_rests_in_every_phase_that_waits_for_a_person() {
+        let reached: Vec<Phase> = SHOTS.iter().map(|shot| shot.3).chain([Phase::IngestFailed]).collect();
+        for &(from, _, to, _) in domain::phase::TABLE {
+            for phase in [from, to] {
+                // In these the worker is at work: a shot passes through them while the demo is made.
+                let passes = matches!(phase, Phase::Uploaded | Phase::Running);
+                assert!(passes || reached.contains(&phase), "no demo shot is in {phase:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_removal_that_fails_has_something_to_draw() {
+        for (kind, seed, ..) in SHOTS.into_iter().filter(|shot| shot.3 == Phase::RunFailed) {
+            let rate = Rate::new(24, 1).expect("24 is a rate");
+            let scene = Scene::new(kind, seed, 160, 90, kind.usual_frames(), rate);
+            let reacts = scene.causes().iter().any(|c| c.consequence == Consequence::React);
+            assert!(reacts, "{} has nothing that reacts", scene.name());
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! Ingest: a plate blob to facts, proxy, strip and poster.
+//! Ingest: a plate blob to facts, proxy, strip, poster and sound.
 
 use std::path::Path;
 
@@ -20,15 +20,22 @@ pub fn run(context: &Context, shot_id: ShotId) -> anyhow::Result<()> {
         Ok((hash, i64::try_from(size)?))
     };
     let (proxy, poster, strip) = (put(&done.proxy)?, put(&done.poster)?, put(&done.strip)?);
+    let sound = done.sound.as_deref().map(put).transpose()?;
     let frame_index = serde_json::to_vec(&done.index)?;
     let frame_index = (context.store.put_blocking(&frame_index)?, i64::try_from(frame_index.len())?);
-    let made = Made { frame_index: frame_index.0, proxy: proxy.0, poster: poster.0, strip: strip.0 };
+    let made = Made {
+        frame_index: frame_index.0,
+        proxy: proxy.0,
+        poster: poster.0,
+        strip: strip.0,
+        sound: sound.map(|(hash, _)| hash),
+    };
     let index = serde_json::to_string(&done.proxy_index)?;
     context.log(format!("{} frames, {}", done.facts.frames, done.facts.codec));
     context.write(|tx| {
         let (facts, index) = (done.facts.clone(), index.clone());
         Box::pin(async move {
-            for (hash, size) in [frame_index, proxy, poster, strip] {
+            for (hash, size) in [frame_index, proxy, poster, strip].into_iter().chain(sound) {
                 db::blobs::record(tx, hash, size).await?;
             }
             db::shots::ingested(tx, shot_id, &facts, made, &index).await

@@ -13,7 +13,7 @@ use crate::context::Context;
 /// What a job does and how its time is spread, learnt from real shots.
 pub fn plan(job: &Job) -> &'static [(Step, f32)] {
     match job {
-        Job::Ingest { .. } => &[(Step::Probe, 0.05), (Step::Proxy, 0.95)],
+        Job::Ingest { .. } => &[(Step::Probe, 0.05), (Step::Proxy, 0.93), (Step::Sound, 0.02)],
         Job::Segment { .. } => &[(Step::Probe, 0.02), (Step::Track, 0.98)],
         Job::Remove { .. } => &[
             (Step::Probe, 0.02),

@@ -4,7 +4,7 @@ use std::io::Read;
 
 use anyhow::{Context as _, bail};
 use db::draft::MadeFrame;
-use domain::{Hash, Levels, QuadmaskId, ShotId, Step};
+use domain::{Cover, Hash, Levels, QuadmaskId, ShotId, Step};
 use media::QuadmaskWriter;
 use pipeline::{MaskMovie, Masks, Reporter};
 
@@ -39,8 +39,7 @@ pub fn import(context: &Context, shot_id: ShotId, file: Hash, name: &str) -> any
             seen_revision: 0,
             levels: Some((context.store.put_blocking(&png)?, i64::try_from(png.len())?)),
             confidence: None,
-            primary_area: i64::try_from(primary + overlap)?,
-            affected_area: i64::try_from(overlap + affected)?,
+            cover: Cover::of(&levels),
         });
     }
     if made.is_empty() {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
 use db::draft::{Frame, MadeFrame};
-use domain::{Hash, Levels, ShotId, Target};
+use domain::{Cover, Hash, Levels, ShotId, Target};
 use pipeline::stages::segment::segment;
 use pipeline::{Error, PlateFile};
 use plate::segment::{FrameMask, Locked, Locks, Prompts, SegmentParams, SourceError};
@@ -106,8 +106,7 @@ impl<'a> Draft<'a> {
             seen_revision: row.map_or(0, |r| r.revision),
             levels: png,
             confidence: Some(f64::from(mask.confidence)),
-            primary_area: i64::try_from(primary + overlap)?,
-            affected_area: i64::try_from(overlap + affected)?,
+            cover: Cover::of(&merged),
         })
     }
 

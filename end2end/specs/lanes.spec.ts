@@ -1,0 +1,50 @@
+// The lanes under the timeline say where the two layers meet: painted so, or primary in a marked cell.
+
+import { join } from 'node:path';
+import { movingSquare } from '../lib/clips';
+import { clickPlate, goTo } from '../lib/desk';
+import { becomeOwner, makeProject } from '../lib/people';
+import { expect, test } from '../lib/test';
+
+test.describe.configure({ timeout: 120_000 });
+
+test('the overlap lane follows the brush, the cells and undo', async ({ page, server }) => {
+  const clip = movingSquare(join(server.dataDir, 'square.mp4'));
+  await becomeOwner(page);
+  await makeProject(page, 'Lanes');
+  await page.getByLabel('Plates').first().setInputFiles(clip.path);
+  await expect(page.getByText('Ready to annotate').first()).toBeVisible({ timeout: 60_000 });
+  await page.getByRole('link', { name: 'square' }).first().click();
+  await page.getByRole('link', { name: /Quadmask/ }).click();
+  await expect(page.locator('.stage__picture')).toHaveAttribute('data-frame', '0');
+  const lane = (name: string) => page.locator(`.timeline__lane[data-lane="${name}"] .timeline__run`);
+  const titles = () => lane('overlap').evaluateAll((runs) => runs.map((run) => run.getAttribute('title')));
+
+  // A dab of primary on the fifth frame is no overlap yet.
+  await goTo(page, 4);
+  await page.keyboard.press('1');
+  await clickPlate(page, 82, 92, clip);
+  await expect(lane('primary')).toHaveCount(1);
+  await expect(lane('overlap')).toHaveCount(0);
+
+  // A cause whose cell lies over it, on the whole shot: overlap where the primary is, and nowhere else.
+  await page.getByLabel('What else changes').fill('Shadow');
+  await page.getByRole('button', { name: 'Add cause' }).click();
+  await expect(page.getByLabel('What changes')).toHaveValue('Shadow');
+  await page.keyboard.press('Shift+G');
+  await page.getByRole('button', { name: 'Whole shot' }).click();
+  await clickPlate(page, 82, 92, clip);
+  await expect.poll(titles).toEqual(['Overlap: 1005']);
+  await expect(lane('affected')).toHaveCount(1);
+
+  // Painted as both on two more frames.
+  for (const frame of [9, 10]) {
+    await goTo(page, frame);
+    await page.keyboard.press('2');
+    await clickPlate(page, 200, 40, clip);
+    await expect.poll(async () => (await titles()).length).toBe(2);
+  }
+  await expect.poll(titles).toEqual(['Overlap: 1005', 'Overlap: 1010–1011']);
+  await page.keyboard.press('Control+z');
+  await expect.poll(titles).toEqual(['Overlap: 1005', 'Overlap: 1010']);
+});
