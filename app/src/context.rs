@@ -170,10 +170,12 @@ impl Cx {
         action: Action,
     ) -> Result<(db::threads::Row, Shot), ApiError> {
         let thread = db::threads::get(self.db().pool(), thread_id).await?;
-        let shot = self.shot(thread.shot_id, action).await?;
+        let shot = self.shot(thread.shot_id, Action::ViewClientVersions).await?;
+        // Before the role: a refusal would say that the thread is there.
         if self.is_client() && !thread.is_seen_by_clients {
             return Err(ApiError::NotFound);
         }
+        self.allowed(action)?;
         Ok((thread, shot))
     }
 
