@@ -64,16 +64,22 @@ export const test = base.extend<PerTest, PerWorker>({
 
 export const expect = test.expect;
 
+/** Pages that are being left for another address: a request that this cuts off is nobody's fault. */
+const leaving = new WeakSet<Page>();
+
 /** Calls `heard` for every warning, error and uncaught exception of a page; hydration trouble shows up here. */
 export function listen(page: Page, heard: (text: string) => void): void {
   page.on('console', (message: ConsoleMessage) => {
-    if (['error', 'warning'].includes(message.type())) heard(`${message.type()}: ${message.text()}`);
+    const cutOff = leaving.has(page) && message.text().includes('Failed to fetch');
+    if (['error', 'warning'].includes(message.type()) && !cutOff) heard(`${message.type()}: ${message.text()}`);
   });
   page.on('pageerror', (error) => heard(`exception: ${error.message}`));
 }
 
 /** Opens `path` and resolves when the client has taken over the page, so that clicks and keys are heard. */
 export async function open(page: Page, path: string): Promise<void> {
+  leaving.add(page);
   await page.goto(path);
+  leaving.delete(page);
   await page.locator('html[data-hydrated]').waitFor({ state: 'attached' });
 }

@@ -186,7 +186,7 @@ test('what is said on a frame reaches everybody who may hear it', async ({ page,
   await expect(card(artist, 'A rim here')).toContainText('✓ Resolved');
   await artist.getByRole('button', { name: /^Resolved/ }).click();
   await expect(artist.getByRole('article')).toHaveCount(1);
-  await artist.getByRole('button', { name: /^All/ }).click();
+  await artist.getByRole('button', { name: /^All \d/ }).click();
 
   // What was asked for and what came of it is one history.
   await supervisor.getByRole('button', { name: 'Ask for changes' }).click();
