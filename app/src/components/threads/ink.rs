@@ -156,7 +156,8 @@ fn Words(x: f64, y: f64) -> impl IntoView {
         }
     });
     let put = move || {
-        if let Some(field) = field.get_untracked() {
+        // A field that is taken away loses the focus too; by then nobody holds it.
+        if let Some(Some(field)) = field.try_get_untracked() {
             pen.put_words(&field.value());
         }
     };
