@@ -11,6 +11,7 @@ use crate::components::board::{BoardGrid, FilterBar, filter_of};
 use crate::components::ui::{Failure, Loading, use_key_map};
 use crate::components::upload::Unfinished;
 use crate::state::session::use_me;
+use crate::state::settled::settled;
 
 /// Cards in the first answer; more come as one scrolls.
 const FIRST: u32 = 60;
@@ -49,7 +50,7 @@ fn Head() -> impl IntoView {
     let InProject { id, view } = use_project();
     let query = use_query_map();
     let filter = Signal::derive(move || query.with(filter_of));
-    let known = Memo::new(move |last: Option<&Option<ProjectView>>| {
+    let known = settled(move |last: Option<&Option<ProjectView>>| {
         view.get().and_then(Result::ok).or_else(|| last.cloned().flatten())
     });
     let counts = Signal::derive(move || {

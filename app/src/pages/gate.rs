@@ -12,6 +12,7 @@ use crate::error::ApiError;
 use crate::routes::href;
 use crate::state::live::use_live;
 use crate::state::session::{Me, use_session};
+use crate::state::settled::settled;
 
 #[component]
 pub fn Gate() -> impl IntoView {
@@ -37,7 +38,7 @@ enum Way {
 fn Inside(pages: Owner) -> impl IntoView {
     let session = use_session();
     let live = use_live();
-    let way = Memo::new(move |_| match session.viewer.get() {
+    let way = settled(move |_| match session.viewer.get() {
         None => Way::Unknown,
         Some(Err(error)) => Way::Failed(error),
         Some(Ok(viewer)) if !viewer.has_owner => Way::SetUp,
@@ -45,7 +46,7 @@ fn Inside(pages: Owner) -> impl IntoView {
         Some(Ok(_)) => Way::Open,
     });
     // For the moment between signing out and leaving, the last person stays.
-    let me = Memo::new(move |last: Option<&Person>| {
+    let me = settled(move |last: Option<&Person>| {
         let now = session.viewer.get().and_then(Result::ok).and_then(|viewer| viewer.person);
         now.or_else(|| last.cloned()).unwrap_or_else(nobody)
     });

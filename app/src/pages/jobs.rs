@@ -13,6 +13,7 @@ use crate::components::words;
 use crate::routes::href;
 use crate::state::live::use_live;
 use crate::state::session::error_of;
+use crate::state::settled::settled;
 
 #[derive(Clone, Copy)]
 struct Changes {
@@ -52,17 +53,17 @@ pub fn JobsPage() -> impl IntoView {
 
 #[component]
 fn Tables(jobs: Resource<Result<JobsView, crate::error::ApiError>>, changes: Changes) -> impl IntoView {
-    let failed = Memo::new(move |_| jobs.get().and_then(Result::err));
-    let known = Memo::new(move |last: Option<&Option<JobsView>>| {
+    let failed = settled(move |_| jobs.get().and_then(Result::err));
+    let known = settled(move |last: Option<&Option<JobsView>>| {
         jobs.get().and_then(Result::ok).or_else(|| last.cloned().flatten())
     });
     let warning =
-        Memo::new(move |_| known.with(|known| known.as_ref().and_then(|known| known.warning.clone())));
-    let workers = Memo::new(move |_| {
+        settled(move |_| known.with(|known| known.as_ref().and_then(|known| known.warning.clone())));
+    let workers = settled(move |_| {
         known.with(|known| known.as_ref().map(|known| known.workers.clone()).unwrap_or_default())
     });
     let rows = move |over: bool| {
-        Memo::new(move |_| {
+        settled(move |_| {
             known.with(|known| {
                 known
                     .as_ref()
@@ -72,12 +73,12 @@ fn Tables(jobs: Resource<Result<JobsView, crate::error::ApiError>>, changes: Cha
         })
     };
     let (open, over) = (rows(false), rows(true));
-    let row = move |rows: Memo<Vec<JobRow>>, id: JobId| {
+    let row = move |rows: Signal<Vec<JobRow>>, id: JobId| {
         let row =
-            Memo::new(move |_| rows.with(|rows| rows.iter().find(|row| row.progress.job_id == id).cloned()));
+            settled(move |_| rows.with(|rows| rows.iter().find(|row| row.progress.job_id == id).cloned()));
         view! { <Row id row changes/> }
     };
-    let ids = |rows: Memo<Vec<JobRow>>| {
+    let ids = |rows: Signal<Vec<JobRow>>| {
         move || rows.with(|rows| rows.iter().map(|row| row.progress.job_id).collect::<Vec<_>>())
     };
     view! {
@@ -109,7 +110,7 @@ fn Tables(jobs: Resource<Result<JobsView, crate::error::ApiError>>, changes: Cha
     }
 }
 
-fn worker_card(worker: WorkerRow, open: Memo<Vec<JobRow>>) -> impl IntoView {
+fn worker_card(worker: WorkerRow, open: Signal<Vec<JobRow>>) -> impl IntoView {
     let WorkerRow { worker: _, host, about, is_alive, job_id, seen_at } = worker;
     let job = move || {
         open.with(|open| {
@@ -151,18 +152,17 @@ fn tone_of(state: JobState) -> (&'static str, &'static str) {
 }
 
 #[component]
-fn Row(id: JobId, row: Memo<Option<JobRow>>, changes: Changes) -> impl IntoView {
-    let progress = Memo::new(move |_| row.with(|row| row.as_ref().map(|row| row.progress.clone())));
+fn Row(id: JobId, row: Signal<Option<JobRow>>, changes: Changes) -> impl IntoView {
+    let progress = settled(move |_| row.with(|row| row.as_ref().map(|row| row.progress.clone())));
     let of = move |read: fn(&Progress) -> Option<String>| {
         move || progress.with(|progress| progress.as_ref().and_then(read))
     };
-    let state = Memo::new(move |_| {
+    let state = settled(move |_| {
         progress.with(|progress| progress.as_ref().map_or(JobState::Queued, |progress| progress.state))
     });
-    let priority = Memo::new(move |_| {
-        progress.with(|progress| progress.as_ref().map_or(0, |progress| progress.priority))
-    });
-    let manage = Memo::new(move |_| row.with(|row| row.as_ref().is_some_and(|row| row.may_manage)));
+    let priority =
+        settled(move |_| progress.with(|progress| progress.as_ref().map_or(0, |progress| progress.priority)));
+    let manage = settled(move |_| row.with(|row| row.as_ref().is_some_and(|row| row.may_manage)));
     let part = Signal::derive(move || {
         progress.with(|progress| progress.as_ref().map_or(0.0, |progress| progress.fraction))
     });
@@ -248,7 +248,7 @@ fn step_words(progress: &Progress) -> Option<String> {
 }
 
 #[component]
-fn Log(id: JobId, state: Memo<JobState>) -> impl IntoView {
+fn Log(id: JobId, state: Signal<JobState>) -> impl IntoView {
     // A running job's log grows: it is read again when the state changes or when one asks.
     let asked = RwSignal::new(0);
     let log = Resource::new(move || (state.get(), asked.get()), move |_| job_log(id));

@@ -14,6 +14,7 @@ use crate::components::ui::{
 };
 use crate::state::live::use_live;
 use crate::state::session::{error_of, use_me};
+use crate::state::settled::settled;
 
 #[derive(Clone, Copy)]
 struct Changes {
@@ -32,7 +33,7 @@ pub fn PeoplePage() -> impl IntoView {
     );
     let projects = Resource::new(|| (), |()| list_projects());
     let inviting = RwSignal::new(false);
-    let may_manage = Memo::new(move |_| me.may(Action::ManagePeople));
+    let may_manage = settled(move |_| me.may(Action::ManagePeople));
     let toasts = use_toasts();
     for error in [error_of(changes.role), error_of(changes.active)] {
         Effect::new(move |_| {

@@ -16,6 +16,7 @@ use crate::error::ApiError;
 use crate::routes::href;
 use crate::state::live::use_live;
 use crate::state::session::error_of;
+use crate::state::settled::settled;
 
 /// The project whose pages these are.
 #[derive(Clone, Copy)]
@@ -63,13 +64,13 @@ pub fn ProjectFrame() -> impl IntoView {
 #[component]
 fn Inside(new_sequence: ServerAction<CreateSequence>, pages: Owner) -> impl IntoView {
     let InProject { id, view } = use_project();
-    let failed = Memo::new(move |_| view.get().and_then(Result::err));
+    let failed = settled(move |_| view.get().and_then(Result::err));
     // A reading that failed leaves what was known.
-    let known = Memo::new(move |last: Option<&Option<ProjectView>>| {
+    let known = settled(move |last: Option<&Option<ProjectView>>| {
         let last = || last.cloned().flatten().filter(|last| last.project.project_id == id.get());
         view.get().and_then(Result::ok).or_else(last)
     });
-    let missing = Memo::new(move |_| known.with(Option::is_none));
+    let missing = settled(move |_| known.with(Option::is_none));
     let may = move |action: Action| {
         known.with(|known| known.as_ref().is_some_and(|known| known.may.contains(&action)))
     };
@@ -134,16 +135,19 @@ fn Inside(new_sequence: ServerAction<CreateSequence>, pages: Owner) -> impl Into
 }
 
 #[component]
-fn ProjectNav(known: Memo<Option<ProjectView>>, new_sequence: ServerAction<CreateSequence>) -> impl IntoView {
+fn ProjectNav(
+    known: Signal<Option<ProjectView>>,
+    new_sequence: ServerAction<CreateSequence>,
+) -> impl IntoView {
     let InProject { id, .. } = use_project();
     let url = use_url();
     let query = use_query_map();
     let chosen = Memo::new(move |_| query.with(filter_of).sequence_id);
     let on_board = Memo::new(move |_| url.read().path() == href::project(id.get()));
-    let all = Memo::new(move |_| {
+    let all = settled(move |_| {
         known.with(|known| known.as_ref().map(|known| known.counts.iter().map(|(_, n)| n).sum::<u32>()))
     });
-    let sequences = Memo::new(move |_| {
+    let sequences = settled(move |_| {
         known.with(|known| known.as_ref().map(|known| known.sequences.clone()).unwrap_or_default())
     });
     let may = move |action: Action| {
@@ -152,7 +156,7 @@ fn ProjectNav(known: Memo<Option<ProjectView>>, new_sequence: ServerAction<Creat
     let adding = RwSignal::new(false);
     let link = move |of: SequenceId| {
         let found =
-            Memo::new(move |_| sequences.with(|all| all.iter().find(|one| one.sequence_id == of).cloned()));
+            settled(move |_| sequences.with(|all| all.iter().find(|one| one.sequence_id == of).cloned()));
         let to = Signal::derive(move || {
             href::board(id.get(), &ShotFilter { sequence_id: Some(of), ..ShotFilter::default() })
         });

@@ -12,6 +12,7 @@ pub mod pen;
 pub mod playhead;
 mod reading;
 pub mod session;
+pub mod settled;
 pub mod sound;
 pub mod talk;
 pub mod uploads;

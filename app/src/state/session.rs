@@ -67,7 +67,7 @@ pub fn use_session() -> Session {
 
 /// The signed-in person; pages behind the gate always have one.
 #[derive(Clone, Copy)]
-pub struct Me(pub Memo<Person>);
+pub struct Me(pub Signal<Person>);
 
 impl Me {
     pub fn may(self, action: Action) -> bool {

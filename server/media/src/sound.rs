@@ -1,8 +1,9 @@
-//! Sound copied from one file to another as it is, in step with the pictures. Never decoded.
+//! Sound copied from one file to another as it is, in step with the pictures. Never decoded: plain samples are cut where
+//! the pictures begin, compressed ones between two packets.
 
 use std::path::Path;
 
-use ffmpeg_next::ffi::{AVMediaType, avformat_query_codec};
+use ffmpeg_next::ffi::{AVMediaType, av_get_exact_bits_per_sample, avformat_query_codec};
 use ffmpeg_next::format::context::{Input, Output};
 use ffmpeg_next::{Packet, Rational};
 
@@ -24,11 +25,30 @@ pub(crate) struct Sound {
     /// Stream number in the new file.
     target: usize,
     base: Rational,
+    /// Samples that can be told apart inside of a packet; `None` for compressed sound.
+    plain: Option<Plain>,
     /// Seconds at which the pictures start in the source.
     start: f64,
     /// A packet that was read but not written yet.
     held: Option<Packet>,
     ended: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Plain {
+    /// Samples of every channel in a second.
+    rate: f64,
+    /// Bytes of one sample of every channel.
+    size: usize,
+}
+
+impl Plain {
+    /// What is left of `packet`, which begins `early` seconds before the pictures, and how many seconds went.
+    fn without_start(self, packet: &Packet, early: f64) -> Option<(Packet, f64)> {
+        let samples = (early * self.rate).round();
+        let rest = packet.data()?.get(samples as usize * self.size..).filter(|rest| !rest.is_empty())?;
+        Some((Packet::copy(rest), samples / self.rate))
+    }
 }
 
 impl Sound {
@@ -47,6 +67,7 @@ impl Sound {
         let Some(found) = found else { return Ok(None) };
         let (stream, base, parameters) = (found.index(), found.time_base(), found.parameters());
         let start = picture_start(source, &input);
+        let plain = plain(&parameters);
         only(&mut input, stream);
         let mut track = out.add_stream(None::<ffmpeg_next::Codec>).map_err(writing(source))?;
         track.set_parameters(parameters);
@@ -54,7 +75,16 @@ impl Sound {
         // SAFETY: the tag is the source container's; zero lets the new one choose.
         unsafe { (*(*track.as_mut_ptr()).codecpar).codec_tag = 0 };
         let target = track.index();
-        Ok(Some(Self { input, stream, target, base, start: start + from.skip, held: None, ended: false }))
+        Ok(Some(Self {
+            input,
+            stream,
+            target,
+            base,
+            plain,
+            start: start + from.skip,
+            held: None,
+            ended: false,
+        }))
     }
 
     /// Writes every packet that starts before `until` seconds of picture.
@@ -67,7 +97,8 @@ impl Sound {
                 return Ok(());
             }
             if at < 0.0 {
-                continue; // before the first picture
+                let Some(rest) = self.rest_of(&packet, -at) else { continue };
+                packet = rest;
             }
             let shift =
                 (self.start * f64::from(self.base.denominator()) / f64::from(self.base.numerator())).round();
@@ -81,6 +112,19 @@ impl Sound {
         }
     }
 
+    /// What a packet that begins before the first picture has to say after it.
+    fn rest_of(&self, packet: &Packet, early: f64) -> Option<Packet> {
+        let (mut rest, gone) = self.plain?.without_start(packet, early)?;
+        let ticks = |s: f64| {
+            (s * f64::from(self.base.denominator()) / f64::from(self.base.numerator())).round() as i64
+        };
+        rest.set_pts(packet.pts().map(|t| t + ticks(gone)));
+        rest.set_dts(packet.dts().map(|t| t + ticks(gone)));
+        rest.set_duration((packet.duration() - ticks(gone)).max(0));
+        rest.set_flags(packet.flags());
+        Some(rest)
+    }
+
     fn next(&mut self) -> Option<Packet> {
         while !self.ended {
             let mut packet = Packet::empty();
@@ -92,6 +136,17 @@ impl Sound {
         }
         None
     }
+}
+
+fn plain(parameters: &ffmpeg_next::codec::Parameters) -> Option<Plain> {
+    // SAFETY: the parameters belong to the open input.
+    let (bits, channels, rate) = unsafe {
+        let raw = &*parameters.as_ptr();
+        (av_get_exact_bits_per_sample(raw.codec_id), raw.ch_layout.nb_channels, raw.sample_rate)
+    };
+    // Four-bit codecs have an exact size too, but theirs is a running difference.
+    let is_plain = bits > 0 && bits % 8 == 0 && channels > 0 && rate > 0;
+    is_plain.then(|| Plain { rate: f64::from(rate), size: (bits / 8 * channels) as usize })
 }
 
 /// Seconds at which the pictures of a file start; sound is counted from there.

@@ -5,6 +5,7 @@ use leptos::prelude::*;
 use crate::browser::theme::{self, THEMES};
 use crate::components::ui::{Avatar, Glyph, Icon, Menu, use_key_map};
 use crate::state::session::{use_me, use_session};
+use crate::state::settled::settled;
 
 #[component]
 pub fn Logo() -> impl IntoView {
@@ -63,7 +64,7 @@ fn PersonMenu() -> impl IntoView {
     let keys = use_key_map();
     let chosen = RwSignal::new(String::new());
     Effect::new(move |_| chosen.set(theme::current()));
-    let name = Memo::new(move |_| me.with(|me| me.name.clone()));
+    let name = settled(move |_| me.with(|me| me.name.clone()));
     let themes = THEMES.map(|(key, word)| {
         view! {
             <button

@@ -158,6 +158,42 @@ fn sound_is_copied_in_step() {
 }
 
 #[test]
+fn sound_of_a_part_begins_with_the_part() {
+    let folder = folder();
+    // Silence, then a tone from the second second on.
+    let sound = "aevalsrc='if(gte(t,1),0.5*sin(2764*t),0)':s=48000:d=2";
+    let sources = format!("-f lavfi -i testsrc2=s=64x48:r=25 -f lavfi -i {sound}");
+    ffmpeg(
+        folder.path(),
+        &format!("{sources} -frames:v 50 -c:v libx264 -pix_fmt yuv420p -c:a pcm_s16le source.mov"),
+    );
+    let source = folder.path().join("source.mov");
+    let yuv = format("yuv420p");
+    let loudness = |name: &str, skip: f64| {
+        let path = folder.path().join(name);
+        let carried = Carried { sound: Some(SoundFrom { path: &source, skip }), timecode: None };
+        let mut writer =
+            Ffv1Writer::create(&path, &yuv, 64, 48, rate(25, 1), &colour("bt709", "tv"), Some(carried))
+                .expect("creates");
+        (0..10).for_each(|seed| writer.write(&noise(yuv, 64, 48, seed)).expect("writes"));
+        writer.finish().expect("finishes");
+        ffmpeg(folder.path(), &format!("-i {name} -vn -f s16le -c:a pcm_s16le {name}.raw"));
+        let raw = std::fs::read(folder.path().join(format!("{name}.raw"))).expect("samples");
+        let samples: Vec<i16> = raw.chunks_exact(2).map(|b| i16::from_le_bytes([b[0], b[1]])).collect();
+        // The first and the last tenth of a second of the ten frames.
+        let mean =
+            |part: &[i16]| part.iter().map(|s| f64::from(s.unsigned_abs())).sum::<f64>() / part.len() as f64;
+        (mean(&samples[..4800]), mean(&samples[14_400..19_200]))
+    };
+    let (start, end) = loudness("whole.mkv", 0.0);
+    assert!(start < 1.0 && end < 1.0, "the tone has not begun: {start} {end}");
+    let (start, end) = loudness("part.mkv", 0.8);
+    assert!(start < 1.0 && end > 5000.0, "the tone begins in the middle: {start} {end}");
+    let (start, _) = loudness("later.mkv", 1.2);
+    assert!(start > 5000.0, "the tone has begun: {start}");
+}
+
+#[test]
 fn a_start_timecode_is_carried() {
     let folder = folder();
     let path = folder.path().join("result.mkv");
