@@ -1,6 +1,8 @@
 //! `cargo xtask prove NAME`: builds what the proof needs, runs it, and leaves its figures in `end2end/proof/NAME.json`.
 //! The proofs themselves live with what they prove; `cargo xtask test` runs the same code with small counts.
 
+use std::path::Path;
+
 use anyhow::{Context, Result, bail};
 
 use crate::build::{self, Options};
@@ -90,6 +92,7 @@ pub fn prove(request: &Request) -> Result<()> {
     {
         bail!("end2end/{spec} is not in this checkout");
     }
+    let commit = checked_out()?;
     setup(Scope::Everything, false)?;
     build::build(Options { release: proof.release, worker: true, void: libtorch::is_there() })?;
 
@@ -122,8 +125,26 @@ pub fn prove(request: &Request) -> Result<()> {
     if after.is_none() || after == before {
         bail!("the proof passed and left no figures in end2end/proof/{name}.json");
     }
+    name_commit(&out, &commit)?;
     print!("{}", std::fs::read_to_string(&out).context("reading the figures")?);
     Ok(())
+}
+
+/// What is checked out, and whether anything but proofs is changed there.
+fn checked_out() -> Result<String> {
+    let git = |words: &[&str]| -> Result<String> {
+        let said = sh::program("git", words).output().context("asking git what is checked out")?;
+        Ok(String::from_utf8_lossy(&said.stdout).trim().to_owned())
+    };
+    let commit = git(&["rev-parse", "HEAD"])?;
+    let changed = git(&["status", "--porcelain", "--", ".", ":!end2end/proof"])?;
+    Ok(if changed.is_empty() { commit } else { format!("{commit} and changes") })
+}
+
+fn name_commit(out: &Path, commit: &str) -> Result<()> {
+    let figures = std::fs::read_to_string(out).context("reading the figures")?;
+    let Some(rest) = figures.strip_prefix("{\n") else { bail!("{} does not hold an object", out.display()) };
+    std::fs::write(out, format!("{{\n  \"commit\": \"{commit}\",\n{rest}")).context("noting the commit")
 }
 
 fn list() -> String {
