@@ -31,7 +31,7 @@ const WORKER: &[&str] = &[
     "libopencv-dev",
 ];
 /// A smaller client: only for release builds.
-const RELEASE: &[&str] = &["binaryen", "brotli"];
+const RELEASE: &[&str] = &["brotli"];
 /// Fetches libtorch; where a pip is there already, that one does.
 const PIP: &[&str] = &["python3", "python3-pip"];
 /// What the tests look through: a browser, both databases, another decoder.

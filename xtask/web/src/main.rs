@@ -26,16 +26,21 @@ fn main() -> ExitCode {
 
 fn step(words: &[&str]) -> Result<()> {
     match *words {
-        ["bindgen", input, out_dir, name] => bindgen(Path::new(input), Path::new(out_dir), name),
+        ["bindgen", input, out_dir, name] => bindgen(Path::new(input), Path::new(out_dir), name, false),
+        ["bindgen", input, out_dir, name, "--bare"] => {
+            bindgen(Path::new(input), Path::new(out_dir), name, true)
+        }
         ["css", entry, out] => css(Path::new(entry), Path::new(out), false),
         ["css", entry, out, "--minify"] => css(Path::new(entry), Path::new(out), true),
         _ => bail!("usage: xtask-web bindgen INPUT OUT_DIR NAME | xtask-web css ENTRY OUT [--minify]"),
     }
 }
 
-fn bindgen(input: &Path, out_dir: &Path, name: &str) -> Result<()> {
+/// `bare`: without the names of functions, which only stack traces want and which are half of the file.
+fn bindgen(input: &Path, out_dir: &Path, name: &str, bare: bool) -> Result<()> {
     let mut step = Bindgen::new();
-    step.input_path(input).web(true)?.out_name(name).typescript(false).remove_producers_section(true);
+    step.input_path(input).web(true)?.out_name(name).typescript(false);
+    step.remove_producers_section(true).remove_name_section(bare);
     step.generate(out_dir).with_context(|| format!("writing the JavaScript glue for {}", input.display()))
 }
 
