@@ -34,7 +34,8 @@ export default defineConfig<{}, { origin: Origin }>({
     viewport: { width: 1440, height: 900 },
     locale: 'en-GB',
     timezoneId: 'UTC',
-    trace: 'retain-on-failure',
+    // A trace photographs the page at every step: over thousands of them that would be most of the work.
+    trace: proving ? 'off' : 'retain-on-failure',
     screenshot: 'only-on-failure',
     launchOptions: { executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: CHROMIUM },
   },
