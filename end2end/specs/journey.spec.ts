@@ -87,6 +87,11 @@ test('from upload to a second version', async ({ page, browser, server }) => {
   await artist.getByRole('button', { name: /Re-open/ }).first().click();
   await artist.getByRole('dialog').getByRole('button', { name: /re-open/i }).click();
   await artist.keyboard.press('b');
+  // On a slow line: what is sent holds the stroke that was still on its way.
+  await artist.route(/\/draw_stroke\d*$/, async (route) => {
+    await new Promise((done) => setTimeout(done, 1_500));
+    await route.continue();
+  });
   await clickPlate(artist, picture, 130, 92, clip);
   await artist.getByRole('button', { name: /^Send quadmask v\d to review/ }).click();
   await artist.getByRole('dialog').getByRole('button', { name: /send/i }).click();

@@ -22,6 +22,7 @@ use super::talk::Talk;
 use super::viewport::{Place, Viewport};
 use crate::api::draft::{DraftFrame, edit_draft};
 use crate::api::shots::ShotView;
+use crate::browser::clock;
 use crate::components::ui::{Toasts, use_toasts};
 use crate::error::ApiError;
 use crate::routes::href;
@@ -105,6 +106,8 @@ pub struct Desk {
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Writes {
     pub open: u32,
+    /// Of the open ones, those that wait for the others.
+    waiting: u32,
     /// All there ever were.
     pub count: u64,
 }
@@ -256,6 +259,24 @@ impl Desk {
             }
             self.refresh();
         });
+    }
+
+    /// Like [`Desk::write_then`], once every change before it was answered: a stroke that is still on its way belongs to
+    /// what is sent to review.
+    pub fn write_last<T: 'static>(
+        self,
+        change: impl Future<Output = Result<T, ApiError>> + 'static,
+        then: impl FnOnce(T) + 'static,
+    ) {
+        self.writes.update_untracked(|w| w.waiting += 1);
+        let after_others = async move {
+            while self.writes.try_get_untracked().is_some_and(|w| w.open > w.waiting) {
+                clock::sleep(40).await;
+            }
+            self.writes.try_update_untracked(|w| w.waiting -= 1);
+            change.await
+        };
+        self.write_then(after_others, then);
     }
 
     /// Like [`Desk::write_then`], for a change of the draft: becomes its editor first.

@@ -72,7 +72,7 @@ fn take(desk: Desk, ask: Ask, note: String) {
     let id = desk.shot_id;
     match ask {
         Ask::Submit => {
-            desk.write_then(submit_quadmask(id, note), move |quadmask| {
+            desk.write_last(submit_quadmask(id, note), move |quadmask| {
                 desk.toasts.say(format!("Quadmask v{} is in review", quadmask.n));
             });
         }
