@@ -6,9 +6,12 @@ use rayon::prelude::*;
 use super::canvas::{Canvas, EMPTY, GUESSED, SEEN};
 use super::patches::{self, HOLE, Holed, KNOWN, VOID};
 use super::picture::Rect;
+use super::ring;
 
 /// Longest side of a small picture, in pixels.
 const SMALL: usize = 280;
+/// Steps at the rim of a fill (of 255) up to about here are evened out; larger ones are rather edges of things.
+const STEP: f32 = 24.0;
 
 /// Fills the empty pixels of the blocks in `wanted` (non-zero; blocks of `factor` pixels over the canvas).
 pub(crate) fn fill(canvas: &mut Canvas, wanted: &[u8], factor: usize) {
@@ -115,6 +118,7 @@ fn piece(canvas: &Canvas, open: &[bool], part: &Rect, factor: usize, columns: us
         small.planes.iter_mut().for_each(|p| p[at] /= count);
     }
     let taken = patches::fill(&mut small)?;
+    settle(&mut small);
     let tone = tone(&small, &taken.from);
 
     // Full size: the detail of where each small pixel was taken from, on the small picture's colours.
@@ -169,27 +173,85 @@ fn piece(canvas: &Canvas, open: &[bool], part: &Rect, factor: usize, columns: us
     Some(Piece { pixels, looks: (looks.0 / looks.1.max(1)) as u8 })
 }
 
-/// How much lighter or darker than where it is taken from each small pixel of the hole is, smoothly.
-fn tone(small: &Holed, from: &[u32]) -> Vec<Vec<f32>> {
-    const REACH: usize = 4;
+/// Evens out the steps between a fill and what is known around it: what is off at the rim is taken from the inside too,
+/// smoothly, so that neither the rim nor the place where two of its sides meet shows.
+fn settle(small: &mut Holed) {
+    const REACH: usize = 2;
     let (width, height) = (small.width, small.height);
+    let mut off = vec![vec![0.0f32; width * height]; small.planes.len()];
+    let mut weights = vec![0.0f32; width * height];
     let hole: Vec<usize> = (0..width * height).filter(|&at| small.state[at] == HOLE).collect();
-    let mut out = vec![vec![0.0; width * height]; small.planes.len()];
-    for (out, plane) in out.iter_mut().zip(&small.planes) {
-        let mut off = vec![0.0; width * height];
-        hole.iter().for_each(|&at| off[at] = plane[at] - plane[from[at] as usize]);
-        for &at in &hole {
-            let (x, y) = (at % width, at / width);
-            let (mut sum, mut count) = (0.0, 0.0f32);
+    for &at in &hole {
+        let (x, y) = (at % width, at / width);
+        let beside = [
+            (x > 0).then(|| at - 1),
+            (x + 1 < width).then(|| at + 1),
+            (y > 0).then(|| at - width),
+            (y + 1 < height).then(|| at + width),
+        ];
+        if !beside.into_iter().flatten().any(|next| small.state[next] == KNOWN) {
+            continue;
+        }
+        weights[at] = 1.0;
+        // Means of both sides, so that their texture does not count.
+        for (off, plane) in off.iter_mut().zip(&small.planes) {
+            let (mut sums, mut counts) = ([0.0f32; 2], [0.0f32; 2]);
             for v in y.saturating_sub(REACH)..(y + REACH + 1).min(height) {
                 for u in x.saturating_sub(REACH)..(x + REACH + 1).min(width) {
-                    if small.state[v * width + u] == HOLE {
-                        sum += off[v * width + u];
-                        count += 1.0;
+                    let side = match small.state[v * width + u] {
+                        KNOWN => 0,
+                        HOLE => 1,
+                        _ => continue,
+                    };
+                    sums[side] += plane[v * width + u];
+                    counts[side] += 1.0;
+                }
+            }
+            let step = sums[0] / counts[0] - sums[1] / counts[1];
+            off[at] = step / (1.0 + (step / STEP).powi(2));
+        }
+    }
+    if weights.iter().all(|&w| w == 0.0) {
+        return;
+    }
+    ring::spread(&mut off, &mut weights, width, height);
+    for (plane, off) in small.planes.iter_mut().zip(&off) {
+        hole.iter().for_each(|&at| plane[at] = (plane[at] + off[at]).clamp(0.0, 255.0));
+    }
+}
+
+/// How much lighter or darker than where it is taken from each small pixel of the hole is: smoothly, but not across the
+/// border of two places that it is taken from, where a step would be left.
+fn tone(small: &Holed, from: &[u32]) -> Vec<Vec<f32>> {
+    const REACH: usize = 4;
+    /// Pixels by which two neighbours' sources may lie apart and be one place.
+    const APART: i32 = 1;
+    let (width, height) = (small.width, small.height);
+    let hole: Vec<usize> = (0..width * height).filter(|&at| small.state[at] == HOLE).collect();
+    let way = |at: usize| {
+        let from = from[at] as usize;
+        ((from % width) as i32 - (at % width) as i32, (from / width) as i32 - (at / width) as i32)
+    };
+    let mut out = vec![vec![0.0; width * height]; small.planes.len()];
+    let mut near = Vec::new();
+    for &at in &hole {
+        let (x, y) = (at % width, at / width);
+        let own = way(at);
+        near.clear();
+        for v in y.saturating_sub(REACH)..(y + REACH + 1).min(height) {
+            for u in x.saturating_sub(REACH)..(x + REACH + 1).min(width) {
+                let there = v * width + u;
+                if small.state[there] == HOLE {
+                    let other = way(there);
+                    if (other.0 - own.0).abs() <= APART && (other.1 - own.1).abs() <= APART {
+                        near.push(there);
                     }
                 }
             }
-            out[at] = sum / count;
+        }
+        for (out, plane) in out.iter_mut().zip(&small.planes) {
+            let sum: f32 = near.iter().map(|&there| plane[there] - plane[from[there] as usize]).sum();
+            out[at] = sum / near.len() as f32;
         }
     }
     out
