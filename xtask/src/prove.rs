@@ -1,4 +1,5 @@
-//! `cargo xtask prove NAME`: builds what the proof needs, runs it, and leaves its figures in `end2end/proof/NAME.json`.
+//! `cargo xtask prove NAME`: makes a release build, runs the proof on it, and leaves its figures in
+//! `end2end/proof/NAME.json`.
 //! The proofs themselves live with what they prove; `cargo xtask test` runs the same code with small counts.
 
 use std::path::Path;
@@ -26,8 +27,6 @@ struct Proof {
     name: &'static str,
     claim: &'static str,
     runner: Runner,
-    /// Timings and sizes are those of release builds; rules hold in any.
-    release: bool,
 }
 
 const PROOFS: &[Proof] = &[
@@ -35,54 +34,49 @@ const PROOFS: &[Proof] = &[
         name: "seeks",
         claim: "the frame on the canvas is the frame that was asked for",
         runner: Runner::Playwright,
-        release: true,
     },
     Proof {
         name: "kills",
         claim: "a killed server or worker loses and doubles nothing",
         runner: Runner::Playwright,
-        release: false,
     },
     Proof {
         name: "plate",
         claim: "kept samples are the plate's own; quality, time and memory of the plate engine",
         runner: Runner::Worker,
-        release: true,
     },
     Proof {
         name: "segment",
         claim: "how well the segmenter without weights finds the primary",
         runner: Runner::Worker,
-        release: true,
     },
     Proof {
         name: "weights",
         claim: "a full-size checkpoint opens in under a second and takes no more memory than what is used of it",
         runner: Runner::Worker,
-        release: true,
     },
     Proof {
         name: "shots",
         claim: "the whole story on the real shots through the page, with a picture of every step",
         runner: Runner::Playwright,
-        release: true,
     },
     Proof {
         name: "board",
         claim: "a thousand shots scroll with at most 60 cards and no task over 50 ms",
         runner: Runner::Playwright,
-        release: true,
     },
     Proof {
         name: "wasm",
         claim: "size of the client, time to the first painted frame, memory of the idle server",
         runner: Runner::Playwright,
-        release: true,
     },
 ];
 
 pub fn prove(request: &Request) -> Result<()> {
     let Some(name) = &request.name else { bail!("say which proof:\n{}", list()) };
+    if name == "all" {
+        return all(request);
+    }
     let Some(proof) = PROOFS.iter().find(|proof| proof.name == name) else {
         bail!("there is no proof `{name}`; there are:\n{}", list());
     };
@@ -94,7 +88,7 @@ pub fn prove(request: &Request) -> Result<()> {
     }
     let commit = checked_out()?;
     setup(Scope::Everything, false)?;
-    build::build(Options { release: proof.release, worker: true, void: libtorch::is_there() })?;
+    build::build(Options { release: true, worker: true, void: libtorch::is_there() })?;
 
     let folder = place::end2end().join("proof");
     std::fs::create_dir_all(&folder)?;
@@ -102,7 +96,7 @@ pub fn prove(request: &Request) -> Result<()> {
     let before = std::fs::metadata(&out).and_then(|entry| entry.modified()).ok();
     match proof.runner {
         Runner::Playwright => {
-            let mut playwright = browser::playwright(proof.release);
+            let mut playwright = browser::playwright(true);
             playwright.arg(&spec).env("PROVE_OUT", &out);
             for (name, value) in [("PROVE_COUNT", request.count), ("PROVE_SEED", request.seed)] {
                 if let Some(value) = value {
@@ -112,7 +106,7 @@ pub fn prove(request: &Request) -> Result<()> {
             sh::run(&mut playwright)?;
         }
         Runner::Worker => {
-            let mut worker = sh::program(place::binary("minus-one-worker", proof.release), &["prove", name]);
+            let mut worker = sh::program(place::binary("minus-one-worker", true), &["prove", name]);
             for (name, value) in [("--count", request.count), ("--seed", request.seed)] {
                 if let Some(value) = value {
                     worker.args([name, &value.to_string()]);
@@ -128,6 +122,20 @@ pub fn prove(request: &Request) -> Result<()> {
     name_commit(&out, &commit)?;
     print!("{}", std::fs::read_to_string(&out).context("reading the figures")?);
     Ok(())
+}
+
+/// Every proof, one after the other; one that fails does not keep the rest from running.
+fn all(request: &Request) -> Result<()> {
+    let mut failed = Vec::new();
+    for Proof { name, .. } in PROOFS {
+        println!("── {name} ──");
+        let one = Request { name: Some((*name).to_owned()), count: request.count, seed: request.seed };
+        if let Err(error) = sh::timed(name, || prove(&one)) {
+            println!("{name}: {error:#}");
+            failed.push(*name);
+        }
+    }
+    if failed.is_empty() { Ok(()) } else { bail!("these proofs failed: {}", failed.join(", ")) }
 }
 
 /// What is checked out, and whether anything but proofs is changed there.
@@ -148,5 +156,6 @@ fn name_commit(out: &Path, commit: &str) -> Result<()> {
 }
 
 fn list() -> String {
-    PROOFS.iter().map(|proof| format!("  {:<8} {}\n", proof.name, proof.claim)).collect()
+    let each = PROOFS.iter().map(|proof| format!("  {:<8} {}\n", proof.name, proof.claim));
+    each.chain(["  all      every one of them\n".to_owned()]).collect()
 }
