@@ -165,7 +165,7 @@ fn sound_of_a_part_begins_with_the_part() {
     let sources = format!("-f lavfi -i testsrc2=s=64x48:r=25 -f lavfi -i {sound}");
     ffmpeg(
         folder.path(),
-        &format!("{sources} -frames:v 50 -c:v libx264 -pix_fmt yuv420p -c:a pcm_s16le source.mov"),
+        &format!("{sources} -t 2 -c:v libx264 -pix_fmt yuv420p -c:a pcm_s16le source.mov"),
     );
     let source = folder.path().join("source.mov");
     let yuv = format("yuv420p");
