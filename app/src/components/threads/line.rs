@@ -65,7 +65,7 @@ fn Said(comment: Comment, editing: RwSignal<bool>) -> impl IntoView {
     let viewer = desk.view.with_untracked(|v| v.viewer);
     let may_change = comment.may_change(viewer);
     let author = comment.author.clone();
-    let (name, role) = author.map_or_else(|| (String::new(), ""), |a| (a.name, a.role.word()));
+    let (name, role) = author.map_or_else(|| (String::new(), ""), |a| (a.name.clone(), a.word()));
     let edited = comment.edited_at.is_some() && comment.deleted_at.is_none();
     let original = comment.text.clone();
     let id = comment.comment_id;
