@@ -59,6 +59,9 @@ pub struct SharedShot {
     pub may: Vec<Action>,
     /// The guest; nobody's while they have no name.
     pub viewer: PersonId,
+    /// The shots before and after it behind this link.
+    pub previous: Option<ShotId>,
+    pub next: Option<ShotId>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -92,6 +95,8 @@ impl SharedShot {
             versions,
             may,
             viewer,
+            previous,
+            next,
         } = self;
         let nothing = Hash::from_digest([0; 32]);
         let facts = PlateFacts {
@@ -188,8 +193,8 @@ impl SharedShot {
             job: None,
             may,
             viewer,
-            previous: None,
-            next: None,
+            previous,
+            next,
         }
     }
 }
@@ -242,6 +247,7 @@ pub async fn get_shared_shot(token: String, shot_id: ShotId) -> Result<SharedSho
 async fn shared_shot(guest: &crate::context::guest::Guest, shot_id: ShotId) -> Result<SharedShot, ApiError> {
     use domain::Role;
     let (shot, versions) = guest.shot(shot_id).await?;
+    let (previous, next) = guest.neighbours(shot_id).await?;
     let project = db::projects::get(guest.db().pool(), shot.project_id).await?;
     let facts = shot.facts.ok_or(ApiError::NotFound)?;
     let link_id = guest.link().link_id;
@@ -270,6 +276,8 @@ async fn shared_shot(guest: &crate::context::guest::Guest, shot_id: ShotId) -> R
         versions: versions.collect(),
         may: guest.rights(),
         viewer: guest.viewer(),
+        previous,
+        next,
     })
 }
 
@@ -317,7 +325,13 @@ pub async fn join_share(token: String, name: String) -> Result<PersonId, ApiErro
 pub async fn get_guest_threads(token: String, shot_id: ShotId) -> Result<ThreadsView, ApiError> {
     let guest = crate::context::guest::Guest::here(&token).await?;
     guest.shot(shot_id).await?;
-    let threads = db::threads::list(guest.db(), shot_id, guest.viewer(), guest.eyes()).await?;
+    let mut threads = db::threads::list(guest.db(), shot_id, guest.viewer(), guest.eyes()).await?;
+    // Of somebody without a name nothing is kept, so nothing is new to them either.
+    if guest.named().is_none() {
+        for thread in &mut threads {
+            thread.seen = thread.newest();
+        }
+    }
     let people = db::threads::authors_seen(guest.db().pool(), shot_id, guest.eyes()).await?;
     Ok(ThreadsView { threads, people })
 }
@@ -335,8 +349,7 @@ pub async fn start_guest_thread(
     let shot_id = guest.version(version_id).await?.shot_id;
     let author = guest.author(domain::Grant::Comment)?;
     let (link_id, eyes) = (guest.link().link_id, guest.eyes());
-    let place =
-        db::comments::Place { shot_id, version_id: Some(version_id), frames, client_visible: true };
+    let place = db::comments::Place { shot_id, version_id: Some(version_id), frames, client_visible: true };
     let said = db::comments::Said { text, drawing };
     let started = guest
         .db()

@@ -49,7 +49,8 @@ impl Door {
         let (link, is_preview) = match token.strip_prefix(PREVIEW) {
             Some(id) => {
                 let cx = Cx::from_session(state, session).await?;
-                let link = db::share::get(cx.db().pool(), id.parse().map_err(|_| ApiError::NotFound)?).await?;
+                let link =
+                    db::share::get(cx.db().pool(), id.parse().map_err(|_| ApiError::NotFound)?).await?;
                 cx.project(link.project_id, Action::Share).await?;
                 (link, true)
             }
@@ -227,6 +228,18 @@ impl Guest {
         Ok((shot, versions))
     }
 
+    /// The shots before and after one in the order of the link.
+    pub async fn neighbours(&self, shot_id: ShotId) -> Result<(Option<ShotId>, Option<ShotId>), ApiError> {
+        let mut shots: Vec<ShotId> = Vec::new();
+        for shown in db::share::shown(self.db(), self.link().link_id).await? {
+            if !shots.contains(&shown.shot_id) {
+                shots.push(shown.shot_id);
+            }
+        }
+        let at = shots.iter().position(|id| *id == shot_id).ok_or(ApiError::NotFound)?;
+        Ok((at.checked_sub(1).map(|before| shots[before]), shots.get(at + 1).copied()))
+    }
+
     /// The thread, if it is for clients and about the whole of a shot that the link shows, or about a version that it shows.
     pub async fn thread(&self, thread_id: ThreadId) -> Result<db::threads::Row, ApiError> {
         let thread = db::threads::get(self.db().pool(), thread_id).await?;
@@ -283,9 +296,7 @@ impl Guest {
         let (link_id, visitor) = (self.link().link_id, self.visit().await?.visitor);
         let keep = self
             .db()
-            .write(move |tx| {
-                Box::pin(db::share::guests::opened(tx, link_id, visitor, version_id, look))
-            })
+            .write(move |tx| Box::pin(db::share::guests::opened(tx, link_id, visitor, version_id, look)))
             .await;
         Ok(keep?)
     }

@@ -134,12 +134,11 @@ const HAS_ACCOUNT: &str = "not exists (select 1 from guest g where g.guest_id = 
 
 /// Everybody with an account, by name, with the projects they were added to.
 pub async fn list(db: &Db) -> Result<Vec<(Person, Vec<ProjectId>)>> {
-    let rows =
-        sqlx::query(sqlx::AssertSqlSafe(format!(
-            "{COLUMNS} where {HAS_ACCOUNT} order by active desc, lower(name), person_id"
-        )))
-        .fetch_all(&db.pool)
-        .await?;
+    let rows = sqlx::query(sqlx::AssertSqlSafe(format!(
+        "{COLUMNS} where {HAS_ACCOUNT} order by active desc, lower(name), person_id"
+    )))
+    .fetch_all(&db.pool)
+    .await?;
     let members = sqlx::query("select person_id, project_id from project_member").fetch_all(&db.pool).await?;
     let mut people: Vec<(Person, Vec<ProjectId>)> = Vec::new();
     for row in &rows {

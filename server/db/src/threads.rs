@@ -48,9 +48,14 @@ impl Eyes {
     fn sees_thread(self) -> String {
         match self {
             Self::Team => "1 = 1".to_owned(),
-            Self::Client => "t.client_visible = 1 and (t.version_id is null or v.client_visible = 1)".to_owned(),
+            Self::Client => {
+                "t.client_visible = 1 and (t.version_id is null or v.client_visible = 1)".to_owned()
+            }
             Self::Guest(link) => {
-                format!("t.client_visible = 1 and (t.version_id is null or {})", is_behind(link, "t.version_id"))
+                format!(
+                    "t.client_visible = 1 and (t.version_id is null or {})",
+                    is_behind(link, "t.version_id")
+                )
             }
         }
     }
@@ -67,9 +72,7 @@ impl Eyes {
 
 /// An id is hexadecimal digits and dashes, whatever it is of.
 fn is_behind(LinkId(link): LinkId, column: &str) -> String {
-    format!(
-        "exists (select 1 from share_version b where b.link_id = '{link}' and b.version_id = {column})"
-    )
+    format!("exists (select 1 from share_version b where b.link_id = '{link}' and b.version_id = {column})")
 }
 
 pub async fn get<'e>(executor: impl AnyExecutor<'e>, thread_id: ThreadId) -> Result<Row> {

@@ -127,9 +127,11 @@ impl Reach {
     /// Who can open a link and, where that is nobody else, what to do about it.
     pub fn sentence(&self) -> String {
         match self {
-            Self::ThisMachine => "Only this machine can open links: the server's address is localhost. Start it with \
+            Self::ThisMachine => {
+                "Only this machine can open links: the server's address is localhost. Start it with \
                  --listen 0.0.0.0:8998 --public-url http://NAME:8998 to let others in the network in."
-                .to_owned(),
+                    .to_owned()
+            }
             Self::Network(host) => {
                 format!("Everybody in your network who has the link and reaches {host} can open it.")
             }
@@ -167,7 +169,11 @@ mod tests {
             (5, Some(6), Some(1), LinkState::Revoked),
             (9, Some(6), Some(7), LinkState::Revoked),
         ] {
-            assert_eq!(LinkState::at(now, expires_at, revoked_at), state, "{now} {expires_at:?} {revoked_at:?}");
+            assert_eq!(
+                LinkState::at(now, expires_at, revoked_at),
+                state,
+                "{now} {expires_at:?} {revoked_at:?}"
+            );
             assert_eq!(state.closed().is_none(), state == LinkState::Open);
         }
     }

@@ -2,6 +2,7 @@
 
 pub mod exact;
 pub mod media;
+pub mod share;
 pub mod tus;
 mod zip;
 

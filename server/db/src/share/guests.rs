@@ -24,8 +24,9 @@ const SAME_LOOK_MICROS: i64 = 10 * 60 * 1_000_000;
 /// [`Error::Invalid`] for a name that cannot be, [`Error::Conflict`] where the link is over or the visitor has a name.
 pub async fn join(tx: &mut AnyConnection, link_id: LinkId, visitor: PersonId, name: &str) -> Result<()> {
     check_open(tx, link_id).await?;
-    let name = clean_name(name)
-        .map_err(|_| Error::Invalid("Your name has 1 to 80 characters: it stands beside what you say.".into()))?;
+    let name = clean_name(name).map_err(|_| {
+        Error::Invalid("Your name has 1 to 80 characters: it stands beside what you say.".into())
+    })?;
     let there: i64 = sqlx::query_scalar("select count(*) from guest where link_id = $1")
         .bind(link_id.to_string())
         .fetch_one(&mut *tx)
@@ -173,7 +174,10 @@ pub(super) async fn openings(db: &Db, project_id: ProjectId) -> Result<HashMap<L
 }
 
 /// Names that were given through the project's links, and when; oldest first.
-pub(super) async fn of_project(db: &Db, project_id: ProjectId) -> Result<HashMap<LinkId, Vec<(String, i64)>>> {
+pub(super) async fn of_project(
+    db: &Db,
+    project_id: ProjectId,
+) -> Result<HashMap<LinkId, Vec<(String, i64)>>> {
     let rows = sqlx::query(
         "select g.link_id, p.name, g.created_at from guest g join share_link l on l.link_id = g.link_id
          join person p on p.person_id = g.guest_id where l.project_id = $1 order by g.created_at, g.guest_id",

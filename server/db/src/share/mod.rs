@@ -35,7 +35,8 @@ impl Link {
     }
 }
 
-const COLUMNS: &str = "select l.link_id, l.project_id, l.name, l.may_comment, l.may_approve, l.may_download, l.password_hash,
+const COLUMNS: &str =
+    "select l.link_id, l.project_id, l.name, l.may_comment, l.may_approve, l.may_download, l.password_hash,
          l.expires_at, l.created_at, l.revoked_at";
 
 fn read(row: &AnyRow) -> Result<Link> {
@@ -74,8 +75,11 @@ pub struct New {
 /// project.
 pub async fn create(tx: &mut AnyConnection, new: &New, by: PersonId) -> Result<LinkId> {
     let New { project_id, name, token_hash, grants, password_hash, expires_at, versions } = new;
-    let name = clean_name(name)
-        .map_err(|_| Error::Invalid("Give the link a name of 1 to 80 characters: it is what the client reads first.".into()))?;
+    let name = clean_name(name).map_err(|_| {
+        Error::Invalid(
+            "Give the link a name of 1 to 80 characters: it is what the client reads first.".into(),
+        )
+    })?;
     let mut chosen = Vec::new();
     for id in versions {
         if !chosen.contains(id) {
@@ -152,10 +156,11 @@ pub async fn get<'e>(executor: impl AnyExecutor<'e>, link_id: LinkId) -> Result<
 
 /// Whatever its state: an expired link says so to whoever has its token.
 pub async fn by_token(db: &Db, token_hash: &str) -> Result<Link> {
-    let row = sqlx::query(sqlx::AssertSqlSafe(format!("{COLUMNS} from share_link l where l.token_hash = $1")))
-        .bind(token_hash)
-        .fetch_optional(&db.pool)
-        .await?;
+    let row =
+        sqlx::query(sqlx::AssertSqlSafe(format!("{COLUMNS} from share_link l where l.token_hash = $1")))
+            .bind(token_hash)
+            .fetch_optional(&db.pool)
+            .await?;
     read(&row.ok_or(Error::NotFound)?)
 }
 
