@@ -302,7 +302,7 @@ pub async fn unlock_share(token: String, password: String) -> Result<(), ApiErro
         .await?;
     if !crate::password::is_right(password, Some(hash)).await? {
         return Err(ApiError::Invalid(
-            "This is not the link's password. Whoever sent you the link has it.".into(),
+            "This is not the link’s password. Whoever sent you the link has it.".into(),
         ));
     }
     door.db()
