@@ -12,6 +12,8 @@ import { firstResult } from '../lib/results';
 import { expect, listen, open, test } from '../lib/test';
 
 test.describe.configure({ timeout: 300_000 });
+// A password that is too short is refused on purpose.
+test.use({ expectedMessages: [/status of 422/] });
 
 const SECRET = 'seven grey stones';
 
@@ -105,6 +107,7 @@ test('a client reviews on a phone through a link, without an account', async ({ 
   // The wipe under the finger.
   const wipe = client.getByRole('slider', { name: 'Wipe: plate left, result right' });
   const before = await wipe.getAttribute('aria-valuenow');
+  await client.evaluate(() => window.scrollTo(0, 0));
   const middle = await onPlate(client, 160, 90, clip);
   const right = await onPlate(client, 260, 90, clip);
   await swipe(client, [middle, { x: (middle.x + right.x) / 2, y: middle.y }, right]);
@@ -114,7 +117,7 @@ test('a client reviews on a phone through a link, without an account', async ({ 
   await client.getByRole('textbox', { name: 'Comment', exact: true }).tap();
   await client.getByRole('textbox', { name: 'Comment', exact: true }).fill('A rim is left here.');
   await client.getByRole('button', { name: 'Draw', exact: true }).tap();
-  await client.locator('.stage').scrollIntoViewIfNeeded();
+  await client.evaluate(() => window.scrollTo(0, 0));
   const [from, to] = [await onPlate(client, 60, 60, clip), await onPlate(client, 130, 120, clip)];
   await swipe(client, [from, { x: to.x, y: from.y }, to, { x: from.x, y: to.y }]);
   await expect(client.locator('.ink__line')).toHaveCount(1);

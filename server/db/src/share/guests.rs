@@ -57,7 +57,8 @@ pub async fn join(tx: &mut AnyConnection, link_id: LinkId, visitor: PersonId, na
         .bind(now())
         .execute(&mut *tx)
         .await?;
-    tell(tx, get(&mut *tx, link_id).await?.project_id).await
+    let project_id = get(&mut *tx, link_id).await?.project_id;
+    tell(tx, project_id).await
 }
 
 /// The name of a guest of this link; of another link's guest nothing.
@@ -129,7 +130,8 @@ pub async fn opened(
     .bind(now())
     .execute(&mut *tx)
     .await?;
-    tell(tx, get(&mut *tx, link_id).await?.project_id).await
+    let project_id = get(&mut *tx, link_id).await?.project_id;
+    tell(tx, project_id).await
 }
 
 /// What one visitor did with one version of a link.
