@@ -7,6 +7,7 @@ pub mod people;
 pub mod projects;
 pub mod quadmasks;
 pub mod session;
+pub mod shared;
 pub mod shares;
 pub mod shots;
 pub mod threads;

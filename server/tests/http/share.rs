@@ -1,11 +1,12 @@
 //! Links for people without an account: what they show, what guests do, and that nothing else leaves the server on this way.
 
 use app::api::guests::{
-    GetGuestThreads, GetShare, GetSharedShot, GuestDecide, GuestReply, JoinShare, ShareView,
-    StartGuestThread, UnlockShare,
+    GetGuestThreads, GetShare, GetSharedShot, GuestDecide, GuestReply, JoinShare, StartGuestThread,
+    UnlockShare,
 };
 use app::api::people::{ListPeople, PersonRow, SetActive, SetRole};
 use app::api::session::{GetViewer, Viewer};
+use app::api::shared::ShareView;
 use app::api::shares::{CreateLink, GetShares, RevokeLink, SharesView};
 use app::api::shots::{GetShot, ShotView};
 use app::api::threads::{StartThread, ThreadsView};

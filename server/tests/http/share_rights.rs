@@ -3,8 +3,9 @@
 
 use app::api::guests::{
     DeleteGuestComment, EditGuestComment, GetGuestThreads, GetShare, GetSharedShot, GuestDecide, GuestReply,
-    JoinShare, SeeGuestThread, ShareView, StartGuestThread, UnlockShare,
+    JoinShare, SeeGuestThread, StartGuestThread, UnlockShare,
 };
+use app::api::shared::ShareView;
 use app::api::shares::{CreateLink, GetShares, RenewLink, RevokeLink, SharesView};
 use domain::{Action, CommentId, Hash, LinkId, LinkState, Role, ThreadId, Verdict, may};
 use reqwest::StatusCode;

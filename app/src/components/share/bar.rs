@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use crate::api::guests::ShareView;
+use crate::api::shared::ShareView;
 use crate::components::layout::Crumb;
 use crate::components::ui::{Avatar, Until};
 use crate::routes::href;

@@ -8,7 +8,8 @@ use leptos::task::spawn_local;
 use leptos_meta::Title;
 
 use super::closed::Closed;
-use crate::api::guests::{ShareView, get_shared_shot};
+use crate::api::guests::get_shared_shot;
+use crate::api::shared::ShareView;
 use crate::components::canvas::Gestures;
 use crate::components::compare::CompareBar;
 use crate::components::player::{Stage, Transport, run_clock};
