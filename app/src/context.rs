@@ -1,14 +1,17 @@
-//! Who is asking and what they may touch. The only place that checks rights: role and membership together.
+//! Who is asking and what they may touch. The only place that checks rights: role and membership together; those of guests,
+//! who come through a link, are in [`guest`].
 //!
 //! A project, shot, version or job of somebody else's project answers [`ApiError::NotFound`], so that nothing about it
 //! leaks; one's own, with a role that does not allow the action, answers [`ApiError::Forbidden`].
+
+pub mod guest;
 
 use axum::http::request::Parts;
 use db::Db;
 use domain::project::{Project, Shot};
 use domain::version::Version;
 use domain::{
-    Action, CommentId, JobId, Person, Progress, ProjectId, QuadmaskId, SequenceId, ShotId, ThreadId,
+    Action, CommentId, JobId, LinkId, Person, Progress, ProjectId, QuadmaskId, SequenceId, ShotId, ThreadId,
     VersionId, may,
 };
 use leptos::prelude::use_context;
@@ -183,6 +186,13 @@ impl Cx {
     pub async fn comment(&self, comment_id: CommentId, action: Action) -> Result<db::threads::Row, ApiError> {
         let thread_id = db::threads::of_comment(self.db().pool(), comment_id).await?;
         Ok(self.thread(thread_id, action).await?.0)
+    }
+
+    /// A link of one of the viewer's projects, for those who make links.
+    pub async fn link(&self, link_id: LinkId, action: Action) -> Result<db::share::Link, ApiError> {
+        let link = db::share::get(self.db().pool(), link_id).await?;
+        self.project(link.project_id, action).await?;
+        Ok(link)
     }
 
     /// A job of one of the viewer's projects.

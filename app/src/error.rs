@@ -12,6 +12,15 @@ pub enum ApiError {
     Forbidden,
     #[error("This is not here, or not yours to see.")]
     NotFound,
+    /// A link that asks for its password first.
+    #[error("This link asks for a password. Whoever sent the link has it.")]
+    PasswordNeeded,
+    /// What a guest may not do through this link.
+    #[error("This link does not allow that. Ask whoever sent it to you if you need it.")]
+    NotGranted,
+    /// A link that was open once; says which way it ended.
+    #[error("{0}")]
+    Gone(String),
     /// Somebody was faster.
     #[error("{0}")]
     Conflict(String),
@@ -64,8 +73,9 @@ impl ApiError {
     pub fn status(&self) -> axum::http::StatusCode {
         use axum::http::StatusCode;
         match self {
-            Self::SignedOut => StatusCode::UNAUTHORIZED,
-            Self::Forbidden => StatusCode::FORBIDDEN,
+            Self::SignedOut | Self::PasswordNeeded => StatusCode::UNAUTHORIZED,
+            Self::Forbidden | Self::NotGranted => StatusCode::FORBIDDEN,
+            Self::Gone(_) => StatusCode::GONE,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Conflict(_) => StatusCode::CONFLICT,
             Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,

@@ -64,6 +64,8 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/setup") view=pages::setup::SetupPage ssr=SsrMode::Async/>
                 <Route path=path!("/sign-in") view=pages::sign_in::SignInPage ssr=SsrMode::Async/>
                 <Route path=path!("/invite/:token") view=pages::invitation::InvitationPage ssr=SsrMode::Async/>
+                <Route path=path!("/share/:token") view=pages::share::SharePage ssr=SsrMode::Async/>
+                <Route path=path!("/share/:token/:shot") view=pages::share::SharePage ssr=SsrMode::Async/>
                 <ParentRoute path=path!("") view=pages::gate::Gate ssr=SsrMode::Async>
                     <Route path=path!("/") view=pages::projects::ProjectsPage ssr=SsrMode::Async/>
                     <Route path=path!("/people") view=pages::people::PeoplePage ssr=SsrMode::Async/>

@@ -14,12 +14,17 @@ static AT_ONCE: Semaphore = Semaphore::const_new(4);
 const SHORTEST: usize = 10;
 const LONGEST: usize = 256;
 
-/// The PHC string of a password that is long enough.
+/// The PHC string of an account's password that is long enough.
 pub async fn hash(password: String) -> Result<String, ApiError> {
+    hash_of(password, SHORTEST).await
+}
+
+/// The PHC string of a password of at least `shortest` characters.
+pub async fn hash_of(password: String, shortest: usize) -> Result<String, ApiError> {
     let length = password.chars().count();
-    if !(SHORTEST..=LONGEST).contains(&length) {
+    if !(shortest..=LONGEST).contains(&length) {
         return Err(ApiError::Invalid(format!(
-            "A password has {SHORTEST} to {LONGEST} characters: choose another one."
+            "A password has {shortest} to {LONGEST} characters: choose another one."
         )));
     }
     blocking(move || hash_now(&password)).await

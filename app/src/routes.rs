@@ -1,8 +1,11 @@
 //! The URL map: builders for every address that a view links to.
 
+/// Begins what stands in place of a token where somebody looks at a link as its guests do; the link's id follows.
+pub const PREVIEW: &str = "preview-";
+
 /// Addresses of pages and media.
 pub mod href {
-    use domain::{Hash, ProjectId, QuadmaskId, ShotId, UploadId, VersionId};
+    use domain::{Hash, LinkId, ProjectId, QuadmaskId, ShotId, UploadId, VersionId};
 
     use crate::api::projects::{ShotFilter, Sort};
 
@@ -147,4 +150,33 @@ pub mod href {
 
     /// Server-sent events: `data:` is a `domain::Event` in JSON; only what the viewer may know.
     pub const EVENTS: &str = "/events";
+
+    /// What a link opens, on one of its shots or the first. `token`: the secret of the link.
+    pub fn share(token: &str, shot: Option<ShotId>) -> String {
+        match shot {
+            Some(id) => format!("/share/{token}/{id}"),
+            None => format!("/share/{token}"),
+        }
+    }
+
+    /// The same as its guests see it, for those who may make links.
+    pub fn share_preview(id: LinkId) -> String {
+        share(&format!("{}{id}", super::PREVIEW), None)
+    }
+
+    /// What a guest sees and hears of a shot: `poster.jpg`, `strip.jpg`, `proxy.mov`, `proxy.json`, `sound.wav`. `stamp`
+    /// keeps browsers from showing what was there before a trim.
+    pub fn share_shot(token: &str, id: ShotId, file: &str, stamp: Hash) -> String {
+        format!("/share-media/{token}/shots/{id}/{file}?of={stamp}")
+    }
+
+    /// What a guest sees of a version: `proxy.mov`, `proxy.json`; and `result.mkv` where the link grants it.
+    pub fn share_version(token: &str, id: VersionId, file: &str) -> String {
+        format!("/share-media/{token}/versions/{id}/{file}")
+    }
+
+    /// Server-sent events for a guest.
+    pub fn share_events(token: &str) -> String {
+        format!("/share-media/{token}/events")
+    }
 }

@@ -1,5 +1,7 @@
 //! Live events: one reader of the event table, many browsers. A browser hears only of projects it may see.
 
+pub mod guests;
+
 use std::collections::{BTreeSet, HashSet};
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -10,6 +12,7 @@ use app::error::ApiError;
 use axum::extract::State;
 use axum::response::sse::{KeepAlive, Sse};
 use db::Db;
+use db::events::Told;
 use domain::{Action, Event, EventKind, ProjectId, Role, may};
 use futures::Stream;
 use futures::stream::unfold;
@@ -27,7 +30,7 @@ const RECHECK: Duration = Duration::from_secs(20);
 
 #[derive(Debug, Clone)]
 pub struct Live {
-    sender: broadcast::Sender<Arc<Event>>,
+    sender: broadcast::Sender<Arc<Told>>,
 }
 
 impl Live {
@@ -42,9 +45,9 @@ impl Live {
             while !*stopping.borrow() {
                 match db::events::since(&db, since - BACK_MICROS).await {
                     Ok(events) => {
-                        for event in events {
-                            if seen.insert(event.event_id) {
-                                sender.send(Arc::new(event)).ok(); // nobody listening is fine
+                        for told in events {
+                            if seen.insert(told.event.event_id) {
+                                sender.send(Arc::new(told)).ok(); // nobody listening is fine
                             }
                         }
                         since = db::now();
@@ -75,7 +78,7 @@ impl Live {
 struct Ear {
     state: ServerState,
     session: Session,
-    receiver: broadcast::Receiver<Arc<Event>>,
+    receiver: broadcast::Receiver<Arc<Told>>,
     role: Role,
     projects: HashSet<ProjectId>,
     checked: tokio::time::Instant,
@@ -91,6 +94,9 @@ impl Ear {
     }
 
     fn hears(&self, event: &Event) -> bool {
+        if event.kind == EventKind::Share && !may(self.role, Action::Share) {
+            return false;
+        }
         if self.role == Role::Client && !event.kind.is_for_clients() {
             return false;
         }
@@ -115,20 +121,18 @@ impl Ear {
                 _ = stopping.changed() => return None,
             };
             match received {
-                Ok(event) => {
+                Ok(told) => {
+                    let event = &told.event;
                     let moved = matches!(event.kind, EventKind::People | EventKind::Project);
                     if moved || self.checked.elapsed() > RECHECK {
                         self.look_again().await.ok()?;
                     }
-                    if self.hears(&event) {
-                        let text = serde_json::to_string(&*event).expect("events are plain JSON");
-                        return Some(Message::default().data(text));
+                    if self.hears(event) {
+                        return Some(said(event));
                     }
                 }
                 // Too slow: the view must read everything again.
-                Err(broadcast::error::RecvError::Lagged(_)) => {
-                    return Some(Message::default().event("reset").data("{}"));
-                }
+                Err(broadcast::error::RecvError::Lagged(_)) => return Some(reset()),
                 Err(broadcast::error::RecvError::Closed) => return None,
             }
         }
@@ -136,6 +140,19 @@ impl Ear {
 }
 
 type Message = axum::response::sse::Event;
+
+fn said(event: &Event) -> Message {
+    Message::default().data(serde_json::to_string(event).expect("events are plain JSON"))
+}
+
+/// Events were missed: read everything again.
+fn reset() -> Message {
+    Message::default().event("reset").data("{}")
+}
+
+fn hello() -> Message {
+    Message::default().event("hello").data("{}").retry(Duration::from_millis(800))
+}
 
 /// `GET /events`: `data:` is a [`domain::Event`]; an event named `reset` means “read everything again”.
 pub async fn events(
@@ -152,10 +169,7 @@ pub async fn events(
         checked: tokio::time::Instant::now(),
     };
     ear.look_again().await?;
-    let hello = futures::stream::iter([Ok(Message::default()
-        .event("hello")
-        .data("{}")
-        .retry(Duration::from_millis(800)))]);
+    let hello = futures::stream::iter([Ok(hello())]);
     let rest = unfold(ear, |mut ear| async move { ear.next().await.map(|message| (Ok(message), ear)) });
     let stream = futures::StreamExt::chain(hello, rest);
     Ok(Sse::new(stream).keep_alive(KeepAlive::new().interval(Duration::from_secs(15))))

@@ -15,7 +15,7 @@ use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate};
 use tower_http::services::ServeDir;
 
-use crate::routes::{exact, health, media, tus};
+use crate::routes::{exact, health, media, share, tus};
 use crate::state::ServerState;
 use crate::{live, middleware, sessions};
 
@@ -51,6 +51,9 @@ pub fn router(state: ServerState) -> Router {
         .route("/media/versions/{version}/frames/{file}", get(exact::of_version))
         .route("/media/quadmasks/{quadmask}/{file}", get(media::quadmask))
         .route("/media/versions/{version}/{file}", get(media::version))
+        .route("/share-media/{token}/events", get(live::guests::events))
+        .route("/share-media/{token}/shots/{shot}/{file}", get(share::shot))
+        .route("/share-media/{token}/versions/{version}/{file}", get(share::version))
         .route(
             "/api/shots/{shot}/import-quadmask",
             post(media::import_quadmask).layer(DefaultBodyLimit::max(MOST_IMPORT_BYTES)),

@@ -1,11 +1,14 @@
 //! Server functions by noun: who is asking, what they may touch, one call. Rules live in `domain`, SQL in `db`.
 
 pub mod draft;
+pub mod guests;
 pub mod jobs;
 pub mod people;
 pub mod projects;
 pub mod quadmasks;
 pub mod session;
+pub mod shared;
+pub mod shares;
 pub mod shots;
 pub mod threads;
 pub mod versions;

@@ -20,10 +20,10 @@ pub struct ThreadsView {
 pub async fn get_threads(shot_id: ShotId) -> Result<ThreadsView, ApiError> {
     let cx = crate::context::Cx::signed_in().await?;
     let shot = cx.shot(shot_id, domain::Action::ViewClientVersions).await?;
-    let client = cx.is_client();
-    let threads = db::threads::list(cx.db(), shot_id, cx.viewer.person_id, client).await?;
-    let people = if client {
-        db::threads::authors_for_clients(cx.db().pool(), shot_id).await?
+    let eyes = db::threads::Eyes::from(cx.viewer.role);
+    let threads = db::threads::list(cx.db(), shot_id, cx.viewer.person_id, eyes).await?;
+    let people = if cx.is_client() {
+        db::threads::authors_seen(cx.db().pool(), shot_id, eyes).await?
     } else {
         db::threads::readers(cx.db().pool(), shot.project_id, true).await?
     };

@@ -47,6 +47,21 @@ thread_local! {
     static STREAM: RefCell<Option<Via>> = const { RefCell::new(None) };
 }
 
+/// Opens a guest's stream at `url`, instead of the one before.
+pub fn join_at(url: String, tell: impl Fn(Heard) + 'static) {
+    if !HERE {
+        return;
+    }
+    leave();
+    STREAM.set(Some(directly(url, Rc::new(tell))));
+}
+
+fn directly(url: String, tell: Tell) -> Via {
+    let direct = Rc::new(RefCell::new(Direct { url, source: None, over: false }));
+    Direct::open(&direct, tell);
+    Via::Direct(direct)
+}
+
 /// Opens the stream for whoever is signed in now, instead of the one before.
 pub fn join(tell: impl Fn(Heard) + 'static) {
     if !HERE {
@@ -56,11 +71,7 @@ pub fn join(tell: impl Fn(Heard) + 'static) {
     let tell: Tell = Rc::new(tell);
     let via = match SharedWorker::new("/live.js") {
         Ok(worker) => through_worker(worker.port(), &tell),
-        Err(_) => {
-            let direct = Rc::new(RefCell::new(Direct { source: None, over: false }));
-            Direct::open(&direct, tell);
-            Via::Direct(direct)
-        }
+        Err(_) => directly(href::EVENTS.to_owned(), tell),
     };
     STREAM.set(Some(via));
 }
@@ -107,6 +118,7 @@ fn say(port: &MessagePort, word: &str) {
 }
 
 struct Direct {
+    url: String,
     source: Option<EventSource>,
     over: bool,
 }
@@ -120,7 +132,7 @@ impl Direct {
     }
 
     fn open(this: &Rc<RefCell<Self>>, tell: Tell) {
-        let Ok(source) = EventSource::new(href::EVENTS) else { return };
+        let Ok(source) = EventSource::new(&this.borrow().url) else { return };
         let listen = |name: &str, heard: Rc<dyn Fn(MessageEvent)>| {
             let closure = Closure::<dyn Fn(MessageEvent)>::new(move |event| heard(event));
             source.add_event_listener_with_callback(name, closure.into_js_value().unchecked_ref()).ok();

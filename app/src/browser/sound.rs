@@ -16,7 +16,6 @@ use leptos::web_sys::{
 use wasm_bindgen_futures::JsFuture;
 
 use super::{HERE, fetch};
-use crate::routes::href;
 use crate::state::desk::Desk;
 use crate::state::sound::{Hearing, begins, is_in_step};
 
@@ -75,7 +74,7 @@ pub fn mount(desk: Desk, hash: Hash) {
     }
     let player = Rc::new(Player {
         desk,
-        url: href::sound(desk.shot_id, hash),
+        url: desk.road.sound(desk.shot_id, hash),
         shape: Cell::new(None),
         pieces: RefCell::new(HashMap::new()),
         asked: RefCell::new(HashSet::new()),

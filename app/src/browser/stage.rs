@@ -25,7 +25,6 @@ use super::exact::Exact;
 use super::masks::{Mask, Masks};
 use super::overlay::{self, Cells, Layer, Look};
 use super::pictures::{Pictures, Plan, State};
-use crate::routes::href;
 use crate::state::comparing::Mode;
 use crate::state::desk::{Arrival, Desk};
 use crate::state::marking::{Pending, Shown};
@@ -155,8 +154,8 @@ fn watch_sources(stage: &Rc<Stage>) {
     Effect::new(move |_| {
         let (Some(stage), proxy) = (weak.upgrade(), proxy.get()) else { return };
         let plate = proxy.map(|proxy| {
-            let id = desk.shot_id;
-            Pictures::open(href::proxy(id, proxy), href::proxy_index(id, proxy), repaint(weak.clone()))
+            let (movie, index) = desk.road.proxy(desk.shot_id, proxy);
+            Pictures::open(movie, index, repaint(weak.clone()))
         });
         replace(&stage.plate, plate, Pictures::close);
         stage.painted.set(0);
@@ -168,8 +167,8 @@ fn watch_sources(stage: &Rc<Stage>) {
     Effect::new(move |_| {
         let (Some(stage), version) = (weak.upgrade(), version.get()) else { return };
         let result = version.map(|id| {
-            let movie = href::version_proxy(id);
-            (id, Pictures::open(movie, href::version_proxy_index(id), repaint(weak.clone())))
+            let (movie, index) = desk.road.version_proxy(id);
+            (id, Pictures::open(movie, index, repaint(weak.clone())))
         });
         replace(&stage.result, result, |(_, pictures)| pictures.close());
         stage.wish();

@@ -9,6 +9,7 @@ pub mod project;
 pub mod projects;
 pub mod settings;
 pub mod setup;
+pub mod share;
 pub mod shot;
 pub mod sign_in;
 

@@ -1,16 +1,14 @@
 //! People of the studio: roles, who may still come in, invitations by link.
 
 use domain::{Action, EventKind, PersonId, Role};
-use leptos::html;
 use leptos::prelude::*;
 use leptos_meta::Title;
 
 use super::projects::StudioFrame;
 use crate::api::people::{Invite, PersonRow, SetActive, SetRole, list_people};
 use crate::api::projects::{ProjectCard, list_projects};
-use crate::browser::clipboard;
 use crate::components::ui::{
-    Avatar, Button, Dialog, ErrorLine, Failure, Glyph, Icon, Kind, Loading, Select, use_toasts,
+    Avatar, Button, CopyField, Dialog, ErrorLine, Failure, Glyph, Icon, Kind, Loading, Select, use_toasts,
 };
 use crate::state::live::use_live;
 use crate::state::session::{error_of, use_me};
@@ -199,33 +197,12 @@ fn InviteForm(projects: Vec<ProjectCard>) -> impl IntoView {
                 <Button kind=Kind::Primary submit=true disabled=action.pending()>"Make a link"</Button>
             </div>
         </form>
-        {move || link().map(|link| view! { <LinkToCopy link/> })}
-    }
-}
-
-#[component]
-fn LinkToCopy(link: String) -> impl IntoView {
-    let field = NodeRef::<html::Input>::new();
-    let said = RwSignal::new("Whoever opens it makes one account; it is valid for seven days.");
-    let copy = move |_| {
-        let Some(field) = field.get_untracked() else { return };
-        leptos::task::spawn_local(async move {
-            let copied = clipboard::copy(field).await;
-            said.set(if copied {
-                "✓ Copied. Send it to the person."
-            } else {
-                "Selected: press Ctrl+C (⌘C) to copy it."
-            });
-        });
-    };
-    view! {
-        <div class="copy">
-            <label class="field copy__field">
-                <span class="field__label">"Invitation link"</span>
-                <input node_ref=field class="field__input mono" readonly=true value=link/>
-            </label>
-            <Button on:click=copy><Icon glyph=Glyph::Copy/> "Copy"</Button>
-            <p class="copy__note faint" role="status">{move || said.get()}</p>
-        </div>
+        {move || link().map(|link| view! {
+            <CopyField
+                label="Invitation link" value=link
+                note="Whoever opens it makes one account; it is valid for seven days."
+                copied="Copied. Send it to the person."
+            />
+         })}
     }
 }

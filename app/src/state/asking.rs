@@ -54,6 +54,9 @@ impl Ask {
                 "Editing goes on. What was approved stays on record and becomes stale with the next change.".to_owned()
             }
             Self::ApproveResult => "Your approval is kept with the hash of exactly this result.".to_owned(),
+            Self::ResultChanges if !desk.may(Action::ViewShot) => {
+                "Your wish is kept with the hash of exactly this result, and the team reads your note at once.".to_owned()
+            }
             Self::ResultChanges => "The shot goes back with your note; this version stays as it is.".to_owned(),
         }
     }

@@ -17,6 +17,7 @@ use super::looking::Looking;
 use super::marking::{Marking, Shown};
 use super::playhead::{Clip, Playhead};
 use super::reading::Reads;
+use super::road::Road;
 use super::sound::Loudness;
 use super::talk::Talk;
 use super::viewport::{Place, Viewport};
@@ -76,6 +77,7 @@ pub enum Arrival {
 
 #[derive(Clone, Copy)]
 pub struct Desk {
+    pub road: Road,
     pub shot_id: ShotId,
     pub tab: Memo<Tab>,
     pub view: RwSignal<ShotView>,
@@ -113,12 +115,13 @@ pub(super) struct Writes {
 }
 
 impl Desk {
-    pub fn new(view: ShotView, tab: Memo<Tab>) -> Self {
+    pub fn new(road: Road, view: ShotView, tab: Memo<Tab>) -> Self {
         let shot_id = view.shot.shot_id;
         let view = RwSignal::new(view);
         let clip = Memo::new(move |_| view.with(clip_of));
         let toasts = use_toasts();
         Self {
+            road,
             shot_id,
             tab,
             view,
@@ -126,7 +129,7 @@ impl Desk {
             port: Viewport::new(),
             marking: Marking::new(),
             comparing: Comparing::new(),
-            talk: Talk::new(shot_id, tab.get_untracked(), toasts),
+            talk: Talk::new(road, shot_id, tab.get_untracked(), toasts),
             sound: Loudness::new(),
             looking: Looking::new(),
             toasts,

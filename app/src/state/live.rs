@@ -49,6 +49,11 @@ impl Live {
         feed::join(move |heard| self.hear(heard));
     }
 
+    /// Follows the events that a guest hears at `url`; for an effect.
+    pub fn follow_at(self, url: String) {
+        feed::join_at(url, move |heard| self.hear(heard));
+    }
+
     pub fn leave(self) {
         feed::leave();
         self.connection.try_set(Connection::Off);

@@ -8,7 +8,7 @@ use leptos::task::spawn_local;
 
 use super::desk::Desk;
 use crate::api::draft::get_draft;
-use crate::api::shots::{ShotView, get_shot};
+use crate::api::shots::ShotView;
 
 /// Wishes that come this soon after one another are one.
 const WAIT: Duration = Duration::from_millis(150);
@@ -55,7 +55,7 @@ impl Desk {
         let before = self.writes.get_untracked();
         spawn_local(async move {
             let answer = if wanted.shot {
-                get_shot(self.shot_id).await.map(|view| Answer::Shot(Box::new(view)))
+                self.road.shot(self.shot_id).await.map(|view| Answer::Shot(Box::new(view)))
             } else {
                 get_draft(self.shot_id).await.map(Answer::Draft)
             };
@@ -69,6 +69,7 @@ impl Desk {
                 }),
                 Ok(Answer::Shot(view)) => self.show(*view),
                 Ok(Answer::Draft(draft)) => self.view.update(|v| v.draft = draft),
+                Err(_) if self.road.is_over() => {}
                 Err(error) => self.toasts.fail(&error),
             }
             let again = self.reads.try_update_untracked(|reads| {

@@ -10,7 +10,8 @@ use leptos::task::spawn_local;
 
 use super::desk::{Desk, Tab};
 use super::pen::Pen;
-use crate::api::threads::{ThreadsView, get_threads, reply, see_thread, start_thread};
+use super::road::{NewThread, Road};
+use crate::api::threads::ThreadsView;
 use crate::browser::store;
 use crate::components::ui::Toasts;
 use crate::error::ApiError;
@@ -75,6 +76,7 @@ pub enum Writing {
 
 #[derive(Clone, Copy)]
 pub struct Talk {
+    road: Road,
     shot_id: ShotId,
     toasts: Toasts,
     /// `None` until the server answered.
@@ -101,8 +103,9 @@ pub struct Talk {
 }
 
 impl Talk {
-    pub fn new(shot_id: ShotId, tab: Tab, toasts: Toasts) -> Self {
+    pub fn new(road: Road, shot_id: ShotId, tab: Tab, toasts: Toasts) -> Self {
         Self {
+            road,
             shot_id,
             toasts,
             view: RwSignal::new(None),
@@ -163,13 +166,14 @@ impl Talk {
                 *busy
             }) == Some(true)
             {
-                let answer = get_threads(self.shot_id).await;
+                let answer = self.road.threads(self.shot_id).await;
                 if self.view.is_disposed() {
                     return;
                 }
                 match answer {
                     Ok(view) if self.view.with_untracked(|old| old.as_ref() == Some(&view)) => {}
                     Ok(view) => self.view.set(Some(view)),
+                    Err(_) if self.road.is_over() => {}
                     Err(error) => self.toasts.fail(error),
                 }
             }
@@ -217,7 +221,7 @@ impl Talk {
                 thread.seen = newest;
             }
         });
-        self.write(see_thread(id, newest), |()| ());
+        self.write(self.road.see(id, newest), |()| ());
     }
 
     pub fn see_all(self, viewer: PersonId) {
@@ -333,29 +337,39 @@ impl Desk {
     /// Sends the new thread; the field is emptied once the server has it.
     pub fn send_thread(self) {
         let talk = self.talk;
-        let text = talk.text.get_untracked();
-        let drawing = talk.pen.drawing();
-        if text.trim().is_empty() && drawing.is_none() {
+        if talk.text.with_untracked(|t| t.trim().is_empty()) && talk.pen.is_empty() {
             self.toasts.fail("Write what you want to say, or draw on the picture, first.");
             return;
         }
+        self.road.named(move || self.send_thread_now());
+    }
+
+    fn send_thread_now(self) {
+        let talk = self.talk;
+        let text = talk.text.get_untracked();
+        let drawing = talk.pen.drawing();
         let (frames, version) = untrack(|| (self.new_frames(), self.version().map(|v| v.version_id)));
         let for_client = talk.for_client.get_untracked() && untrack(|| self.may(domain::Action::ShowClient));
-        talk.write(
-            start_thread(self.shot_id, version, frames, for_client, text.clone(), drawing),
-            move |id| {
-                // What was typed while the answer was on its way stays.
-                if talk.text.with_untracked(|now| *now == text) {
-                    talk.put_text(String::new(), 0);
-                }
-                talk.put_down();
-                talk.current.set(Some(id));
-            },
-        );
+        let new = NewThread {
+            shot_id: self.shot_id,
+            version_id: version,
+            frames,
+            for_client,
+            text: text.clone(),
+            drawing,
+        };
+        talk.write(self.road.start(new), move |id| {
+            // What was typed while the answer was on its way stays.
+            if talk.text.with_untracked(|now| *now == text) {
+                talk.put_text(String::new(), 0);
+            }
+            talk.put_down();
+            talk.current.set(Some(id));
+        });
     }
 
     /// Sends an answer; `done` once the server has it.
-    pub fn send_reply(self, id: ThreadId, text: String, done: impl FnOnce() + 'static) {
+    pub fn send_reply(self, id: ThreadId, text: String, done: impl FnOnce() + Send + Sync + 'static) {
         let talk = self.talk;
         let is_drawn = talk.writing.get_untracked() == Some(Writing::Reply(id));
         let drawing = talk.pen.drawing().filter(|_| is_drawn);
@@ -363,11 +377,13 @@ impl Desk {
             self.toasts.fail("Write your answer first.");
             return;
         }
-        talk.write(reply(id, text, drawing), move |_| {
-            if is_drawn {
-                talk.put_down();
-            }
-            done();
+        self.road.named(move || {
+            talk.write(self.road.reply(id, text, drawing), move |_| {
+                if is_drawn {
+                    talk.put_down();
+                }
+                done();
+            });
         });
     }
 

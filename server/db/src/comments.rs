@@ -2,11 +2,12 @@
 //! arrived.
 
 use domain::thread::{Author, CommentKind, Drawing, clean_text, mention};
-use domain::{Action, CommentId, FrameRange, PersonId, Role, ShotId, ThreadId, VersionId, may};
+use domain::{CommentId, FrameRange, PersonId, ShotId, ThreadId, VersionId};
 use sqlx::AnyConnection;
 
 use crate::row::Cells;
 use crate::shots::{self, Locked};
+use crate::threads::Eyes;
 use crate::{Error, Result, new_uuid, now, threads, to_json};
 
 /// Words and lines of one comment, as they were sent.
@@ -28,19 +29,19 @@ pub struct Place {
     pub client_visible: bool,
 }
 
-/// Starts a thread. A client's is always shown to clients, and about a version that is.
+/// Starts a thread. A client's or guest's is always shown to clients, and about a version that they see.
 pub async fn start(
     tx: &mut AnyConnection,
     place: Place,
     author: PersonId,
-    role: Role,
+    eyes: impl Into<Eyes>,
     said: &Said,
 ) -> Result<ThreadId> {
     let Place { shot_id, version_id, frames, client_visible } = place;
-    let is_client = !may(role, Action::ViewShot);
+    let eyes = eyes.into();
     let shot = shots::lock(tx, shot_id).await?;
     if let Some(version_id) = version_id {
-        threads::check_version(tx, shot_id, version_id, is_client).await?;
+        threads::check_version(tx, shot_id, version_id, eyes).await?;
     }
     let plate = match frames {
         Some(frames) => Some(on_plate(tx, &shot, frames).await?),
@@ -62,12 +63,12 @@ pub async fn start(
     .bind(version_id.map(|id| id.to_string()))
     .bind(plate.map(|plate| i64::from(plate.from)))
     .bind(plate.map(|plate| i64::from(plate.to)))
-    .bind(i64::from(client_visible || is_client))
+    .bind(i64::from(client_visible || eyes != Eyes::Team))
     .bind(author.to_string())
     .bind(now())
     .execute(&mut *tx)
     .await?;
-    say(tx, thread_id, author, role, &said).await?;
+    say(tx, thread_id, author, eyes, &said).await?;
     Ok(thread_id)
 }
 
@@ -89,7 +90,7 @@ pub async fn reply(
     tx: &mut AnyConnection,
     thread_id: ThreadId,
     author: PersonId,
-    role: Role,
+    eyes: impl Into<Eyes>,
     said: &Said,
 ) -> Result<CommentId> {
     if said.drawing.is_some() {
@@ -105,7 +106,7 @@ pub async fn reply(
         }
     }
     let said = checked(said)?;
-    say(tx, thread_id, author, role, &said).await
+    say(tx, thread_id, author, eyes.into(), &said).await
 }
 
 fn checked(said: &Said) -> Result<Said> {
@@ -125,14 +126,14 @@ async fn say(
     tx: &mut AnyConnection,
     thread_id: ThreadId,
     author: PersonId,
-    role: Role,
+    eyes: Eyes,
     said: &Said,
 ) -> Result<CommentId> {
     let new = New { text: &said.text, drawing: said.drawing.as_ref(), ..New::by(author) };
     let (comment_id, n) = append(tx, thread_id, &new).await?;
-    name(tx, thread_id, comment_id, role, &said.text).await?;
+    name(tx, thread_id, comment_id, eyes, &said.text).await?;
     threads::seen(tx, thread_id, author, n).await?;
-    threads::tell(tx, thread_id, false).await?;
+    threads::tell(tx, thread_id, None).await?;
     Ok(comment_id)
 }
 
@@ -204,12 +205,12 @@ pub(crate) async fn last_author(
     .await?)
 }
 
-/// Keeps whom the text names, out of those who see the thread; a client can name only whom it has heard there.
+/// Keeps whom the text names, out of those who see the thread; clients and guests can name only whom they have heard there.
 async fn name(
     tx: &mut AnyConnection,
     thread_id: ThreadId,
     comment_id: CommentId,
-    role: Role,
+    eyes: Eyes,
     text: &str,
 ) -> Result<()> {
     sqlx::query("delete from mention where comment_id = $1")
@@ -220,11 +221,11 @@ async fn name(
         return Ok(());
     }
     let thread = threads::get(&mut *tx, thread_id).await?;
-    let people: Vec<Author> = if may(role, Action::ViewShot) {
+    let people: Vec<Author> = if eyes == Eyes::Team {
         let project_id = shots::get(&mut *tx, thread.shot_id).await?.project_id;
         threads::readers(&mut *tx, project_id, thread.client_visible).await?
     } else {
-        threads::authors_for_clients(&mut *tx, thread.shot_id).await?
+        threads::authors_seen(&mut *tx, thread.shot_id, eyes).await?
     };
     let names: Vec<&str> = people.iter().map(|p| p.name.as_str()).collect();
     for (_, who) in mention::find(text, &names) {
@@ -248,7 +249,7 @@ pub async fn edit(
     tx: &mut AnyConnection,
     comment_id: CommentId,
     author: PersonId,
-    role: Role,
+    eyes: impl Into<Eyes>,
     text: &str,
 ) -> Result<()> {
     let row = sqlx::query("select thread_id, drawing from comment where comment_id = $1")
@@ -272,8 +273,8 @@ pub async fn edit(
     if done.rows_affected() == 0 {
         return Err(Error::Invalid(NOT_YOURS.into()));
     }
-    name(tx, thread_id, comment_id, role, &text).await?;
-    threads::tell(tx, thread_id, false).await
+    name(tx, thread_id, comment_id, eyes.into(), &text).await?;
+    threads::tell(tx, thread_id, None).await
 }
 
 /// Takes text, drawing and mentions away; that something was here, from whom and when, stays.
@@ -292,7 +293,7 @@ pub async fn delete(tx: &mut AnyConnection, comment_id: CommentId, author: Perso
         .bind(comment_id.to_string())
         .execute(&mut *tx)
         .await?;
-    threads::tell(tx, done.word("thread_id")?, false).await
+    threads::tell(tx, done.word("thread_id")?, None).await
 }
 
 /// Says in the shot's own thread that a version arrived; the thread begins with the first. Inside the transaction that
@@ -320,5 +321,5 @@ pub(crate) async fn post_version(
         version_id: Some(version_id),
     };
     append(tx, thread_id, &new).await?;
-    threads::tell(tx, thread_id, false).await
+    threads::tell(tx, thread_id, None).await
 }

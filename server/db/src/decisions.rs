@@ -128,7 +128,8 @@ pub async fn on_version(
         }
     }
     append(tx, shot.shot_id, Kind::Version, &version_id.to_string(), ballot).await?;
-    events::tell(tx, Some(shot.project_id), Some(shot.shot_id), &EventKind::Version).await?;
+    let about = events::ForGuests { version_id: Some(version_id) };
+    events::tell_guests(tx, shot.project_id, shot.shot_id, &EventKind::Version, about).await?;
     Ok(Outcome { phase, run: None })
 }
 
@@ -258,8 +259,8 @@ pub async fn verify_chain(db: &Db, shot_id: ShotId) -> Result<std::result::Resul
 /// The shot's decisions of one kind by what they are about, oldest first.
 pub async fn by_subject(db: &Db, shot_id: ShotId, kind: Kind) -> Result<HashMap<String, Vec<Decision>>> {
     let rows = sqlx::query(
-        "select d.decision_id, d.subject_id, d.person_id, p.name, d.role, d.verdict, d.note, d.subject, d.at
-         from decision d join person p on p.person_id = d.person_id
+        "select d.decision_id, d.subject_id, d.person_id, p.name, d.role, d.verdict, d.note, d.subject, d.at, g.guest_id
+         from decision d join person p on p.person_id = d.person_id left join guest g on g.guest_id = d.person_id
          where d.shot_id = $1 and d.subject_kind = $2 order by d.n",
     )
     .bind(shot_id.to_string())
@@ -273,6 +274,7 @@ pub async fn by_subject(db: &Db, shot_id: ShotId, kind: Kind) -> Result<HashMap<
             person_id: row.word("person_id")?,
             person_name: row.text("name")?,
             role: row.word("role")?,
+            is_guest: row.maybe_text("guest_id")?.is_some(),
             verdict: row.word("verdict")?,
             note: row.text("note")?,
             subject: row.word("subject")?,

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use domain::{Event, EventKind, ProjectId, ShotId};
+use domain::{Event, EventKind, ProjectId, ShotId, VersionId};
 use sqlx::{AnyConnection, Row};
 
 use crate::{Db, Result, from_json, now, parse, to_json};
@@ -23,22 +23,62 @@ pub async fn tell(
     shot_id: Option<ShotId>,
     kind: &EventKind,
 ) -> Result<()> {
-    sqlx::query("insert into event (event_id, project_id, shot_id, kind, at) values ($1, $2, $3, $4, $5)")
-        .bind(next_id())
-        .bind(project_id.map(|id| id.to_string()))
-        .bind(shot_id.map(|id| id.to_string()))
-        .bind(to_json(kind))
-        .bind(now())
-        .execute(&mut *tx)
-        .await?;
+    write(tx, project_id, shot_id, kind, None).await
+}
+
+/// What a change is about, for guests: they hear of it if their link shows the version, or the shot where it is about none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ForGuests {
+    pub version_id: Option<VersionId>,
+}
+
+/// As [`tell`], and guests of links may hear it too.
+pub async fn tell_guests(
+    tx: &mut AnyConnection,
+    project_id: ProjectId,
+    shot_id: ShotId,
+    kind: &EventKind,
+    about: ForGuests,
+) -> Result<()> {
+    write(tx, Some(project_id), Some(shot_id), kind, Some(about)).await
+}
+
+async fn write(
+    tx: &mut AnyConnection,
+    project_id: Option<ProjectId>,
+    shot_id: Option<ShotId>,
+    kind: &EventKind,
+    guests: Option<ForGuests>,
+) -> Result<()> {
+    sqlx::query(
+        "insert into event (event_id, project_id, shot_id, kind, at, version_id, for_guests)
+         values ($1, $2, $3, $4, $5, $6, $7)",
+    )
+    .bind(next_id())
+    .bind(project_id.map(|id| id.to_string()))
+    .bind(shot_id.map(|id| id.to_string()))
+    .bind(to_json(kind))
+    .bind(now())
+    .bind(guests.and_then(|about| about.version_id).map(|id| id.to_string()))
+    .bind(i64::from(guests.is_some()))
+    .execute(&mut *tx)
+    .await?;
     Ok(())
+}
+
+/// An event, and what of it guests may hear.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Told {
+    pub event: Event,
+    /// `None`: not for guests.
+    pub guests: Option<ForGuests>,
 }
 
 /// Events written at or after `since` (microseconds), oldest first. Transactions commit out of order: read a few
 /// seconds back and drop what was seen.
-pub async fn since(db: &Db, since: i64) -> Result<Vec<Event>> {
+pub async fn since(db: &Db, since: i64) -> Result<Vec<Told>> {
     let rows = sqlx::query(
-        "select event_id, project_id, shot_id, kind from event where at >= $1 order by event_id limit 2000",
+        "select event_id, project_id, shot_id, kind, version_id, for_guests from event where at >= $1 order by event_id limit 2000",
     )
     .bind(since)
     .fetch_all(&db.pool)
@@ -47,12 +87,16 @@ pub async fn since(db: &Db, since: i64) -> Result<Vec<Event>> {
         .map(|row| {
             let project: Option<String> = row.try_get("project_id")?;
             let shot: Option<String> = row.try_get("shot_id")?;
-            Ok(Event {
+            let version: Option<String> = row.try_get("version_id")?;
+            let version_id = version.map(|id| parse("version_id", &id)).transpose()?;
+            let for_guests: i64 = row.try_get("for_guests")?;
+            let event = Event {
                 event_id: row.try_get("event_id")?,
                 project_id: project.map(|id| parse("project_id", &id)).transpose()?,
                 shot_id: shot.map(|id| parse("shot_id", &id)).transpose()?,
                 kind: from_json("kind", &row.try_get::<String, _>("kind")?)?,
-            })
+            };
+            Ok(Told { event, guests: (for_guests != 0).then_some(ForGuests { version_id }) })
         })
         .collect()
 }

@@ -19,6 +19,7 @@ pub mod queue;
 mod row;
 pub mod runs;
 pub mod sessions;
+pub mod share;
 pub mod shots;
 pub mod sign_in;
 pub mod threads;

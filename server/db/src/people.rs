@@ -129,12 +129,16 @@ pub async fn by_email(db: &Db, email: &str) -> Result<Option<Account>> {
     row.as_ref().map(read).transpose()
 }
 
-/// Everybody, by name, with the projects they were added to.
+/// The condition on `person` for those with an account: guests of links are people too, but not of the studio.
+const HAS_ACCOUNT: &str = "not exists (select 1 from guest g where g.guest_id = person.person_id)";
+
+/// Everybody with an account, by name, with the projects they were added to.
 pub async fn list(db: &Db) -> Result<Vec<(Person, Vec<ProjectId>)>> {
-    let rows =
-        sqlx::query(sqlx::AssertSqlSafe(format!("{COLUMNS} order by active desc, lower(name), person_id")))
-            .fetch_all(&db.pool)
-            .await?;
+    let rows = sqlx::query(sqlx::AssertSqlSafe(format!(
+        "{COLUMNS} where {HAS_ACCOUNT} order by active desc, lower(name), person_id"
+    )))
+    .fetch_all(&db.pool)
+    .await?;
     let members = sqlx::query("select person_id, project_id from project_member").fetch_all(&db.pool).await?;
     let mut people: Vec<(Person, Vec<ProjectId>)> = Vec::new();
     for row in &rows {
@@ -155,7 +159,8 @@ pub async fn set_role(tx: &mut AnyConnection, person_id: PersonId, role: Role) -
     if role != Role::Owner {
         keep_an_owner(tx, person_id, "Make somebody else owner first: a studio needs one.").await?;
     }
-    let done = sqlx::query("update person set role = $2 where person_id = $1")
+    let text = format!("update person set role = $2 where person_id = $1 and {HAS_ACCOUNT}");
+    let done = sqlx::query(sqlx::AssertSqlSafe(text))
         .bind(person_id.to_string())
         .bind(role.word())
         .execute(&mut *tx)
@@ -170,12 +175,14 @@ pub async fn set_active(tx: &mut AnyConnection, person_id: PersonId, active: boo
         keep_an_owner(tx, person_id, "The last owner cannot be deactivated: make somebody else owner first.")
             .await?;
     }
-    let done =
-        sqlx::query("update person set active = $2, session_epoch = session_epoch + 1 where person_id = $1")
-            .bind(person_id.to_string())
-            .bind(i64::from(active))
-            .execute(&mut *tx)
-            .await?;
+    let text = format!(
+        "update person set active = $2, session_epoch = session_epoch + 1 where person_id = $1 and {HAS_ACCOUNT}"
+    );
+    let done = sqlx::query(sqlx::AssertSqlSafe(text))
+        .bind(person_id.to_string())
+        .bind(i64::from(active))
+        .execute(&mut *tx)
+        .await?;
     told(tx, done.rows_affected()).await
 }
 

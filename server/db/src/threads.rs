@@ -4,7 +4,10 @@
 use std::collections::HashMap;
 
 use domain::thread::{Author, Comment, CommentKind, Thread, VersionRef};
-use domain::{CommentId, EventKind, FrameRange, PersonId, ProjectId, Role, ShotId, ThreadId, VersionId};
+use domain::{
+    Action, CommentId, EventKind, FrameRange, LinkId, PersonId, ProjectId, Role, ShotId, ThreadId, VersionId,
+    may,
+};
 use sqlx::AnyConnection;
 use sqlx::any::{AnyExecutor, AnyRow};
 
@@ -17,13 +20,60 @@ pub struct Row {
     pub thread_id: ThreadId,
     pub shot_id: ShotId,
     pub started_by: Option<PersonId>,
+    /// The version that it is about.
+    pub version_id: Option<VersionId>,
     pub client_visible: bool,
     /// Whether clients of the project see it: it is shown to them, and so is the version that it is about.
     pub is_seen_by_clients: bool,
 }
 
-/// The condition on `thread t left join version v` for what a client sees.
-const SHOWN: &str = "t.client_visible = 1 and (t.version_id is null or v.client_visible = 1)";
+/// Who reads: what they are kept from is left out by the statement, not after it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Eyes {
+    Team,
+    /// A client's account.
+    Client,
+    /// Somebody who came through this link.
+    Guest(LinkId),
+}
+
+impl From<Role> for Eyes {
+    fn from(role: Role) -> Self {
+        if may(role, Action::ViewShot) { Self::Team } else { Self::Client }
+    }
+}
+
+impl Eyes {
+    /// The condition on `thread t left join version v` for what is seen.
+    fn sees_thread(self) -> String {
+        match self {
+            Self::Team => "1 = 1".to_owned(),
+            Self::Client => {
+                "t.client_visible = 1 and (t.version_id is null or v.client_visible = 1)".to_owned()
+            }
+            Self::Guest(link) => {
+                format!(
+                    "t.client_visible = 1 and (t.version_id is null or {})",
+                    is_behind(link, "t.version_id")
+                )
+            }
+        }
+    }
+
+    /// The condition on `comment c left join version a` for the line that says that a version arrived.
+    fn sees_arrival(self) -> String {
+        match self {
+            Self::Team => "1 = 1".to_owned(),
+            Self::Client => "(c.version_id is null or a.client_visible = 1)".to_owned(),
+            Self::Guest(link) => format!("(c.version_id is null or {})", is_behind(link, "c.version_id")),
+        }
+    }
+}
+
+/// An id is hexadecimal digits and dashes, whatever it is of.
+fn is_behind(LinkId(link): LinkId, column: &str) -> String {
+    format!("exists (select 1 from share_version b where b.link_id = '{link}' and b.version_id = {column})")
+}
 
 pub async fn get<'e>(executor: impl AnyExecutor<'e>, thread_id: ThreadId) -> Result<Row> {
     let row = sqlx::query(
@@ -35,11 +85,13 @@ pub async fn get<'e>(executor: impl AnyExecutor<'e>, thread_id: ThreadId) -> Res
     .await?
     .ok_or(Error::NotFound)?;
     let client_visible = row.flag("client_visible")?;
-    let of_hidden = row.maybe_text("version_id")?.is_some() && row.maybe_int("version_visible")? != Some(1);
+    let version_id = row.maybe_word("version_id")?;
+    let of_hidden = version_id.is_some() && row.maybe_int("version_visible")? != Some(1);
     Ok(Row {
         thread_id,
         shot_id: row.word("shot_id")?,
         started_by: row.maybe_word("started_by")?,
+        version_id,
         client_visible,
         is_seen_by_clients: client_visible && !of_hidden,
     })
@@ -54,21 +106,17 @@ pub async fn of_comment<'e>(executor: impl AnyExecutor<'e>, comment_id: CommentI
     row.ok_or(Error::NotFound)?.word("thread_id")
 }
 
-/// A shot's threads with everything in them, the one that changed last first; `client`: only what clients see. Three
-/// statements, however many there are.
-pub async fn list(db: &Db, shot_id: ShotId, viewer: PersonId, client: bool) -> Result<Vec<Thread>> {
-    let (shown, arrived) = if client {
-        (format!("and {SHOWN}"), "and (c.version_id is null or a.client_visible = 1)")
-    } else {
-        (String::new(), "")
-    };
+/// A shot's threads with everything in them, the one that changed last first: what these eyes see. Three statements,
+/// however many there are.
+pub async fn list(db: &Db, shot_id: ShotId, viewer: PersonId, eyes: Eyes) -> Result<Vec<Thread>> {
+    let (shown, arrived) = (eyes.sees_thread(), eyes.sees_arrival());
     let rows = sqlx::query(sqlx::AssertSqlSafe(format!(
         "select t.thread_id, t.shot_id, t.version_id, v.n as version_n, t.plate_from, t.plate_to, t.client_visible, t.state,
              p.name as resolved_by, t.resolved_at, t.started_by, t.changed_at, s.trim_first, s.frames, e.n as seen
          from thread t join shot s on s.shot_id = t.shot_id
          left join version v on v.version_id = t.version_id left join person p on p.person_id = t.resolved_by
          left join thread_seen e on e.thread_id = t.thread_id and e.person_id = $2
-         where t.shot_id = $1 {shown} order by t.changed_at desc, t.thread_id"
+         where t.shot_id = $1 and {shown} order by t.changed_at desc, t.thread_id"
     )))
     .bind(shot_id.to_string())
     .bind(viewer.to_string())
@@ -76,11 +124,12 @@ pub async fn list(db: &Db, shot_id: ShotId, viewer: PersonId, client: bool) -> R
     .await?;
     let mut threads = rows.iter().map(read).collect::<Result<Vec<_>>>()?;
     let said = sqlx::query(sqlx::AssertSqlSafe(format!(
-        "select c.comment_id, c.thread_id, c.n, c.kind, c.author, p.name, p.role, c.text, c.drawing, c.version_id,
+        "select c.comment_id, c.thread_id, c.n, c.kind, c.author, p.name, p.role, g.guest_id, c.text, c.drawing, c.version_id,
              a.n as version_n, c.created_at, c.edited_at, c.deleted_at
          from comment c join thread t on t.thread_id = c.thread_id left join version v on v.version_id = t.version_id
          left join version a on a.version_id = c.version_id left join person p on p.person_id = c.author
-         where t.shot_id = $1 {shown} {arrived} order by c.thread_id, c.n"
+         left join guest g on g.guest_id = c.author
+         where t.shot_id = $1 and {shown} and {arrived} order by c.thread_id, c.n"
     )))
     .bind(shot_id.to_string())
     .fetch_all(&db.pool)
@@ -149,7 +198,12 @@ fn read_comment(row: &AnyRow) -> Result<Comment> {
         n: row.count("n")?,
         kind: row.word("kind")?,
         author: match row.maybe_word("author")? {
-            Some(person_id) => Some(Author { person_id, name: row.text("name")?, role: row.word("role")? }),
+            Some(person_id) => Some(Author {
+                person_id,
+                name: row.text("name")?,
+                role: row.word("role")?,
+                is_guest: row.maybe_text("guest_id")?.is_some(),
+            }),
             None => None,
         },
         text: row.text("text")?,
@@ -182,25 +236,32 @@ pub async fn readers<'e>(
         let is_here =
             row.maybe_text("project_id")?.is_some() || domain::may(role, domain::Action::SeeEveryProject);
         if is_here && (with_clients || domain::may(role, domain::Action::ViewShot)) {
-            people.push(Author { person_id: row.word("person_id")?, name: row.text("name")?, role });
+            let (person_id, name) = (row.word("person_id")?, row.text("name")?);
+            people.push(Author { person_id, name, role, is_guest: false });
         }
     }
     Ok(people)
 }
 
-/// What a client may know of a thread's readers: those who said something where clients see it.
-pub async fn authors_for_clients<'e>(executor: impl AnyExecutor<'e>, shot_id: ShotId) -> Result<Vec<Author>> {
+/// What clients and guests may know of a thread's readers: those with an account who said something where they see it.
+pub async fn authors_seen<'e>(
+    executor: impl AnyExecutor<'e>,
+    shot_id: ShotId,
+    eyes: Eyes,
+) -> Result<Vec<Author>> {
+    let shown = eyes.sees_thread();
     let rows = sqlx::query(sqlx::AssertSqlSafe(format!(
         "select distinct p.person_id, p.name, p.role from person p join comment c on c.author = p.person_id
          join thread t on t.thread_id = c.thread_id left join version v on v.version_id = t.version_id
-         where t.shot_id = $1 and p.active = 1 and {SHOWN} order by p.name, p.person_id"
+         where t.shot_id = $1 and p.active = 1 and {shown} order by p.name, p.person_id"
     )))
     .bind(shot_id.to_string())
     .fetch_all(executor)
     .await?;
     rows.iter()
         .map(|row| {
-            Ok(Author { person_id: row.word("person_id")?, name: row.text("name")?, role: row.word("role")? })
+            let (person_id, name, role) = (row.word("person_id")?, row.text("name")?, row.word("role")?);
+            Ok(Author { person_id, name, role, is_guest: false })
         })
         .collect()
 }
@@ -236,7 +297,7 @@ pub async fn resolve(
         }));
     }
     comments::append(tx, thread_id, &comments::New { kind, ..comments::New::by(person_id) }).await?;
-    tell(tx, thread_id, false).await
+    tell(tx, thread_id, None).await
 }
 
 /// Shows the thread to clients, with everything that was said in it, or hides it from them.
@@ -247,7 +308,7 @@ pub async fn show_client(tx: &mut AnyConnection, thread_id: ThreadId, on: bool) 
         .bind(i64::from(on))
         .execute(&mut *tx)
         .await?;
-    tell(tx, thread_id, before.is_seen_by_clients).await
+    tell(tx, thread_id, Some(before)).await
 }
 
 /// The person has read the thread up to comment `n`; never back.
@@ -266,8 +327,8 @@ pub async fn seen(tx: &mut AnyConnection, thread_id: ThreadId, person_id: Person
     Ok(())
 }
 
-/// Says that the thread changed; to clients only where they see it, or saw it before (`did`).
-pub(crate) async fn tell(tx: &mut AnyConnection, thread_id: ThreadId, did: bool) -> Result<()> {
+/// Says that the thread changed; to clients and guests only where they see it, or saw it as it was `before`.
+pub(crate) async fn tell(tx: &mut AnyConnection, thread_id: ThreadId, before: Option<Row>) -> Result<()> {
     let row = sqlx::query(
         "select s.project_id, s.shot_id,
              (select count(*) from version c where c.shot_id = s.shot_id and c.client_visible = 1) as shown
@@ -277,21 +338,28 @@ pub(crate) async fn tell(tx: &mut AnyConnection, thread_id: ThreadId, did: bool)
     .fetch_one(&mut *tx)
     .await?;
     let (project_id, shot_id): (ProjectId, ShotId) = (row.word("project_id")?, row.word("shot_id")?);
-    let sees = get(&mut *tx, thread_id).await?.is_seen_by_clients;
-    let clients = row.int("shown")? > 0 && (sees || did);
-    events::tell(tx, Some(project_id), Some(shot_id), &EventKind::Thread { clients }).await
+    let now = get(&mut *tx, thread_id).await?;
+    let sees = now.is_seen_by_clients || before.is_some_and(|b| b.is_seen_by_clients);
+    let kind = EventKind::Thread { clients: row.int("shown")? > 0 && sees };
+    if now.client_visible || before.is_some_and(|b| b.client_visible) {
+        let about = events::ForGuests { version_id: now.version_id };
+        return events::tell_guests(tx, project_id, shot_id, &kind, about).await;
+    }
+    events::tell(tx, Some(project_id), Some(shot_id), &kind).await
 }
 
-/// The version must be one of the shot's; for a client, one that is shown to clients.
+/// The version must be one of the shot's that these eyes see.
 pub(crate) async fn check_version(
     tx: &mut AnyConnection,
     shot_id: ShotId,
     version_id: VersionId,
-    client: bool,
+    eyes: Eyes,
 ) -> Result<()> {
     let version = crate::versions::get(&mut *tx, version_id).await?;
-    if version.shot_id != shot_id || (client && !version.client_visible) {
-        return Err(Error::NotFound);
-    }
-    Ok(())
+    let is_seen = match eyes {
+        Eyes::Team => true,
+        Eyes::Client => version.client_visible,
+        Eyes::Guest(link_id) => crate::share::shows(&mut *tx, link_id, version_id).await?,
+    };
+    if version.shot_id == shot_id && is_seen { Ok(()) } else { Err(Error::NotFound) }
 }

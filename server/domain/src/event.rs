@@ -45,6 +45,8 @@ pub enum EventKind {
         /// Whether clients see or saw it.
         clients: bool,
     },
+    /// A link was made, withdrawn or opened, or a guest gave a name.
+    Share,
 }
 
 impl EventKind {

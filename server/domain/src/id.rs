@@ -51,4 +51,6 @@ ids! {
     JobId,
     ThreadId,
     CommentId,
+    /// A link for people without an account.
+    LinkId,
 }

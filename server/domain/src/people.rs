@@ -88,10 +88,12 @@ pub enum Action {
     Comment,
     /// Resolve and re-open threads of others; whoever began a thread may anyway.
     ResolveThread,
+    /// Make links for people without an account, see who opened them, withdraw them.
+    Share,
 }
 
 impl Action {
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::ManagePeople,
         Self::CreateProject,
         Self::ManageProject,
@@ -108,6 +110,7 @@ impl Action {
         Self::ManageJobs,
         Self::Comment,
         Self::ResolveThread,
+        Self::Share,
     ];
 }
 
@@ -130,6 +133,7 @@ pub fn may(role: Role, action: Action) -> bool {
         ManageJobs => &[Owner, Producer],
         Comment => &[Owner, Producer, Supervisor, Artist, Reviewer, Client],
         ResolveThread => &[Owner, Producer, Supervisor, Artist],
+        Share => &[Owner, Producer, Supervisor],
     };
     allowed.contains(&role)
 }
@@ -161,7 +165,7 @@ mod tests {
     /// Role × action, written out: a change of rights must be made twice, once knowingly.
     #[test]
     fn the_table_of_rights_is_this() {
-        let rows: [(Action, &str); 16] = [
+        let rows: [(Action, &str); 17] = [
             (Action::ManagePeople, "OP----"),
             (Action::CreateProject, "OP----"),
             (Action::ManageProject, "OP----"),
@@ -178,6 +182,7 @@ mod tests {
             (Action::ManageJobs, "OP----"),
             (Action::Comment, "OPSARC"),
             (Action::ResolveThread, "OPSA--"),
+            (Action::Share, "OPS---"),
         ];
         for (action, letters) in rows {
             for (role, letter) in Role::ALL.into_iter().zip(letters.chars()) {

@@ -70,8 +70,18 @@ pub struct Decision {
     pub person_id: PersonId,
     pub person_name: String,
     pub role: Role,
+    /// Has no account: gave this name through a link.
+    #[serde(default)]
+    pub is_guest: bool,
     pub verdict: Verdict,
     pub note: String,
     pub subject: Hash,
     pub at: i64,
+}
+
+impl Decision {
+    /// What they are, beside their name: a name given through a link is nobody's proof.
+    pub fn word(&self) -> &'static str {
+        if self.is_guest { "guest" } else { self.role.word() }
+    }
 }

@@ -55,7 +55,7 @@ pub(super) async fn file(
     Ok(response)
 }
 
-fn attachment(mut response: Response, name: &str) -> Response {
+pub(super) fn attachment(mut response: Response, name: &str) -> Response {
     let safe: String =
         name.chars().map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '_' }).collect();
     let value = format!("attachment; filename=\"{safe}\"");
@@ -63,7 +63,7 @@ fn attachment(mut response: Response, name: &str) -> Response {
     response
 }
 
-fn or_not_found<T>(found: Option<T>) -> Result<T, Refused> {
+pub(super) fn or_not_found<T>(found: Option<T>) -> Result<T, Refused> {
     found.ok_or(Refused(ApiError::NotFound))
 }
 

@@ -2,6 +2,7 @@
 
 pub mod exact;
 pub mod media;
+pub mod share;
 pub mod tus;
 mod zip;
 
@@ -21,16 +22,7 @@ impl<E: Into<ApiError>> From<E> for Refused {
 
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
-        let status = match &self.0 {
-            ApiError::SignedOut => StatusCode::UNAUTHORIZED,
-            ApiError::Forbidden => StatusCode::FORBIDDEN,
-            ApiError::NotFound => StatusCode::NOT_FOUND,
-            ApiError::Conflict(_) => StatusCode::CONFLICT,
-            ApiError::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
-            ApiError::Throttled { .. } => StatusCode::TOO_MANY_REQUESTS,
-            ApiError::Internal | ApiError::Network(_) => StatusCode::INTERNAL_SERVER_ERROR,
-        };
-        (status, self.0.to_string()).into_response()
+        (self.0.status(), self.0.to_string()).into_response()
     }
 }
 

@@ -18,11 +18,11 @@ use crate::rights::shot;
 use crate::{rows, transact};
 
 /// A shot with one of everything.
-struct Reviewed {
-    shot_id: ShotId,
-    quadmask_id: QuadmaskId,
-    version_id: VersionId,
-    version: Hash,
+pub struct Reviewed {
+    pub shot_id: ShotId,
+    pub quadmask_id: QuadmaskId,
+    pub version_id: VersionId,
+    pub version: Hash,
     /// The removal.
     job_id: JobId,
 }
@@ -59,7 +59,7 @@ async fn in_review(app: &TestApp, owner: &Actor, project: ProjectId) -> (ShotId,
     (shot_id, quadmask_id, Hash::of(subject.as_bytes()))
 }
 
-async fn reviewed(app: &TestApp, owner: &Actor, project: ProjectId) -> Reviewed {
+pub async fn reviewed(app: &TestApp, owner: &Actor, project: ProjectId) -> Reviewed {
     let (shot_id, quadmask_id, quadmask) = in_review(app, owner, project).await;
     let approve =
         DecideQuadmask { quadmask_id, seen: quadmask, verdict: Verdict::Approve, note: String::new() };

@@ -7,6 +7,8 @@ mod rights;
 #[path = "../../db/tests/harness/mod.rs"]
 #[expect(dead_code, reason = "these tests need only a part of it")]
 mod rows;
+mod share;
+mod share_rights;
 mod sign_in;
 mod threads;
 mod uploads;

@@ -245,7 +245,10 @@ async fn internal_threads_never_reach_a_client_nor_do_their_events() {
         let of_shot = ThreadId(shot_id.0);
         owner.ask::<_, ()>(&ShowThread { thread_id: of_shot, on: true }).await.expect("shown");
         let db = &app.state.app.db;
-        assert_eq!(db::threads::list(db, shot_id, me(&client).await, true).await.expect("rows"), []);
+        assert_eq!(
+            db::threads::list(db, shot_id, me(&client).await, db::threads::Eyes::Client).await.expect("rows"),
+            []
+        );
         owner.ask::<_, ()>(&ShowClient { version_id, on: true }).await.expect("shown");
         let arrived = thread(&client, shot_id, of_shot).await;
         assert_eq!(arrived.comments[0].version.expect("a version").version_id, version_id);

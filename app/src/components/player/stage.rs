@@ -9,7 +9,6 @@ use super::probe::ProbeReadout;
 use crate::browser::stage::{self, Elements};
 use crate::components::canvas::{Gestures, Mark, ToolIcon, Vectors};
 use crate::components::threads::InkLayer;
-use crate::routes::href;
 use crate::state::comparing::Mode;
 use crate::state::desk::{Arrival, Desk, Tab, use_desk};
 
@@ -34,8 +33,9 @@ pub fn Stage(gestures: Gestures) -> impl IntoView {
         move || desk.overlay().get() && matches!(desk.tab.get(), Tab::Targets | Tab::Quadmask | Tab::Review);
     let poster = move || {
         let waits = desk.painted.get().is_none();
-        desk.view.with(|v| v.shot.poster.is_some() && waits).then(|| {
-            view! { <img class="stage__poster" src=href::poster(desk.shot_id) alt=format!("First look at {}", name())/> }
+        let poster = desk.view.with(|v| v.shot.poster.filter(|_| waits));
+        poster.map(|poster| {
+            view! { <img class="stage__poster" src=desk.road.poster(desk.shot_id, poster) alt=format!("First look at {}", name())/> }
         })
     };
     view! {

@@ -150,6 +150,7 @@ fn Actions(thread: Memo<Option<Thread>>) -> impl IntoView {
         thread.with(|t| {
             t.as_ref().is_some_and(|t| {
                 !t.is_of_shot
+                    && !desk.road.is_link()
                     && (desk.may(Action::ResolveThread)
                         || (t.started_by == Some(viewer) && desk.may(Action::Comment)))
             })

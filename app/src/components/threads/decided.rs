@@ -52,6 +52,7 @@ pub fn DecidedCard(one: Decided) -> impl IntoView {
         Verdict::Approve => ("✓", format!("approved {about}"), "approved"),
         Verdict::Changes => ("↺", format!("asked for changes to {about}"), "changes"),
     };
+    let word = decision.word();
     let label = format!("{} {words}", decision.person_name);
     view! {
         <article class="thread thread--decision" data-tone=tone aria-label=label>
@@ -59,7 +60,7 @@ pub fn DecidedCard(one: Decided) -> impl IntoView {
             <div class="thread__body">
                 <p class="thread__head">
                     <strong>{decision.person_name}</strong>
-                    <span class="chip">{decision.role.word()}</span>
+                    <span class="chip">{word}</span>
                     <Ago at=Signal::stored(decision.at)/>
                 </p>
                 <p class="thread__verdict">

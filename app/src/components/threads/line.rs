@@ -6,7 +6,6 @@ use leptos::ev::KeyboardEvent;
 use leptos::prelude::*;
 
 use super::prose::Prose;
-use crate::api::threads::{delete_comment, edit_comment};
 use crate::components::ui::{Ago, Avatar, Button, Dialog, Kind, Menu};
 use crate::state::desk::use_desk;
 
@@ -65,7 +64,7 @@ fn Said(comment: Comment, editing: RwSignal<bool>) -> impl IntoView {
     let viewer = desk.view.with_untracked(|v| v.viewer);
     let may_change = comment.may_change(viewer);
     let author = comment.author.clone();
-    let (name, role) = author.map_or_else(|| (String::new(), ""), |a| (a.name, a.role.word()));
+    let (name, role) = author.map_or_else(|| (String::new(), ""), |a| (a.name.clone(), a.word()));
     let edited = comment.edited_at.is_some() && comment.deleted_at.is_none();
     let original = comment.text.clone();
     let id = comment.comment_id;
@@ -109,7 +108,7 @@ fn Own(id: CommentId, editing: RwSignal<bool>) -> impl IntoView {
     let asks = RwSignal::new(false);
     let delete = move |_| {
         asks.set(false);
-        desk.talk.write(delete_comment(id), |()| ());
+        desk.talk.write(desk.road.delete(id), |()| ());
     };
     view! {
         <span class="comment__own">
@@ -134,7 +133,7 @@ fn Edit(id: CommentId, text: String, editing: RwSignal<bool>) -> impl IntoView {
     let desk = use_desk();
     let text = RwSignal::new(text);
     let send = move || {
-        desk.talk.write(edit_comment(id, text.get_untracked()), move |()| {
+        desk.talk.write(desk.road.edit(id, text.get_untracked()), move |()| {
             editing.try_set(false);
         });
     };

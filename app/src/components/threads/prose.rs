@@ -120,8 +120,8 @@ mod tests {
     #[test]
     fn nothing_of_a_text_is_lost() {
         let people = [
-            Author { person_id: id(1), name: "Artist".into(), role: Role::Artist },
-            Author { person_id: id(2), name: "Supervisor".into(), role: Role::Supervisor },
+            Author { person_id: id(1), name: "Artist".into(), role: Role::Artist, is_guest: false },
+            Author { person_id: id(2), name: "Supervisor".into(), role: Role::Supervisor, is_guest: false },
         ];
         let text = "<script>alert(1)</script> @Artist: http://a.test/@Artist @Supervisor é";
         let all = pieces(text, &people, &[id(1)], id(1));

@@ -9,7 +9,6 @@ use leptos::web_sys::Element;
 
 use self::lanes::Stretch;
 use crate::components::threads::Pins;
-use crate::routes::href;
 use crate::state::desk::{Desk, Tab, use_desk};
 
 #[component]
@@ -88,7 +87,9 @@ pub fn Timeline() -> impl IntoView {
 
 fn strip(desk: Desk) -> String {
     let strip = desk.view.with(|v| v.shot.strip);
-    strip.map(|hash| format!("background-image:url({})", href::strip(desk.shot_id, hash))).unwrap_or_default()
+    strip
+        .map(|hash| format!("background-image:url({})", desk.road.strip(desk.shot_id, hash)))
+        .unwrap_or_default()
 }
 
 /// A mark over frames `from..=to`.

@@ -1,6 +1,7 @@
 //! The parts every page is made of: buttons, fields, dialogs, statuses, messages, keys. Nothing here knows a shot.
 
 mod button;
+mod copy;
 mod dialog;
 mod feedback;
 mod field;
@@ -13,6 +14,7 @@ mod tabs;
 mod time;
 
 pub use button::{Button, IconButton, Kind};
+pub use copy::CopyField;
 pub use dialog::Dialog;
 pub use feedback::{Empty, ErrorLine, Failure, Loading, ToastList, Toasts, provide_toasts, use_toasts};
 pub use field::{Check, Field, Select, TextArea};
@@ -22,4 +24,4 @@ pub use menu::Menu;
 pub use person::{Avatar, tint_of};
 pub use status::{ProgressBar, StatusChip};
 pub use tabs::{Tab, Tabs};
-pub use time::Ago;
+pub use time::{Ago, Until};

@@ -16,6 +16,19 @@ pub fn Ago(#[prop(into)] at: Signal<i64>) -> impl IntoView {
     view! { <time class="ago" datetime=move || iso(at.get()) title=move || utc(at.get())>{text}</time> }
 }
 
+/// A moment to come as a date, `4 Dec 2026`; the hour on hover.
+#[component]
+pub fn Until(at: i64) -> impl IntoView {
+    view! { <time class="until" datetime=iso(at) title=utc(at)>{date(at)}</time> }
+}
+
+fn date(micros: i64) -> String {
+    const MONTHS: [&str; 12] =
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let (year, month, day, ..) = parts(micros);
+    format!("{day} {} {year}", MONTHS[(month - 1) as usize])
+}
+
 fn ago(micros: i64) -> String {
     let minutes = micros / 60_000_000;
     match minutes {
@@ -68,6 +81,7 @@ mod tests {
         ] {
             assert_eq!(iso(seconds * 1_000_000), text);
         }
+        assert_eq!(date(1_763_762_465_000_000), "21 Nov 2025");
     }
 
     #[test]

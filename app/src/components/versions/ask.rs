@@ -5,7 +5,6 @@ use leptos::ev::SubmitEvent;
 use leptos::prelude::*;
 
 use crate::api::quadmasks::{decide_quadmask, reopen, submit_quadmask};
-use crate::api::versions::decide_version;
 use crate::components::ui::{Button, Dialog, Kind, TextArea};
 use crate::state::asking::Ask;
 use crate::state::desk::{Desk, use_desk};
@@ -93,10 +92,14 @@ fn take(desk: Desk, ask: Ask, note: String) {
         Ask::ApproveResult | Ask::ResultChanges => {
             let Some(version) = untrack(|| desk.version()) else { return };
             let verdict = ask.verdict();
-            desk.write_then(decide_version(version.version_id, version.subject, verdict, note), move |()| {
-                desk.toasts.say(match verdict {
-                    Verdict::Approve => format!("You approved result v{}", version.n),
-                    Verdict::Changes => format!("You asked for changes to result v{}", version.n),
+            let (road, n) = (desk.road, version.n);
+            road.named(move || {
+                let sent = road.decide(version.version_id, version.subject, verdict, note);
+                desk.write_then(sent, move |()| {
+                    desk.toasts.say(match verdict {
+                        Verdict::Approve => format!("You approved result v{n}"),
+                        Verdict::Changes => format!("You asked for changes to result v{n}"),
+                    });
                 });
             });
         }

@@ -19,13 +19,14 @@ pub fn DecisionList(
             Verdict::Changes => ("↺", "Asked for changes", "changes"),
         };
         let is_stale = d.subject != subject;
+        let who = d.word();
         view! {
             <li class="decision" data-tone=tone data-stale=is_stale.then_some("true")>
                 <Avatar name=d.person_name.clone()/>
                 <div class="decision__body">
                     <p class="decision__head">
                         <strong>{d.person_name}</strong>
-                        <span class="chip">{d.role.word()}</span>
+                        <span class="chip">{who}</span>
                         <Ago at=Signal::stored(d.at)/>
                     </p>
                     <p class="decision__verdict">

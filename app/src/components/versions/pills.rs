@@ -1,5 +1,6 @@
 //! The stack of results: one pill per version, newest last, the way people count.
 
+use domain::version::Version;
 use domain::{JobState, Verdict};
 use leptos::prelude::*;
 
@@ -30,7 +31,7 @@ pub fn VersionPills() -> impl IntoView {
                             on:click=move |_| desk.comparing.version.set(Some(id))
                         >
                             <strong>{format!("v{}", version.n)}</strong>
-                            <span>{format!("{} · mask v{}", version.engine, version.quadmask_n)}</span>
+                            <span>{made_with(version)}</span>
                             <span class="pill__state">{state}</span>
                         </button>
                     }
@@ -45,6 +46,14 @@ pub fn VersionPills() -> impl IntoView {
         </div>
     }
     .into_any()
+}
+
+/// Guests are not told of masks.
+fn made_with(version: &Version) -> String {
+    match version.quadmask_n {
+        0 => format!("{} engine", version.engine),
+        n => format!("{} · mask v{n}", version.engine),
+    }
 }
 
 fn running(desk: Desk) -> Option<impl IntoView> {

@@ -15,7 +15,6 @@ use crate::components::canvas::Gestures;
 use crate::components::player::jump;
 use crate::components::ui::use_key_map;
 use crate::components::versions::step_version;
-use crate::routes::href;
 use crate::state::comparing::Mode;
 use crate::state::desk::{Desk, Tab};
 use crate::state::marking::Tool;
@@ -83,7 +82,9 @@ const REVIEW: &[(&str, &str)] = &[
 pub fn follow(desk: Desk, gestures: Gestures) {
     let map = use_key_map();
     map.show("Player", PLAYER);
-    map.show("Marking", MASKS);
+    if untrack(|| desk.may(domain::Action::ViewShot)) {
+        map.show("Marking", MASKS);
+    }
     map.show("Comments", COMMENTS);
     map.show("Review", REVIEW);
     let navigate = use_navigate();
@@ -91,7 +92,7 @@ pub fn follow(desk: Desk, gestures: Gestures) {
         let go = |shot: Option<domain::ShotId>| {
             if let Some(id) = shot {
                 let tab = desk.tab.get_untracked().slug();
-                navigate(&href::shot(id, tab), NavigateOptions::default());
+                navigate(&desk.road.page(id, tab), NavigateOptions::default());
             }
         };
         let is_letter = event.key().chars().count() == 1 && !event.ctrl_key() && !event.meta_key();

@@ -2,7 +2,7 @@
 //! the files beside this one.
 
 mod header;
-mod keys;
+pub(crate) mod keys;
 mod quadmask;
 mod removal;
 mod review;
@@ -29,6 +29,7 @@ use crate::error::ApiError;
 use crate::state::desk::{Desk, Tab};
 use crate::state::live::use_live;
 use crate::state::marking::{Shown, Tool};
+use crate::state::road::Road;
 use crate::state::talk::side_of;
 
 #[component]
@@ -61,7 +62,7 @@ fn Workspace(view: ShotView, slug: Memo<Tab>) -> impl IntoView {
     // Clients have only the review; the address does not change that.
     let is_client = !view.may.contains(&Action::ViewShot);
     let tab = Memo::new(move |_| if is_client { Tab::Review } else { slug.get() });
-    let desk = Desk::new(view, tab);
+    let desk = Desk::new(Road::Studio, view, tab);
     provide_context(desk);
     let gestures = Gestures::new(desk);
     run_clock(desk.playhead);

@@ -6,5 +6,6 @@ mod harness;
 mod decisions;
 mod draft;
 mod people;
+mod share;
 mod shots;
 mod threads;

@@ -31,7 +31,7 @@ rules! {
         let done = finished("second");
         let second = transact!(db, [done], |tx| db::versions::create(tx, run_id, &done)).expect("made");
 
-        let threads = db::threads::list(&db, shot_id, artist, false).await.expect("rows");
+        let threads = db::threads::list(&db, shot_id, artist, db::threads::Eyes::Team).await.expect("rows");
         let [thread] = &threads[..] else { panic!("one thread: {threads:?}") };
         assert!(thread.is_of_shot && thread.thread_id == ThreadId(shot_id.0) && thread.started_by.is_none());
         let arrived: Vec<_> = thread.comments.iter().map(|c| (c.n, c.kind, c.version.expect("one"))).collect();
@@ -53,7 +53,7 @@ rules! {
             transact!(db, [said], |tx| start(tx, place, artist, Role::Artist, &said)).expect("said");
         }
         let at = async || {
-            let mut threads = db::threads::list(&db, shot_id, studio.artist, false).await.expect("rows");
+            let mut threads = db::threads::list(&db, shot_id, studio.artist, db::threads::Eyes::Team).await.expect("rows");
             threads.sort_by_key(|t| t.thread_id);
             threads.iter().map(|t| (t.frames.map(|f| (f.from, f.to)), t.is_outside)).collect::<Vec<_>>()
         };

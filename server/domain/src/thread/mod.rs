@@ -68,6 +68,16 @@ pub struct Author {
     pub name: String,
     /// The role now.
     pub role: Role,
+    /// Has no account: gave this name through a link.
+    #[serde(default)]
+    pub is_guest: bool,
+}
+
+impl Author {
+    /// What they are, beside their name: a name given through a link is nobody's proof.
+    pub fn word(&self) -> &'static str {
+        if self.is_guest { "guest" } else { self.role.word() }
+    }
 }
 
 /// What a line of a thread records.
@@ -221,6 +231,7 @@ mod tests {
                 person_id: person(a),
                 name: "Somebody".into(),
                 role: Role::Artist,
+                is_guest: false,
             }),
             text: "words".into(),
             drawing: None,

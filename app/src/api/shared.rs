@@ -1,0 +1,195 @@
+//! What a link shows, as it travels: types of their own, so that what is added to a shot for the team does not reach guests.
+
+use domain::version::{Decision, Proof, Version};
+use domain::{
+    Action, Colour, Grants, Hash, PersonId, PlateFacts, ProjectId, QuadmaskId, Rate, RunId, ShotId, VersionId,
+};
+use serde::{Deserialize, Serialize};
+
+use super::shots::ShotView;
+
+/// A link as its guests see it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ShareView {
+    pub name: String,
+    pub grants: Grants,
+    /// Microseconds UTC.
+    pub expires_at: Option<i64>,
+    /// What the guest is called, once they said so.
+    pub guest: Option<String>,
+    /// Looked at by somebody who may make links; nothing is written.
+    pub is_preview: bool,
+    /// In the order in which they were chosen.
+    pub shots: Vec<SharedItem>,
+    /// The one that is looked at.
+    pub shot: SharedShot,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SharedItem {
+    pub shot_id: ShotId,
+    pub name: String,
+    pub versions: u32,
+}
+
+/// A shot behind a link: what the player needs and nothing else. Stamps stand for blobs and are not their hashes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SharedShot {
+    pub shot_id: ShotId,
+    pub name: String,
+    /// Number shown for frame 0.
+    pub first_frame: u32,
+    pub frames: u32,
+    /// Displayed size in pixels.
+    pub width: u32,
+    pub height: u32,
+    pub rate: Rate,
+    pub start_timecode: Option<String>,
+    pub proxy: Option<Hash>,
+    pub poster: Option<Hash>,
+    pub strip: Option<Hash>,
+    pub sound: Option<Hash>,
+    /// Newest first.
+    pub versions: Vec<SharedVersion>,
+    pub may: Vec<Action>,
+    /// The guest; nobody's while they have no name.
+    pub viewer: PersonId,
+    /// The shots before and after it behind this link.
+    pub previous: Option<ShotId>,
+    pub next: Option<ShotId>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SharedVersion {
+    pub version_id: VersionId,
+    pub n: u32,
+    pub engine: String,
+    /// What a decision is about.
+    pub subject: Hash,
+    pub created_at: i64,
+    /// Those of clients and guests.
+    pub decisions: Vec<Decision>,
+}
+
+impl SharedShot {
+    /// As the workspace holds a shot; what guests have no part in is empty.
+    pub fn into_view(self) -> ShotView {
+        let Self {
+            shot_id,
+            name,
+            first_frame,
+            frames,
+            width,
+            height,
+            rate,
+            start_timecode,
+            proxy,
+            poster,
+            strip,
+            sound,
+            versions,
+            may,
+            viewer,
+            previous,
+            next,
+        } = self;
+        let nothing = Hash::from_digest([0; 32]);
+        let facts = PlateFacts {
+            container: String::new(),
+            codec: String::new(),
+            pixel_format: String::new(),
+            bit_depth: 8,
+            has_alpha: false,
+            coded_width: width,
+            coded_height: height,
+            rotation: 0,
+            rate,
+            frames,
+            variable_times: None,
+            time_base: (1, 1),
+            colour: Colour {
+                primaries: String::new(),
+                transfer: String::new(),
+                matrix: String::new(),
+                range: String::new(),
+                assumed: false,
+            },
+            start_timecode,
+            audio: None,
+            frame_hashes: Vec::new(),
+            notes: Vec::new(),
+        };
+        let proof = Proof {
+            frames,
+            width,
+            height,
+            pixel_format: String::new(),
+            edge_px: 0,
+            max_delta_outside: 0,
+            matte_share: 0.0,
+            seen_elsewhere: 0.0,
+            guessed: 0.0,
+            seconds: 0.0,
+        };
+        let versions = versions.into_iter().map(|v| Version {
+            version_id: v.version_id,
+            shot_id,
+            run_id: RunId(Default::default()),
+            n: v.n,
+            quadmask_id: QuadmaskId(Default::default()),
+            quadmask_n: 0,
+            engine: v.engine,
+            recipe: serde_json::Value::Null,
+            proof: proof.clone(),
+            result: nothing,
+            matte: nothing,
+            proxy: nothing,
+            subject: v.subject,
+            client_visible: true,
+            created_at: v.created_at,
+            decisions: v.decisions,
+        });
+        let versions: Vec<Version> = versions.collect();
+        let project_id = ProjectId(Default::default());
+        let shot = domain::project::Shot {
+            shot_id,
+            project_id,
+            sequence_id: None,
+            name,
+            file_name: String::new(),
+            phase: domain::Phase::ResultReview,
+            problem: None,
+            plate: nothing,
+            plate_bytes: 0,
+            trim: None,
+            frame_index: None,
+            facts: Some(facts),
+            proxy,
+            poster,
+            strip,
+            sound,
+            editor: None,
+            created_at: 0,
+            updated_at: 0,
+        };
+        ShotView {
+            shot,
+            project_id,
+            project_name: String::new(),
+            first_frame,
+            policy: Default::default(),
+            grid: None,
+            targets: Vec::new(),
+            words: Default::default(),
+            causes: Vec::new(),
+            draft: Default::default(),
+            quadmasks: Vec::new(),
+            versions,
+            job: None,
+            may,
+            viewer,
+            previous,
+            next,
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! Links for people without an account: what a link allows, how it stands, and who can reach it. Who a guest is and what a
+//! link shows are rows; the rights of people with an account are in `people`.
+
+use serde::{Deserialize, Serialize};
+
+/// Most versions behind one link.
+pub const MOST_VERSIONS: usize = 200;
+
+/// Characters of a link's password. Guessing is slowed down, so it may be shorter than that of an account.
+pub const SHORTEST_PASSWORD: usize = 6;
+
+/// Most days that a link stays open when it has an end.
+pub const MOST_DAYS: u32 = 365;
+
+/// What a link may allow beyond watching.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Grant {
+    /// Start threads and answer in those for clients, with drawings.
+    Comment,
+    /// Approve a version or ask for changes, on record.
+    Approve,
+    /// Take the full-size result away.
+    Download,
+}
+
+/// What a link allows; each on its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Grants {
+    pub comment: bool,
+    pub approve: bool,
+    pub download: bool,
+}
+
+impl Grants {
+    pub fn has(self, grant: Grant) -> bool {
+        match grant {
+            Grant::Comment => self.comment,
+            Grant::Approve => self.approve,
+            Grant::Download => self.download,
+        }
+    }
+
+    /// `watch, comment and approve`
+    pub fn words(self) -> String {
+        let all = [(true, "watch"), (self.comment, "comment"), (self.approve, "approve")];
+        let all = all.into_iter().chain([(self.download, "download")]);
+        let words: Vec<&str> = all.filter_map(|(on, word)| on.then_some(word)).collect();
+        match words.split_last() {
+            Some((last, before)) if !before.is_empty() => format!("{} and {last}", before.join(", ")),
+            _ => "watch".to_owned(),
+        }
+    }
+}
+
+/// Whether a link can be opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LinkState {
+    Open,
+    /// Its time is over.
+    Expired,
+    /// Somebody took it back; that is for good.
+    Revoked,
+}
+
+impl LinkState {
+    /// All in microseconds UTC. A link is over at the moment that was said, not after it; a revoked link stays revoked
+    /// when its time is over too.
+    pub fn at(now: i64, expires_at: Option<i64>, revoked_at: Option<i64>) -> Self {
+        match (revoked_at, expires_at) {
+            (Some(_), _) => Self::Revoked,
+            (None, Some(end)) if end <= now => Self::Expired,
+            _ => Self::Open,
+        }
+    }
+
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Expired => "expired",
+            Self::Revoked => "revoked",
+        }
+    }
+
+    /// What whoever opens the link reads; nothing while it is open. It says nothing about what was behind it.
+    pub fn closed(self) -> Option<&'static str> {
+        match self {
+            Self::Open => None,
+            Self::Expired => Some("This link has expired. Ask whoever sent it to you for a new one."),
+            Self::Revoked => Some("This link was withdrawn. Ask whoever sent it to you for a new one."),
+        }
+    }
+}
+
+/// Who can open links that begin with the server's public address.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Reach {
+    /// The address is this machine's own name for itself.
+    ThisMachine,
+    /// Plain http under a name or number of the network.
+    Network(String),
+    /// https: made for the outside.
+    Anybody(String),
+}
+
+impl Reach {
+    /// `public_url`: scheme and host, maybe a port.
+    pub fn of(public_url: &str) -> Self {
+        let (scheme, rest) = public_url.split_once("://").unwrap_or(("http", public_url));
+        let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        let name = match host.strip_prefix('[') {
+            Some(six) => six.split(']').next().unwrap_or_default(),
+            None => host.split(':').next().unwrap_or_default(),
+        };
+        let name = name.to_ascii_lowercase();
+        let is_here = name == "localhost"
+            || name.ends_with(".localhost")
+            || name.starts_with("127.")
+            || matches!(name.as_str(), "::1" | "0.0.0.0" | "::" | "");
+        match scheme {
+            _ if is_here => Self::ThisMachine,
+            "https" => Self::Anybody(name),
+            _ => Self::Network(name),
+        }
+    }
+
+    /// Who can open a link and, where that is nobody else, what to do about it.
+    pub fn sentence(&self) -> String {
+        match self {
+            Self::ThisMachine => {
+                "Only this machine can open links: the server's address is localhost. Start it with \
+                 --listen 0.0.0.0:8998 --public-url http://NAME:8998 to let others in the network in."
+                    .to_owned()
+            }
+            Self::Network(host) => {
+                format!("Everybody in your network who has the link and reaches {host} can open it.")
+            }
+            Self::Anybody(host) => format!("Anybody who has the link and reaches {host} can open it."),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_says_what_it_allows() {
+        let grants = |comment, approve, download| Grants { comment, approve, download };
+        for (grants, words) in [
+            (grants(false, false, false), "watch"),
+            (grants(true, false, false), "watch and comment"),
+            (grants(true, true, false), "watch, comment and approve"),
+            (grants(false, false, true), "watch and download"),
+            (grants(true, true, true), "watch, comment, approve and download"),
+        ] {
+            assert_eq!(grants.words(), words);
+        }
+        assert!(!Grants::default().has(Grant::Comment) && !Grants::default().has(Grant::Download));
+        assert!(grants(false, true, false).has(Grant::Approve));
+    }
+
+    #[test]
+    fn a_link_is_over_when_its_time_is_and_revoked_for_good() {
+        for (now, expires_at, revoked_at, state) in [
+            (5, None, None, LinkState::Open),
+            (5, Some(6), None, LinkState::Open),
+            (5, Some(5), None, LinkState::Expired),
+            (5, Some(6), Some(1), LinkState::Revoked),
+            (9, Some(6), Some(7), LinkState::Revoked),
+        ] {
+            assert_eq!(
+                LinkState::at(now, expires_at, revoked_at),
+                state,
+                "{now} {expires_at:?} {revoked_at:?}"
+            );
+            assert_eq!(state.closed().is_none(), state == LinkState::Open);
+        }
+    }
+
+    #[test]
+    fn the_public_address_says_who_can_open_a_link() {
+        let network = |host: &str| Reach::Network(host.to_owned());
+        for (url, reach) in [
+            ("http://localhost:8998", Reach::ThisMachine),
+            ("https://localhost", Reach::ThisMachine),
+            ("http://127.0.0.1:80", Reach::ThisMachine),
+            ("http://[::1]:8998", Reach::ThisMachine),
+            ("http://studio.test:8998", network("studio.test")),
+            ("http://192.168.1.20:8998", network("192.168.1.20")),
+            ("http://[fd00::7]:8998", network("fd00::7")),
+            ("http://Render-01", network("render-01")),
+            ("https://minus-one.studio.example", Reach::Anybody("minus-one.studio.example".to_owned())),
+        ] {
+            assert_eq!(Reach::of(url), reach, "{url}");
+        }
+        assert!(Reach::ThisMachine.sentence().contains("--public-url"));
+        assert!(network("studio.test").sentence().contains("in your network"));
+    }
+}

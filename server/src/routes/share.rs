@@ -1,0 +1,100 @@
+//! What guests of a link may fetch: pictures and sound for viewing, and the result where the link grants it. Every address is
+//! checked through [`Guest`]; plates, mattes, quadmasks, exact frames and whatever else is internal have no address here.
+
+use app::context::guest::Guest;
+use app::error::ApiError;
+use axum::extract::{Path, Request, State};
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use db::share::guests::Look;
+use domain::{Grant, Hash, ShotId, VersionId};
+use tower_sessions::Session;
+
+use super::Refused;
+use super::media::{attachment, file, id, or_not_found};
+use crate::state::ServerState;
+
+type Answer = Result<Response, Refused>;
+
+/// As for people of the project, but the tag is not the blob's hash.
+async fn blob(
+    state: &ServerState,
+    guest: &Guest,
+    hash: Hash,
+    kind: &'static str,
+    request: Request,
+) -> Answer {
+    let tag = Hash::of(format!("{} {hash}", guest.link().link_id).as_bytes());
+    let mut answer = file(&state.app.store.path_of(hash), &format!("\"{tag}\""), kind, request).await?;
+    closed_to_others(&mut answer);
+    Ok(answer)
+}
+
+/// Asked for again each time, so that a link that is withdrawn shows nothing from then on; pictures that the browser has are
+/// answered by their tag.
+fn closed_to_others(answer: &mut Response) {
+    answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+}
+
+fn json(text: String) -> Response {
+    let mut answer = ([(header::CONTENT_TYPE, "application/json")], text).into_response();
+    closed_to_others(&mut answer);
+    answer
+}
+
+/// `GET /share-media/{token}/shots/{shot}/{file}`: `poster.jpg`, `strip.jpg`, `proxy.mov`, `proxy.json`, `sound.wav` of a
+/// shot with a version that the link shows.
+pub async fn shot(
+    State(state): State<ServerState>,
+    session: Session,
+    Path((token, shot, name)): Path<(String, String, String)>,
+    request: Request,
+) -> Answer {
+    let guest = Guest::from_session(&state.app, &session, &token).await?;
+    let shot_id: ShotId = id(&shot)?;
+    guest.shot(shot_id).await?;
+    let media = db::media::of_shot(&state.app.db, shot_id).await.map_err(ApiError::from)?;
+    let (hash, kind) = match name.as_str() {
+        "poster.jpg" => (media.poster, "image/jpeg"),
+        "strip.jpg" => (media.strip, "image/jpeg"),
+        "proxy.mov" => (media.proxy, "video/quicktime"),
+        "sound.wav" => (media.sound, "audio/wav"),
+        "proxy.json" => {
+            let index =
+                db::media::proxy_index_of_shot(&state.app.db, shot_id).await.map_err(ApiError::from)?;
+            return Ok(json(or_not_found(index)?));
+        }
+        _ => return Err(Refused(ApiError::NotFound)),
+    };
+    blob(&state, &guest, or_not_found(hash)?, kind, request).await
+}
+
+/// `GET /share-media/{token}/versions/{version}/{file}`: `proxy.mov`, `proxy.json`; `result.mkv` where the link grants
+/// downloads. Asking where the pictures lie is looking at the version, and is kept.
+pub async fn version(
+    State(state): State<ServerState>,
+    session: Session,
+    Path((token, version, name)): Path<(String, String, String)>,
+    request: Request,
+) -> Answer {
+    let guest = Guest::from_session(&state.app, &session, &token).await?;
+    let version_id: VersionId = id(&version)?;
+    guest.version(version_id).await?;
+    let media = db::media::of_version(&state.app.db, version_id).await.map_err(ApiError::from)?;
+    match name.as_str() {
+        "proxy.mov" => blob(&state, &guest, media.proxy, "video/quicktime", request).await,
+        "proxy.json" => {
+            let index =
+                db::media::proxy_index_of_version(&state.app.db, version_id).await.map_err(ApiError::from)?;
+            guest.looked(version_id, Look::Seen).await?;
+            Ok(json(index))
+        }
+        "result.mkv" => {
+            guest.granted(Grant::Download)?;
+            guest.looked(version_id, Look::Downloaded).await?;
+            let answer = blob(&state, &guest, media.result, "video/x-matroska", request).await?;
+            Ok(attachment(answer, &format!("{}_v{:03}_result.mkv", media.shot_name, media.n)))
+        }
+        _ => Err(Refused(ApiError::NotFound)),
+    }
+}
