@@ -163,10 +163,7 @@ fn sound_of_a_part_begins_with_the_part() {
     // Silence, then a tone from the second second on.
     let sound = "aevalsrc='if(gte(t,1),0.5*sin(2764*t),0)':s=48000:d=2";
     let sources = format!("-f lavfi -i testsrc2=s=64x48:r=25 -f lavfi -i {sound}");
-    ffmpeg(
-        folder.path(),
-        &format!("{sources} -t 2 -c:v libx264 -pix_fmt yuv420p -c:a pcm_s16le source.mov"),
-    );
+    ffmpeg(folder.path(), &format!("{sources} -t 2 -c:v libx264 -pix_fmt yuv420p -c:a pcm_s16le source.mov"));
     let source = folder.path().join("source.mov");
     let yuv = format("yuv420p");
     let loudness = |name: &str, skip: f64| {
