@@ -121,8 +121,13 @@ test('a client reviews on a phone through a link, without an account', async ({ 
   const [from, to] = [await onPlate(client, 60, 60, clip), await onPlate(client, 130, 120, clip)];
   await swipe(client, [from, { x: to.x, y: from.y }, to, { x: from.x, y: to.y }]);
   await expect(client.locator('.ink__line')).toHaveCount(1);
-  await client.getByRole('button', { name: 'Comment', exact: true }).tap();
+  await expect(client.getByRole('button', { name: 'Undo 1' })).toBeVisible();
   const name = client.getByRole('dialog', { name: 'Who is speaking?' });
+  // A finger that comes down while the buttons still make room for “Undo” taps beside them, and taps again.
+  await expect(async () => {
+    await client.getByRole('button', { name: 'Comment', exact: true }).tap({ timeout: 2_000 });
+    await expect(name).toBeVisible({ timeout: 3_000 });
+  }).toPass({ timeout: 20_000 });
   await name.getByLabel('Your name').fill('<b>Client</b>');
   await name.getByRole('button', { name: 'Go on' }).tap();
   await expect(card(client, 'A rim is left here.')).toContainText('with a drawing');
