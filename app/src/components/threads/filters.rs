@@ -10,11 +10,12 @@ use crate::state::talk::Filter;
 pub fn Filters() -> impl IntoView {
     let desk = use_desk();
     let talk = desk.talk;
-    let viewer = desk.view.with_untracked(|v| v.viewer);
+    // A guest becomes somebody when they give a name.
+    let viewer = move || desk.view.with(|v| v.viewer);
     // To clients everything they see is for clients.
     let is_inside = untrack(|| desk.may(Action::ViewShot));
     let chip = move |filter: Filter| {
-        let count = move || talk.threads().iter().filter(|t| filter.passes(t, viewer)).count();
+        let count = move || talk.threads().iter().filter(|t| filter.passes(t, viewer())).count();
         view! {
             <button
                 type="button" class="chip"
@@ -28,7 +29,7 @@ pub fn Filters() -> impl IntoView {
     };
     let filters =
         Filter::ALL.into_iter().filter(|f| is_inside || !matches!(f, Filter::Internal | Filter::Client));
-    let news = move || talk.unread(viewer);
+    let news = move || talk.unread(viewer());
     let has_news = move || news() > 0;
     view! {
         <div class="threads__filters">
@@ -42,7 +43,7 @@ pub fn Filters() -> impl IntoView {
                     {move || if talk.by_frame.get() { "By frame ↓" } else { "Newest first ↓" }}
                 </button>
                 <Show when=has_news>
-                    <button type="button" class="threads__link" on:click=move |_| talk.see_all(viewer)>
+                    <button type="button" class="threads__link" on:click=move |_| talk.see_all(untrack(viewer))>
                         {move || format!("Mark {} as read", news())}
                     </button>
                 </Show>

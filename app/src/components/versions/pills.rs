@@ -1,7 +1,7 @@
 //! The stack of results: one pill per version, newest last, the way people count.
 
-use domain::version::Version;
-use domain::{JobState, Verdict};
+use domain::version::{Decision, Version};
+use domain::{Action, JobState, Verdict, may};
 use leptos::prelude::*;
 
 use crate::components::run::job_of;
@@ -13,12 +13,15 @@ pub fn VersionPills() -> impl IntoView {
     let pills = move || {
         let chosen = desk.version().map(|v| v.version_id);
         desk.view.with(|v| {
+            let is_team = v.may.contains(&Action::ViewShot);
             v.versions
                 .iter()
                 .rev()
                 .map(|version| {
                     let id = version.version_id;
-                    let last = version.decisions.last().map(|d| d.verdict);
+                    // To the team a client's word is a wish: what it says stands among the comments.
+                    let counts = |d: &&Decision| !is_team || may(d.role, Action::DecideQuadmask);
+                    let last = version.decisions.iter().rfind(counts).map(|d| d.verdict);
                     let (state, tone) = match last {
                         Some(Verdict::Approve) => ("✓ approved", "approved"),
                         Some(Verdict::Changes) => ("↺ changes asked", "changes"),
