@@ -8,6 +8,12 @@ import { clickPlate } from './desk';
 export async function firstResult(page: Page, clip: Clip, name: string, target: [number, number]): Promise<void> {
   await page.getByLabel('Plates').first().setInputFiles(clip.path);
   await expect(page.getByText('Ready to annotate').first()).toBeVisible({ timeout: 60_000 });
+  await resultOf(page, clip, name, target);
+  await expect(page.getByRole('tab', { name: /Comments/ })).toBeVisible();
+}
+
+/** The same for a shot that is ready on the board. */
+export async function resultOf(page: Page, clip: Clip, name: string, target: [number, number]): Promise<void> {
   await page.getByRole('link', { name }).first().click();
   await expect(page.locator('.stage__picture')).toHaveAttribute('data-frame', '0');
   await page.keyboard.press('x');
@@ -22,5 +28,4 @@ export async function firstResult(page: Page, clip: Clip, name: string, target: 
   await page.getByRole('dialog').getByRole('button', { name: /approve/i }).click();
   await expect(page.getByText('Result v1 in review').first()).toBeVisible({ timeout: 90_000 });
   await page.getByRole('link', { name: /Review/ }).first().click();
-  await expect(page.getByRole('tab', { name: /Comments/ })).toBeVisible();
 }

@@ -3,8 +3,8 @@
 
 import { join as path } from 'node:path';
 import { movingSquare } from '../lib/clips';
-import { clickPlate } from '../lib/desk';
 import { becomeOwner, inviteLink, join, makeProject } from '../lib/people';
+import { resultOf } from '../lib/results';
 import { expect, listen, open, test } from '../lib/test';
 
 test.describe.configure({ timeout: 180_000 });
@@ -26,20 +26,7 @@ test('a client sees what is shown, compares it, and decides on record', async ({
   await expect(client.getByRole('link', { name: 'square' })).toHaveCount(0);
 
   await open(page, board);
-  await page.getByRole('link', { name: 'square' }).first().click();
-  await expect(page.locator('.stage__picture')).toHaveAttribute('data-frame', '0');
-  await page.keyboard.press('x');
-  await clickPlate(page, 62, 92, clip);
-  await page.getByRole('button', { name: 'Grow mask over the shot' }).click();
-  await page.getByRole('link', { name: /Quadmask/ }).first().click();
-  await expect(page.getByText(`covered on ${clip.frames}/${clip.frames} frames`)).toBeVisible({ timeout: 60_000 });
-  await expect(page.getByRole('region', { name: 'Grow primary mask' })).toHaveCount(0, { timeout: 60_000 });
-  await page.getByRole('button', { name: /^Send quadmask v\d to review/ }).click();
-  await page.getByRole('dialog').getByRole('button', { name: /send/i }).click();
-  await page.getByRole('button', { name: 'Approve quadmask v1' }).click();
-  await page.getByRole('dialog').getByRole('button', { name: /approve/i }).click();
-  await expect(page.getByText('Result v1 in review').first()).toBeVisible({ timeout: 90_000 });
-  await page.getByRole('link', { name: /Review/ }).first().click();
+  await resultOf(page, clip, 'square', [62, 92]);
   await page.getByRole('tab', { name: 'Result' }).click();
   await page.getByLabel('Show this version to the client').check();
 
