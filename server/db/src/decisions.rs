@@ -89,7 +89,11 @@ pub async fn on_quadmask(
         return Ok(Outcome { phase: shot.phase, run: None });
     }
     let phase = shots::step(tx, &shot, asked).await?;
-    let run = runs::queue(tx, &shot, quadmask_id, &PlateRecipe::default(), ballot.person_id).await?;
+    let recipe = shot
+        .facts
+        .as_ref()
+        .map_or_else(PlateRecipe::default, |facts| PlateRecipe::for_plate(facts.width(), facts.height()));
+    let run = runs::queue(tx, &shot, quadmask_id, &recipe, ballot.person_id).await?;
     Ok(Outcome { phase, run: Some(run) })
 }
 

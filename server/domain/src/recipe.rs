@@ -24,6 +24,33 @@ impl Default for PlateRecipe {
     }
 }
 
+/// Long side of a plate, in pixels, per pixel of edge: the soft border of what was filmed grows with the picture.
+const LONG_SIDE_PER_EDGE: u32 = 320;
+
+impl PlateRecipe {
+    /// The knobs for a plate of `width`×`height` pixels: the default, with an edge as wide as the soft borders of such
+    /// a plate (4 px up to 1280, 6 at 1920, 12 at 3840) and a feather of half the edge, at least 3 px.
+    pub fn for_plate(width: u32, height: u32) -> Self {
+        let plain = Self::default();
+        let long = width.max(height);
+        let edge_px = ((long + LONG_SIDE_PER_EDGE / 2) / LONG_SIDE_PER_EDGE).clamp(plain.edge_px, 64);
+        Self { edge_px, feather_px: plain.feather_px.max(edge_px / 2), ..plain }
+    }
+
+    /// This recipe with the knobs that `wanted` (a JSON object) names.
+    ///
+    /// # Errors
+    /// A knob that is not there, or a value of another kind.
+    pub fn with(&self, wanted: serde_json::Value) -> serde_json::Result<Self> {
+        let mut knobs = serde_json::to_value(self)?;
+        match (&mut knobs, wanted) {
+            (serde_json::Value::Object(knobs), serde_json::Value::Object(wanted)) => knobs.extend(wanted),
+            (knobs, other) => *knobs = other,
+        }
+        serde_json::from_value(knobs)
+    }
+}
+
 /// A knob is outside its range.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[error("{knob} is {value}: allowed are {range}")]
@@ -51,5 +78,33 @@ impl PlateRecipe {
             return bad("reach", reach.to_string(), "0 to 512");
         }
         Ok(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_edge_grows_with_the_plate() {
+        let edge = |width, height| {
+            let PlateRecipe { edge_px, feather_px, .. } = PlateRecipe::for_plate(width, height);
+            (edge_px, feather_px)
+        };
+        assert_eq!(PlateRecipe::for_plate(640, 360), PlateRecipe::default());
+        assert_eq!([edge(1280, 720), edge(1080, 1920), edge(3840, 2160)], [(4, 3), (6, 3), (12, 6)]);
+        assert!(PlateRecipe::for_plate(65_535, 2).checked().is_ok());
+    }
+
+    #[test]
+    fn named_knobs_replace_those_of_the_plate() {
+        let plate = PlateRecipe::for_plate(3840, 2160);
+        let mixed = plate.with(serde_json::json!({ "grain": 0.5 })).expect("a recipe");
+        assert_eq!(mixed, PlateRecipe { grain: 0.5, ..plate.clone() });
+        for bad in
+            [serde_json::json!({ "edges": 1 }), serde_json::json!({ "seed": "x" }), serde_json::json!([1])]
+        {
+            assert!(plate.with(bad).is_err());
+        }
     }
 }

@@ -111,8 +111,9 @@ fn RecipeForm() -> impl IntoView {
     let desk = use_desk();
     let last = desk.view.with_untracked(|v| {
         let own = v.versions.first().map(|v| v.recipe.clone());
-        own.and_then(|json| serde_json::from_value::<PlateRecipe>(json).ok()).unwrap_or_default()
+        own.and_then(|json| serde_json::from_value::<PlateRecipe>(json).ok())
     });
+    let last = last.unwrap_or_else(|| plain(desk));
     let PlateRecipe { edge_px, feather_px, grain, reach, seed } = last;
     let start =
         [edge_px.to_string(), feather_px.to_string(), grain.to_string(), reach.to_string(), seed.to_string()];
@@ -140,7 +141,7 @@ fn RecipeForm() -> impl IntoView {
         }
     };
     let reset = move |_| {
-        let PlateRecipe { edge_px, feather_px, grain, reach, seed } = PlateRecipe::default();
+        let PlateRecipe { edge_px, feather_px, grain, reach, seed } = plain(desk);
         let fresh = [
             edge_px.to_string(),
             feather_px.to_string(),
@@ -159,6 +160,14 @@ fn RecipeForm() -> impl IntoView {
         <Button kind=Kind::Quiet small=true on:click=reset>"Back to defaults"</Button>
     }
     .into_any()
+}
+
+/// The knobs that fit the shot's plate.
+fn plain(desk: Desk) -> PlateRecipe {
+    desk.view.with_untracked(|view| {
+        let facts = view.shot.facts.as_ref();
+        facts.map_or_else(PlateRecipe::default, |facts| PlateRecipe::for_plate(facts.width(), facts.height()))
+    })
 }
 
 fn read([edge, feather, grain, reach, seed]: [String; 5]) -> Result<PlateRecipe, String> {

@@ -31,7 +31,8 @@ pub struct Args {
     /// causes.json: a list of causes with name, reason, consequence (vanish, stay, react, keep), path, spans.
     #[arg(long)]
     causes: Option<PathBuf>,
-    /// recipe.json: edge_px (0–64), feather_px (0–64), grain (0–2), reach (0–512), seed; missing knobs keep their default.
+    /// recipe.json: edge_px (0–64), feather_px (0–64), grain (0–2), reach (0–512), seed; missing knobs keep
+    /// the default for the plate's size (edge: its long side / 320, at least 4; feather: half the edge, at least 3).
     #[arg(long)]
     recipe: Option<PathBuf>,
     /// Folder for the results.
@@ -46,12 +47,17 @@ fn read_json<T: serde::de::DeserializeOwned>(path: &PathBuf) -> anyhow::Result<T
 
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let causes: Vec<Cause> = args.causes.as_ref().map(read_json).transpose()?.unwrap_or_default();
-    let recipe: PlateRecipe = args.recipe.as_ref().map(read_json).transpose()?.unwrap_or_default();
-    let recipe = recipe.checked()?;
+    let wanted: serde_json::Value =
+        args.recipe.as_ref().map(read_json).transpose()?.unwrap_or_else(|| serde_json::json!({}));
+    let recipe = |plain: PlateRecipe| -> anyhow::Result<PlateRecipe> {
+        Ok(plain.with(wanted.clone()).context("The recipe is not what it should be")?.checked()?)
+    };
+    recipe(PlateRecipe::default())?; // before the plate is read
     let mut log = Log::default();
     let plate = Plate::from(&args.plate).known(&mut log)?;
     let (facts, _) = plate.known.clone().expect("it was read through");
     let mut masks = MaskMovie::open(&args.quadmask, facts.frames, facts.width(), facts.height())?;
+    let recipe = recipe(PlateRecipe::for_plate(facts.width(), facts.height()))?;
     make_out(&args.out)?;
     let removed = remove(plate, &mut masks, &causes, &recipe, &args.out, &mut log)?;
     let proof = &removed.proof;
