@@ -42,12 +42,10 @@ impl PlateRecipe {
     /// # Errors
     /// A knob that is not there, or a value of another kind.
     pub fn with(&self, wanted: serde_json::Value) -> serde_json::Result<Self> {
-        let mut knobs = serde_json::to_value(self)?;
-        match (&mut knobs, wanted) {
-            (serde_json::Value::Object(knobs), serde_json::Value::Object(wanted)) => knobs.extend(wanted),
-            (knobs, other) => *knobs = other,
-        }
-        serde_json::from_value(knobs)
+        let wanted: serde_json::Map<String, serde_json::Value> = serde_json::from_value(wanted)?;
+        let mut knobs: serde_json::Map<_, _> = serde_json::from_value(serde_json::to_value(self)?)?;
+        knobs.extend(wanted);
+        serde_json::from_value(knobs.into())
     }
 }
 
