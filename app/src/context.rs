@@ -54,6 +54,15 @@ impl ClientAddress {
     }
 }
 
+/// What the browser calls itself, in words a person knows.
+pub(crate) fn browser_here() -> String {
+    let parts: Option<Parts> = use_context();
+    let agent = parts.and_then(|parts| {
+        parts.headers.get(axum::http::header::USER_AGENT)?.to_str().ok().map(str::to_owned)
+    });
+    domain::audit::browser(agent.as_deref().unwrap_or_default())
+}
+
 /// Keys in the session's record.
 pub(crate) mod key {
     pub const PERSON: &str = "person_id";
@@ -102,6 +111,24 @@ impl Cx {
     /// Clients see only what is shown to them.
     pub fn is_client(&self) -> bool {
         !may(self.viewer.role, Action::ViewShot)
+    }
+
+    /// A line for the audit trail about what the viewer does.
+    pub(crate) fn note(
+        &self,
+        deed: domain::Deed,
+        project_id: Option<ProjectId>,
+        about: impl Into<String>,
+    ) -> db::audit::Note {
+        let ClientAddress(address) = ClientAddress::here();
+        db::audit::Note {
+            deed,
+            by: Some(self.viewer.person_id),
+            who: self.viewer.name.clone(),
+            project_id,
+            about: about.into(),
+            address,
+        }
     }
 
     /// By role alone: for what belongs to no project.

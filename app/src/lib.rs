@@ -64,11 +64,14 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/setup") view=pages::setup::SetupPage ssr=SsrMode::Async/>
                 <Route path=path!("/sign-in") view=pages::sign_in::SignInPage ssr=SsrMode::Async/>
                 <Route path=path!("/invite/:token") view=pages::invitation::InvitationPage ssr=SsrMode::Async/>
+                <Route path=path!("/reset/:token") view=pages::reset::ResetPage ssr=SsrMode::Async/>
                 <Route path=path!("/share/:token") view=pages::share::SharePage ssr=SsrMode::Async/>
                 <Route path=path!("/share/:token/:shot") view=pages::share::SharePage ssr=SsrMode::Async/>
                 <ParentRoute path=path!("") view=pages::gate::Gate ssr=SsrMode::Async>
                     <Route path=path!("/") view=pages::projects::ProjectsPage ssr=SsrMode::Async/>
                     <Route path=path!("/people") view=pages::people::PeoplePage ssr=SsrMode::Async/>
+                    <Route path=path!("/profile") view=pages::profile::ProfilePage ssr=SsrMode::Async/>
+                    <Route path=path!("/audit") view=pages::audit::AuditPage ssr=SsrMode::Async/>
                     <Route path=path!("/jobs") view=pages::jobs::JobsPage ssr=SsrMode::Async/>
                     <Route path=path!("/shots/:shot/:tab") view=pages::shot::ShotPage ssr=SsrMode::Async/>
                     <ParentRoute path=path!("/projects/:project") view=pages::project::ProjectFrame ssr=SsrMode::Async>

@@ -13,6 +13,15 @@ pub mod href {
 
     pub const JOBS: &str = "/jobs";
 
+    pub const AUDIT: &str = "/audit";
+
+    pub const PROFILE: &str = "/profile";
+
+    /// Where a person chooses a new password. `token`: the secret of the link.
+    pub fn reset(token: &str) -> String {
+        format!("/reset/{token}")
+    }
+
     /// Where to go after signing in is kept in the address.
     pub fn sign_in(next: &str) -> String {
         if next == "/" { "/sign-in".to_owned() } else { format!("/sign-in?next={}", encode(next)) }

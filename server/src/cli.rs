@@ -1,4 +1,4 @@
-//! The command line: `minus-one serve`.
+//! The command line: `minus-one serve`, `minus-one users`.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -13,9 +13,10 @@ use tokio::sync::watch;
 
 use crate::config::Config;
 use crate::live::Live;
+use crate::metrics::Metrics;
 use crate::state::ServerState;
 use crate::supervisor::{WorkerSetup, watch_worker};
-use crate::{router, telemetry, uploads};
+use crate::{router, telemetry, tls, uploads, users};
 
 /// Minus One: remove things from video together with everything they did to the scene.
 #[derive(Debug, Parser)]
@@ -28,19 +29,32 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Start the server and one local worker.
-    Serve(Config),
+    Serve(Box<Config>),
+    /// Look after accounts, where nobody can sign in to do it.
+    Users(users::Args),
 }
 
 pub fn run(cli: Cli) -> anyhow::Result<()> {
     telemetry::start();
-    let Command::Serve(config) = cli.command;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(serve(config))
+    match cli.command {
+        Command::Serve(config) => runtime.block_on(serve(*config)),
+        Command::Users(args) => runtime.block_on(users::run(args)),
+    }
 }
 
 async fn serve(config: Config) -> anyhow::Result<()> {
-    std::fs::create_dir_all(&config.data)
-        .with_context(|| format!("The data folder {} cannot be made", config.data.display()))?;
+    let data = &config.place.data;
+    std::fs::create_dir_all(data)
+        .with_context(|| format!("The data folder {} cannot be made", data.display()))?;
+    let tls = match (&config.tls_cert, &config.tls_key) {
+        (Some(cert), Some(key)) => {
+            let tls = tls::read(cert, key).await?;
+            tokio::spawn(tls::renew(tls.clone(), cert.clone(), key.clone()));
+            Some(tls)
+        }
+        _ => None,
+    };
     let listener = TcpListener::bind(config.listen)
         .await
         .with_context(|| format!("Cannot listen on {}: is another server running there?", config.listen))?;
@@ -49,21 +63,24 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let worker = local_worker(&config, state.app.queue(), stopping.clone())?;
     tracing::info!("Minus One is open at {}", state.app.public_url);
 
-    let mut asked = stopping.clone();
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    let server = axum::serve(listener, service).with_graceful_shutdown(async move {
-        asked.changed().await.ok();
+    let handle = axum_server::Handle::new();
+    let mut ending = stopping.clone();
+    let shutting = handle.clone();
+    tokio::spawn(async move {
+        ending.changed().await.ok();
+        // A browser that never lets go must not keep the process.
+        shutting.graceful_shutdown(Some(Duration::from_secs(5)));
     });
     let signals = tokio::spawn(async move {
         wait_for_signal().await;
         tracing::info!("Stopping");
         stop.send(true).ok();
     });
-    let mut ending = stopping.clone();
-    tokio::select! {
-        outcome = async { server.await } => outcome?,
-        // A browser that never lets go must not keep the process.
-        () = async { ending.changed().await.ok(); tokio::time::sleep(Duration::from_secs(5)).await } => {}
+    let listener = listener.into_std()?;
+    match tls {
+        Some(tls) => axum_server::from_tcp_rustls(listener, tls)?.handle(handle).serve(service).await?,
+        None => axum_server::from_tcp(listener)?.handle(handle).serve(service).await?,
     }
     if let Some(worker) = worker {
         worker.await.ok();
@@ -78,9 +95,9 @@ pub async fn start(
     address: SocketAddr,
     stopping: watch::Receiver<bool>,
 ) -> anyhow::Result<(ServerState, axum::Router)> {
-    let public_url = config.public_url(address.port())?;
-    let db = db::open(&config.database_url()?).await.context("The database cannot be opened")?;
-    let store = storage::Store::open(&config.data).context("The store cannot be opened")?;
+    let public_url = config.place.public_url(config.scheme(), address.port())?;
+    let db = config.place.open().await?;
+    let store = storage::Store::open(&config.place.data).context("The store cannot be opened")?;
     let app = AppState { db: db.clone(), store, public_url };
     uploads::settle(&app).await.context("Unfinished uploads cannot be settled")?;
     if config.demo {
@@ -92,8 +109,18 @@ pub async fn start(
         .site_pkg_dir("pkg")
         .site_addr(address)
         .build();
+    let metrics = Metrics::new(db.engine());
     let live = Live::start(db, stopping.clone());
-    let state = ServerState { app, leptos, live, writers: Arc::default(), stopping };
+    let state = ServerState {
+        app,
+        leptos,
+        live,
+        metrics,
+        metrics_token: config.metrics_token.clone().filter(|token| !token.is_empty()),
+        behind_proxy: config.behind_proxy,
+        writers: Arc::default(),
+        stopping,
+    };
     let router = router::router(state.clone());
     Ok((state, router))
 }
@@ -106,10 +133,10 @@ fn local_worker(
     if config.no_worker {
         return Ok(None);
     }
-    let database_url = config.database_url()?;
+    let database_url = config.place.database_url()?;
     match config.worker_program() {
         Ok(program) => {
-            let setup = WorkerSetup { program, data: config.data.clone(), database_url };
+            let setup = WorkerSetup { program, data: config.place.data.clone(), database_url };
             Ok(Some(tokio::spawn(watch_worker(setup, queue, stopping))))
         }
         Err(why) => {

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use anyhow::Context;
 use clap::Args;
 
 /// `minus-one serve`
@@ -12,18 +13,8 @@ pub struct Config {
     #[arg(long, default_value = "127.0.0.1:8998", env = "LISTEN")]
     pub listen: SocketAddr,
 
-    /// The address people open, e.g. https://minus-one.studio.example; links are built from it.
-    /// Default: http://localhost and the port.
-    #[arg(long, env = "PUBLIC_URL")]
-    pub public_url: Option<String>,
-
-    /// Folder for the database file and the blobs.
-    #[arg(long, default_value = "data", env = "DATA_DIR")]
-    pub data: PathBuf,
-
-    /// postgres://USER@HOST/NAME for many servers; default: a SQLite file in the data folder.
-    #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
-    pub database_url: Option<String>,
+    #[command(flatten)]
+    pub place: Place,
 
     /// Folder with the built client (wasm, style sheet, icons).
     #[arg(long, default_value = "target/site", env = "LEPTOS_SITE_ROOT")]
@@ -40,12 +31,46 @@ pub struct Config {
     /// The worker program; default: minus-one-worker beside this program.
     #[arg(long, env = "WORKER_BIN")]
     pub worker_bin: Option<PathBuf>,
+
+    /// Certificate chain (PEM) for https; read again on SIGHUP. Without it the server speaks plain http.
+    #[arg(long, env = "TLS_CERT", requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+
+    /// Private key (PEM) of the certificate.
+    #[arg(long, env = "TLS_KEY", requires = "tls_cert", hide_env_values = true)]
+    pub tls_key: Option<PathBuf>,
+
+    /// Requests come through one proxy on the way: believe the last address in its X-Forwarded-For.
+    #[arg(long, env = "BEHIND_PROXY")]
+    pub behind_proxy: bool,
+
+    /// Who sends this word (Authorization: Bearer …) may read /metrics; default: programs on this machine.
+    #[arg(long, env = "METRICS_TOKEN", hide_env_values = true)]
+    pub metrics_token: Option<String>,
 }
 
-impl Config {
-    /// The address links are built from, without a slash at the end. The real port when 0 was asked for.
-    pub fn public_url(&self, port: u16) -> anyhow::Result<String> {
-        let Some(url) = &self.public_url else { return Ok(format!("http://localhost:{port}")) };
+/// Where a studio's data lies, and the address its links begin with.
+#[derive(Debug, Clone, Args)]
+pub struct Place {
+    /// The address people open, e.g. https://minus-one.studio.example; links are built from it.
+    /// Default: localhost and the port.
+    #[arg(long, env = "PUBLIC_URL")]
+    pub public_url: Option<String>,
+
+    /// Folder for the database file and the blobs.
+    #[arg(long, default_value = "data", env = "DATA_DIR")]
+    pub data: PathBuf,
+
+    /// postgres://USER@HOST/NAME for many servers; default: a SQLite file in the data folder.
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
+    pub database_url: Option<String>,
+}
+
+impl Place {
+    /// The address links are built from, without a slash at the end. The real port when 0 was asked for. `scheme`: `http` or
+    /// `https`, where no address was given.
+    pub fn public_url(&self, scheme: &str, port: u16) -> anyhow::Result<String> {
+        let Some(url) = &self.public_url else { return Ok(format!("{scheme}://localhost:{port}")) };
         let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
         let valid = rest.is_some_and(|rest| {
             let host = rest.trim_end_matches('/');
@@ -69,6 +94,18 @@ impl Config {
             self.data.display()
         );
         Ok(format!("sqlite://{}", self.data.join("minus-one.db").display()))
+    }
+
+    /// Opens the database, as the server does.
+    pub async fn open(&self) -> anyhow::Result<db::Db> {
+        db::open(&self.database_url()?).await.context("The database cannot be opened")
+    }
+}
+
+impl Config {
+    /// `https` with a certificate, else `http`.
+    pub fn scheme(&self) -> &'static str {
+        if self.tls_cert.is_some() { "https" } else { "http" }
     }
 
     /// The worker program to supervise; `None` with a reason when there is none.
@@ -113,11 +150,11 @@ mod tests {
 
     #[test]
     fn links_are_built_from_the_public_url_only() {
-        assert_eq!(config(&[]).public_url(8998).expect("default"), "http://localhost:8998");
-        let url = config(&["--public-url", "https://m1.example/"]).public_url(1).expect("fine");
+        assert_eq!(config(&[]).place.public_url("http", 8998).expect("default"), "http://localhost:8998");
+        let url = config(&["--public-url", "https://m1.example/"]).place.public_url("http", 1).expect("fine");
         assert_eq!(url, "https://m1.example");
         for bad in ["m1.example", "ftp://m1", "https://", "https://a/b", "https://u@h"] {
-            assert!(config(&["--public-url", bad]).public_url(1).is_err(), "{bad}");
+            assert!(config(&["--public-url", bad]).place.public_url("http", 1).is_err(), "{bad}");
         }
     }
 }

@@ -4,6 +4,7 @@
 pub mod cli;
 pub mod config;
 pub mod live;
+pub mod metrics;
 pub mod middleware;
 pub mod router;
 pub mod routes;
@@ -11,4 +12,6 @@ pub mod sessions;
 pub mod state;
 pub mod supervisor;
 pub mod telemetry;
+mod tls;
 pub mod uploads;
+pub mod users;

@@ -19,6 +19,7 @@ use futures::stream::unfold;
 use tokio::sync::{broadcast, watch};
 use tower_sessions::Session;
 
+use crate::metrics::Listener;
 use crate::routes::Refused;
 use crate::state::ServerState;
 
@@ -82,6 +83,7 @@ struct Ear {
     role: Role,
     projects: HashSet<ProjectId>,
     checked: tokio::time::Instant,
+    _counted: Listener,
 }
 
 impl Ear {
@@ -160,6 +162,7 @@ pub async fn events(
     session: Session,
 ) -> Result<Sse<impl Stream<Item = Result<Message, Infallible>>>, Refused> {
     let receiver = state.live.sender.subscribe();
+    let counted = state.metrics.listener();
     let mut ear = Ear {
         state,
         session,
@@ -167,6 +170,7 @@ pub async fn events(
         role: Role::Client,
         projects: HashSet::new(),
         checked: tokio::time::Instant::now(),
+        _counted: counted,
     };
     ear.look_again().await?;
     let hello = futures::stream::iter([Ok(hello())]);

@@ -15,9 +15,9 @@ use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate};
 use tower_http::services::ServeDir;
 
-use crate::routes::{exact, health, media, share, tus};
+use crate::routes::{exact, media, share, tus, watch};
 use crate::state::ServerState;
-use crate::{live, middleware, sessions};
+use crate::{live, metrics, middleware, sessions};
 
 /// Largest quadmask file that can be imported.
 const MOST_IMPORT_BYTES: usize = 2 << 30;
@@ -38,7 +38,9 @@ pub fn router(state: ServerState) -> Router {
         .and(NotForContentType::new("audio/"))
         .and(NotForContentType::new("application/zip"));
     Router::new()
-        .route("/healthz", get(health))
+        .route("/healthz", get(watch::health))
+        .route("/readyz", get(watch::ready))
+        .route("/metrics", get(watch::metrics))
         .route("/events", get(live::events))
         .route("/api/uploads", options(tus::options).post(tus::create))
         .route(
@@ -61,10 +63,11 @@ pub fn router(state: ServerState) -> Router {
         .leptos_routes_with_context(&state, generate_route_list(App), context, pages)
         .fallback(site_file)
         .layer(CompressionLayer::new().compress_when(compress))
-        .layer(from_fn(middleware::client_address))
+        .layer(from_fn_with_state(state.behind_proxy, middleware::client_address))
         .layer(from_fn_with_state(state.clone(), middleware::same_origin))
         .layer(sessions::layer(state.app.db.clone(), &state.app.public_url))
         .layer(from_fn(middleware::headers))
+        .layer(from_fn_with_state(state.clone(), metrics::count))
         .with_state(state)
 }
 

@@ -8,6 +8,7 @@ use leptos::config::LeptosOptions;
 use tokio::sync::watch;
 
 use crate::live::Live;
+use crate::metrics::Metrics;
 use crate::uploads::Writers;
 
 #[derive(Debug, Clone)]
@@ -15,6 +16,11 @@ pub struct ServerState {
     pub app: AppState,
     pub leptos: LeptosOptions,
     pub live: Live,
+    pub metrics: Metrics,
+    /// Who may read the metrics from elsewhere than this machine: whoever knows this word.
+    pub metrics_token: Option<String>,
+    /// Requests come through a proxy, which says from where.
+    pub behind_proxy: bool,
     pub writers: Arc<Writers>,
     /// Becomes true when the server is asked to stop: endless answers end.
     pub stopping: watch::Receiver<bool>,

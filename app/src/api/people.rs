@@ -35,11 +35,13 @@ pub async fn invite(role: Role, project_id: Option<ProjectId>) -> Result<String,
     let token = Hash::from_digest(rand::random()).to_string();
     let token_hash = super::session::secret(&token);
     let by = cx.viewer.person_id;
+    let note = cx.note(domain::Deed::Invited, project_id, format!("as {}", role.word()));
     cx.db()
         .write(move |tx| {
-            let token_hash = token_hash.clone();
+            let (token_hash, note) = (token_hash.clone(), note.clone());
             Box::pin(async move {
-                db::people::invite(tx, &token_hash, role, project_id, by, db::now() + VALID_MICROS).await
+                db::people::invite(tx, &token_hash, role, project_id, by, db::now() + VALID_MICROS).await?;
+                db::audit::add(tx, &note).await
             })
         })
         .await?;
@@ -51,10 +53,45 @@ pub async fn invite(role: Role, project_id: Option<ProjectId>) -> Result<String,
 pub async fn set_role(person_id: PersonId, role: Role) -> Result<(), ApiError> {
     let cx = crate::context::Cx::signed_in().await?;
     cx.allowed(domain::Action::ManagePeople)?;
-    let now = db::people::account(cx.db(), person_id).await?.person.role;
+    let person = db::people::account(cx.db(), person_id).await?.person;
     only_owners_make_owners(&cx, role)?;
-    only_owners_make_owners(&cx, now)?;
-    Ok(cx.db().write(move |tx| Box::pin(db::people::set_role(tx, person_id, role))).await?)
+    only_owners_make_owners(&cx, person.role)?;
+    let about = format!("{}: {} → {}", person.name, person.role.word(), role.word());
+    let note = cx.note(domain::Deed::RoleChanged, None, about);
+    Ok(cx
+        .db()
+        .write(move |tx| {
+            let note = note.clone();
+            Box::pin(async move {
+                db::people::set_role(tx, person_id, role).await?;
+                db::audit::add(tx, &note).await
+            })
+        })
+        .await?)
+}
+
+/// A link with which somebody who forgot the password chooses a new one; works once, for a day. Links made before for the
+/// same person open nothing any more.
+#[server]
+pub async fn make_reset_link(person_id: PersonId) -> Result<String, ApiError> {
+    let cx = crate::context::Cx::signed_in().await?;
+    cx.allowed(domain::Action::ManagePeople)?;
+    let person = db::people::account(cx.db(), person_id).await?.person;
+    only_owners_make_owners(&cx, person.role)?;
+    let token = domain::Hash::from_digest(rand::random()).to_string();
+    let token_hash = super::session::secret(&token);
+    let by = cx.viewer.person_id;
+    let note = cx.note(domain::Deed::ResetLinkMade, None, format!("for {} ({})", person.name, person.email));
+    cx.db()
+        .write(move |tx| {
+            let (token_hash, note) = (token_hash.clone(), note.clone());
+            Box::pin(async move {
+                db::resets::make(tx, &token_hash, person_id, Some(by)).await?;
+                db::audit::add(tx, &note).await
+            })
+        })
+        .await?;
+    Ok(format!("{}{}", cx.state.public_url, crate::routes::href::reset(&token)))
 }
 
 /// A deactivated person is signed out everywhere and cannot sign in.
@@ -62,9 +99,20 @@ pub async fn set_role(person_id: PersonId, role: Role) -> Result<(), ApiError> {
 pub async fn set_active(person_id: PersonId, active: bool) -> Result<(), ApiError> {
     let cx = crate::context::Cx::signed_in().await?;
     cx.allowed(domain::Action::ManagePeople)?;
-    let role = db::people::account(cx.db(), person_id).await?.person.role;
-    only_owners_make_owners(&cx, role)?;
-    Ok(cx.db().write(move |tx| Box::pin(db::people::set_active(tx, person_id, active))).await?)
+    let person = db::people::account(cx.db(), person_id).await?.person;
+    only_owners_make_owners(&cx, person.role)?;
+    let deed = if active { domain::Deed::Activated } else { domain::Deed::Deactivated };
+    let note = cx.note(deed, None, format!("{} ({})", person.name, person.email));
+    Ok(cx
+        .db()
+        .write(move |tx| {
+            let note = note.clone();
+            Box::pin(async move {
+                db::people::set_active(tx, person_id, active).await?;
+                db::audit::add(tx, &note).await
+            })
+        })
+        .await?)
 }
 
 /// A producer manages people, but neither makes nor unmakes those above.

@@ -116,11 +116,17 @@ pub async fn create_project(name: String) -> Result<ProjectId, ApiError> {
     let cx = crate::context::Cx::signed_in().await?;
     cx.allowed(Action::CreateProject)?;
     let by = cx.viewer.person_id;
+    let note = cx.note(domain::Deed::ProjectMade, None, name.clone());
     let made = cx
         .db()
         .write(move |tx| {
-            let name = name.clone();
-            Box::pin(async move { db::projects::create(tx, &name, by, false).await })
+            let (name, note) = (name.clone(), note.clone());
+            Box::pin(async move {
+                let project_id = db::projects::create(tx, &name, by, false).await?;
+                let note = db::audit::Note { project_id: Some(project_id), ..note };
+                db::audit::add(tx, &note).await?;
+                Ok(project_id)
+            })
         })
         .await?;
     Ok(made)
@@ -155,10 +161,15 @@ pub async fn update_project(
 ) -> Result<(), ApiError> {
     let cx = crate::context::Cx::signed_in().await?;
     cx.project(project_id, Action::ManageProject).await?;
+    let about = format!("name “{name}”, first frame {first_frame}, approval: {}", policy.sentence());
+    let note = cx.note(domain::Deed::ProjectChanged, Some(project_id), about);
     cx.db()
         .write(move |tx| {
-            let (name, policy) = (name.clone(), policy.clone());
-            Box::pin(async move { db::projects::update(tx, project_id, &name, first_frame, &policy).await })
+            let (name, policy, note) = (name.clone(), policy.clone(), note.clone());
+            Box::pin(async move {
+                db::projects::update(tx, project_id, &name, first_frame, &policy).await?;
+                db::audit::add(tx, &note).await
+            })
         })
         .await?;
     Ok(())
@@ -168,8 +179,19 @@ pub async fn update_project(
 pub async fn set_member(project_id: ProjectId, person_id: PersonId, on: bool) -> Result<(), ApiError> {
     let cx = crate::context::Cx::signed_in().await?;
     cx.project(project_id, Action::ManageProject).await?;
-    db::people::account(cx.db(), person_id).await?;
-    Ok(cx.db().write(move |tx| Box::pin(db::projects::set_member(tx, project_id, person_id, on))).await?)
+    let person = db::people::account(cx.db(), person_id).await?.person;
+    let deed = if on { domain::Deed::MemberAdded } else { domain::Deed::MemberRemoved };
+    let note = cx.note(deed, Some(project_id), person.name);
+    Ok(cx
+        .db()
+        .write(move |tx| {
+            let note = note.clone();
+            Box::pin(async move {
+                db::projects::set_member(tx, project_id, person_id, on).await?;
+                db::audit::add(tx, &note).await
+            })
+        })
+        .await?)
 }
 
 #[server]

@@ -1,9 +1,12 @@
 //! Who is signed in: owner set-up, sign-in, sign-out, invitations.
 
+#[cfg(feature = "ssr")]
+use domain::Deed;
 use domain::{Person, Role};
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use super::audit::AuditRow;
 use crate::error::ApiError;
 
 /// What every page knows about the one who looks at it.
@@ -21,6 +24,13 @@ pub struct InvitationView {
     pub role: Role,
     pub project_name: Option<String>,
     pub invited_by: String,
+}
+
+/// Whose password a reset link is for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ResetView {
+    pub name: String,
+    pub email: String,
 }
 
 #[server]
@@ -53,7 +63,7 @@ pub async fn create_owner(name: String, email: String, password: String) -> Resu
         })
         .await?;
     tracing::info!(person.id = %person_id, "The studio has its owner");
-    begin(&state, person_id).await
+    begin(&state, person_id, Deed::Joined).await
 }
 
 #[server]
@@ -77,7 +87,16 @@ pub async fn sign_in(email: String, password: String) -> Result<(), ApiError> {
     let account = db::people::by_email(&state.db, &email).await?;
     let hash = account.as_ref().and_then(|account| account.password_hash.clone());
     let is_right = crate::password::is_right(password, hash).await?;
+    let tried = account.as_ref().map(|account| account.person.person_id);
     let Some(account) = account.filter(|account| is_right && account.person.active) else {
+        let note = note(Deed::SignInFailed, tried, &email);
+        state
+            .db
+            .write(move |tx| {
+                let note = note.clone();
+                Box::pin(async move { db::audit::add(tx, &note).await })
+            })
+            .await?;
         return Err(ApiError::Invalid(
             "E-mail or password is wrong, or the account is not active. Ask the owner if you forgot it."
                 .into(),
@@ -90,7 +109,7 @@ pub async fn sign_in(email: String, password: String) -> Result<(), ApiError> {
             Box::pin(async move { db::sign_in::succeeded(tx, &email).await })
         })
         .await?;
-    begin(&state, account.person.person_id).await
+    begin(&state, account.person.person_id, Deed::SignedIn).await
 }
 
 #[server]
@@ -104,7 +123,16 @@ pub async fn sign_out() -> Result<(), ApiError> {
 pub async fn sign_out_everywhere() -> Result<(), ApiError> {
     let cx = crate::context::Cx::signed_in().await?;
     let person_id = cx.viewer.person_id;
-    cx.db().write(move |tx| Box::pin(db::people::sign_out_everywhere(tx, person_id))).await?;
+    let note = note(Deed::SignedOutEverywhere, Some(person_id), &cx.viewer.email);
+    cx.db()
+        .write(move |tx| {
+            let note = note.clone();
+            Box::pin(async move {
+                db::people::sign_out_everywhere(tx, person_id).await?;
+                db::audit::add(tx, &note).await
+            })
+        })
+        .await?;
     crate::context::session()?.flush().await?;
     Ok(())
 }
@@ -140,7 +168,86 @@ pub async fn accept_invitation(
             Box::pin(async move { db::people::accept(tx, &token, &name, &email, &hash).await })
         })
         .await?;
-    begin(&state, person_id).await
+    begin(&state, person_id, Deed::Joined).await
+}
+
+#[server]
+pub async fn get_reset(token: String) -> Result<ResetView, ApiError> {
+    let state = crate::context::AppState::here()?;
+    let (name, email) = db::resets::whose(&state.db, &secret(&token)).await?;
+    Ok(ResetView { name, email })
+}
+
+/// Sets the password, ends every other session of the person, and signs in. The link is used up.
+#[server]
+pub async fn reset_password(token: String, password: String) -> Result<(), ApiError> {
+    let state = crate::context::AppState::here()?;
+    get_reset(token.clone()).await?; // before the slow hash, so that strangers cannot keep us busy
+    let hash = crate::password::hash(password).await?;
+    let person_id = state
+        .db
+        .write(move |tx| {
+            let (token, hash) = (secret(&token), hash.clone());
+            Box::pin(async move { db::resets::take(tx, &token, &hash).await })
+        })
+        .await?;
+    begin(&state, person_id, Deed::PasswordReset).await
+}
+
+/// Another password for the viewer; every other session of theirs is over.
+#[server]
+pub async fn change_password(current: String, password: String) -> Result<(), ApiError> {
+    use crate::context::{ClientAddress, Cx};
+    let cx = Cx::signed_in().await?;
+    let (email, ClientAddress(address)) = (cx.viewer.email.clone(), ClientAddress::here());
+    if let Some(seconds) = db::sign_in::wait(cx.db(), &email, &address).await? {
+        return Err(ApiError::Throttled { seconds });
+    }
+    let counted = email.clone();
+    cx.db()
+        .write(move |tx| {
+            let (email, address) = (counted.clone(), address.clone());
+            Box::pin(async move { db::sign_in::failed(tx, &email, &address).await })
+        })
+        .await?;
+    let account = db::people::account(cx.db(), cx.viewer.person_id).await?;
+    if !crate::password::is_right(current, account.password_hash).await? {
+        return Err(ApiError::Invalid("The password you have now is another one: type it again.".into()));
+    }
+    let hash = crate::password::hash(password).await?;
+    let person_id = cx.viewer.person_id;
+    cx.db()
+        .write(move |tx| {
+            let (email, hash) = (email.clone(), hash.clone());
+            Box::pin(async move {
+                db::sign_in::succeeded(tx, &email).await?;
+                db::resets::set_password(tx, person_id, &hash).await
+            })
+        })
+        .await?;
+    begin(&cx.state, person_id, Deed::PasswordChanged).await
+}
+
+/// What others call the viewer.
+#[server]
+pub async fn change_name(name: String) -> Result<(), ApiError> {
+    let cx = crate::context::Cx::signed_in().await?;
+    let person_id = cx.viewer.person_id;
+    Ok(cx
+        .db()
+        .write(move |tx| {
+            let name = name.clone();
+            Box::pin(async move { db::people::set_name(tx, person_id, &name).await })
+        })
+        .await?)
+}
+
+/// The viewer's last fifty sign-ins, failed ones and changes of the password among them; newest first.
+#[server]
+pub async fn my_sign_ins() -> Result<Vec<AuditRow>, ApiError> {
+    let cx = crate::context::Cx::signed_in().await?;
+    let rows = db::audit::sign_ins(cx.db(), cx.viewer.person_id, 50).await?;
+    Ok(rows.into_iter().map(super::audit::shown).collect())
 }
 
 /// The form in which a link's secret is kept.
@@ -149,10 +256,30 @@ pub(crate) fn secret(token: &str) -> String {
     domain::Hash::of(token.as_bytes()).to_string()
 }
 
-/// Signs a person in with a fresh session id, so that an id planted before is worth nothing.
+/// A line for the audit trail about somebody who comes in.
 #[cfg(feature = "ssr")]
-async fn begin(state: &crate::context::AppState, person_id: domain::PersonId) -> Result<(), ApiError> {
+fn note(deed: Deed, by: Option<domain::PersonId>, email: &str) -> db::audit::Note {
+    let crate::context::ClientAddress(address) = crate::context::ClientAddress::here();
+    let about = crate::context::browser_here();
+    db::audit::Note { deed, by, who: email.to_owned(), project_id: None, about, address }
+}
+
+/// Signs a person in with a fresh session id, so that an id planted before is worth nothing, and notes how they came in.
+#[cfg(feature = "ssr")]
+async fn begin(
+    state: &crate::context::AppState,
+    person_id: domain::PersonId,
+    deed: Deed,
+) -> Result<(), ApiError> {
     use crate::context::{key, session};
+    let note = note(deed, Some(person_id), "");
+    state
+        .db
+        .write(move |tx| {
+            let note = note.clone();
+            Box::pin(async move { db::audit::add(tx, &note).await })
+        })
+        .await?;
     let account = db::people::account(&state.db, person_id).await?;
     let session = session()?;
     session.cycle_id().await?;

@@ -135,11 +135,16 @@ pub async fn create_link(
         versions,
     };
     let by = cx.viewer.person_id;
+    let note = cx.note(domain::Deed::LinkMade, Some(project_id), new.name.clone());
     let link_id = cx
         .db()
         .write(move |tx| {
-            let new = new.clone();
-            Box::pin(async move { db::share::create(tx, &new, by).await })
+            let (new, note) = (new.clone(), note.clone());
+            Box::pin(async move {
+                let link_id = db::share::create(tx, &new, by).await?;
+                db::audit::add(tx, &note).await?;
+                Ok(link_id)
+            })
         })
         .await?;
     tracing::info!(link.id = %link_id, "A link was made");
@@ -155,13 +160,17 @@ fn address(cx: &crate::context::Cx, token: &str) -> String {
 #[server]
 pub async fn renew_link(link_id: LinkId) -> Result<String, ApiError> {
     let cx = crate::context::Cx::signed_in().await?;
-    cx.link(link_id, domain::Action::Share).await?;
+    let link = cx.link(link_id, domain::Action::Share).await?;
+    let note = cx.note(domain::Deed::LinkRenewed, Some(link.project_id), link.name);
     let token = domain::Hash::from_digest(rand::random()).to_string();
     let token_hash = super::session::secret(&token);
     cx.db()
         .write(move |tx| {
-            let token_hash = token_hash.clone();
-            Box::pin(async move { db::share::renew(tx, link_id, &token_hash).await })
+            let (token_hash, note) = (token_hash.clone(), note.clone());
+            Box::pin(async move {
+                db::share::renew(tx, link_id, &token_hash).await?;
+                db::audit::add(tx, &note).await
+            })
         })
         .await?;
     Ok(address(&cx, &token))
@@ -171,7 +180,17 @@ pub async fn renew_link(link_id: LinkId) -> Result<String, ApiError> {
 #[server]
 pub async fn revoke_link(link_id: LinkId) -> Result<(), ApiError> {
     let cx = crate::context::Cx::signed_in().await?;
-    cx.link(link_id, domain::Action::Share).await?;
+    let link = cx.link(link_id, domain::Action::Share).await?;
+    let note = cx.note(domain::Deed::LinkWithdrawn, Some(link.project_id), link.name);
     let by = cx.viewer.person_id;
-    Ok(cx.db().write(move |tx| Box::pin(db::share::revoke(tx, link_id, by))).await?)
+    Ok(cx
+        .db()
+        .write(move |tx| {
+            let note = note.clone();
+            Box::pin(async move {
+                db::share::revoke(tx, link_id, by).await?;
+                db::audit::add(tx, &note).await
+            })
+        })
+        .await?)
 }

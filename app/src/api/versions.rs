@@ -47,6 +47,18 @@ pub async fn decide_version(
 #[server]
 pub async fn show_client(version_id: VersionId, on: bool) -> Result<(), ApiError> {
     let cx = crate::context::Cx::signed_in().await?;
-    cx.version(version_id, domain::Action::ShowClient).await?;
-    Ok(cx.db().write(move |tx| Box::pin(db::versions::show_client(tx, version_id, on))).await?)
+    let version = cx.version(version_id, domain::Action::ShowClient).await?;
+    let shot = db::shots::get(cx.db().pool(), version.shot_id).await?;
+    let deed = if on { domain::Deed::ShownToClient } else { domain::Deed::HiddenFromClient };
+    let note = cx.note(deed, Some(shot.project_id), format!("{} v{}", shot.name, version.n));
+    Ok(cx
+        .db()
+        .write(move |tx| {
+            let note = note.clone();
+            Box::pin(async move {
+                db::versions::show_client(tx, version_id, on).await?;
+                db::audit::add(tx, &note).await
+            })
+        })
+        .await?)
 }

@@ -1,12 +1,15 @@
 //! One page per address of the URL map.
 
+pub mod audit;
 pub mod board;
 pub mod gate;
 pub mod invitation;
 pub mod jobs;
 pub mod people;
+pub mod profile;
 pub mod project;
 pub mod projects;
+pub mod reset;
 pub mod settings;
 pub mod setup;
 pub mod share;

@@ -1,11 +1,11 @@
 //! People of the studio: roles, who may still come in, invitations by link.
 
-use domain::{Action, EventKind, PersonId, Role};
+use domain::{Action, EventKind, Person, PersonId, Role};
 use leptos::prelude::*;
 use leptos_meta::Title;
 
 use super::projects::StudioFrame;
-use crate::api::people::{Invite, PersonRow, SetActive, SetRole, list_people};
+use crate::api::people::{Invite, MakeResetLink, PersonRow, SetActive, SetRole, list_people};
 use crate::api::projects::{ProjectCard, list_projects};
 use crate::components::ui::{
     Avatar, Button, CopyField, Dialog, ErrorLine, Failure, Glyph, Icon, Kind, Loading, Select, use_toasts,
@@ -18,12 +18,20 @@ use crate::state::settled::settled;
 struct Changes {
     role: ServerAction<SetRole>,
     active: ServerAction<SetActive>,
+    reset: ServerAction<MakeResetLink>,
+    /// Whose reset link is being shown.
+    resetting: RwSignal<Option<Person>>,
 }
 
 #[component]
 pub fn PeoplePage() -> impl IntoView {
     let me = use_me();
-    let changes = Changes { role: ServerAction::new(), active: ServerAction::new() };
+    let changes = Changes {
+        role: ServerAction::new(),
+        active: ServerAction::new(),
+        reset: ServerAction::new(),
+        resetting: RwSignal::new(None),
+    };
     let heard = use_live().changes(300, |event| event.kind == EventKind::People);
     let people = Resource::new(
         move || (changes.role.version().get(), changes.active.version().get(), heard.get()),
@@ -83,6 +91,7 @@ pub fn PeoplePage() -> impl IntoView {
             </header>
             <Transition fallback=Loading>{table}</Transition>
         </StudioFrame>
+        <ResetDialog changes/>
         <Dialog open=inviting title="Invite somebody".to_owned()>
             <Transition>
                 {move || Suspend::new(async move {
@@ -135,8 +144,15 @@ fn person(
     };
     let (word, kind) = if person.active { ("Deactivate", Kind::Quiet) } else { ("Activate", Kind::Plain) };
     let active = person.active;
+    let whose = StoredValue::new(person.clone());
     let actions = (manage && id != me).then(|| {
         view! {
+            {active.then(|| view! {
+                <Button small=true kind=Kind::Quiet on:click=move |_| {
+                    changes.reset.dispatch(MakeResetLink { person_id: id });
+                    changes.resetting.set(Some(whose.get_value()));
+                }>"Reset password"</Button>
+            })}
             <Button small=true kind on:click=move |_| {
                 changes.active.dispatch(SetActive { person_id: id, active: !active });
             }>{word}</Button>
@@ -204,5 +220,39 @@ fn InviteForm(projects: Vec<ProjectCard>) -> impl IntoView {
                 copied="Copied. Send it to the person."
             />
          })}
+    }
+}
+
+/// The link with which somebody who forgot the password chooses a new one.
+#[component]
+fn ResetDialog(changes: Changes) -> impl IntoView {
+    let Changes { reset, resetting, .. } = changes;
+    let open = RwSignal::new(false);
+    Effect::new(move |_| {
+        if resetting.with(Option::is_some) {
+            open.set(true);
+        }
+    });
+    Effect::new(move |_| {
+        if !open.get() {
+            resetting.set(None);
+            reset.value().set(None);
+        }
+    });
+    let error = error_of(reset);
+    let name = move || resetting.with(|whose| whose.as_ref().map(|whose| whose.name.clone()));
+    let link = move || reset.value().with(|value| value.as_ref()?.as_ref().ok().cloned());
+    view! {
+        <Dialog open title="Reset a password".to_owned()>
+            <p>{move || name().map(|name| format!("With this link {name} chooses a new password. The old one works until then."))}</p>
+            <ErrorLine error/>
+            {move || link().map(|link| view! {
+                <CopyField
+                    label="Reset link" value=link
+                    note="It works once, for a day; a link made before for the same person opens nothing any more."
+                    copied="Copied. Send it to the person."
+                />
+            })}
+        </Dialog>
     }
 }

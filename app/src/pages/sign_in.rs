@@ -38,7 +38,7 @@ pub fn SignInPage() -> impl IntoView {
                     <Button kind=Kind::Primary submit=true disabled=busy>"Sign in"</Button>
                 </div>
             </ActionForm>
-            <p class="faint entry__note">"No account, or no way in any more? A producer of your studio can send you an invitation link."</p>
+            <p class="faint entry__note">"No account, or the password is lost? A producer or the owner of your studio can send you a link."</p>
         </EntryCard>
     }
 }

@@ -7,7 +7,7 @@ use leptos_router::location::{RequestUrl, Url};
 
 use super::live::use_live;
 use crate::api::session::{
-    AcceptInvitation, CreateOwner, SignIn, SignOut, SignOutEverywhere, Viewer, get_viewer,
+    AcceptInvitation, CreateOwner, ResetPassword, SignIn, SignOut, SignOutEverywhere, Viewer, get_viewer,
 };
 use crate::error::ApiError;
 
@@ -18,6 +18,7 @@ pub struct Session {
     pub create_owner: ServerAction<CreateOwner>,
     pub sign_in: ServerAction<SignIn>,
     pub accept: ServerAction<AcceptInvitation>,
+    pub reset: ServerAction<ResetPassword>,
     pub sign_out: ServerAction<SignOut>,
     pub sign_out_everywhere: ServerAction<SignOutEverywhere>,
 }
@@ -43,6 +44,7 @@ pub fn provide_session() {
     let create_owner = ServerAction::<CreateOwner>::new();
     let sign_in = ServerAction::<SignIn>::new();
     let accept = ServerAction::<AcceptInvitation>::new();
+    let reset = ServerAction::<ResetPassword>::new();
     let sign_out = ServerAction::<SignOut>::new();
     let sign_out_everywhere = ServerAction::<SignOutEverywhere>::new();
     let people = use_live().changes(200, |event| event.kind == EventKind::People);
@@ -51,13 +53,14 @@ pub fn provide_session() {
             create_owner.version().get(),
             sign_in.version().get(),
             accept.version().get(),
+            reset.version().get(),
             sign_out.version().get(),
             sign_out_everywhere.version().get(),
             people.get(),
         )
     };
     let viewer = Resource::new(seen, |_| get_viewer());
-    provide_context(Session { viewer, create_owner, sign_in, accept, sign_out, sign_out_everywhere });
+    provide_context(Session { viewer, create_owner, sign_in, accept, reset, sign_out, sign_out_everywhere });
 }
 
 /// Only below `App`.

@@ -3,7 +3,8 @@
 use domain::Hash;
 use sqlx::AnyConnection;
 
-use crate::{Result, now};
+use crate::row::Cells;
+use crate::{Db, Result, now};
 
 /// Records that the store holds these bytes. Put the bytes in the store first.
 pub async fn record(tx: &mut AnyConnection, hash: Hash, size_bytes: i64) -> Result<()> {
@@ -16,4 +17,15 @@ pub async fn record(tx: &mut AnyConnection, hash: Hash, size_bytes: i64) -> Resu
     .execute(&mut *tx)
     .await?;
     Ok(())
+}
+
+/// How many blobs the store holds, and how many bytes.
+pub async fn total(db: &Db) -> Result<(i64, i64)> {
+    // A sum of whole numbers is no whole number in PostgreSQL unless one says so.
+    let row = sqlx::query(
+        "select count(*) as blobs, cast(coalesce(sum(size_bytes), 0) as bigint) as bytes from blob",
+    )
+    .fetch_one(&db.pool)
+    .await?;
+    Ok((row.int("blobs")?, row.int("bytes")?))
 }

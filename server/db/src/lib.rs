@@ -1,5 +1,6 @@
 //! Every SQL statement but the queue's: one text for SQLite and PostgreSQL, functions by noun. No files, no HTTP.
 
+pub mod audit;
 pub mod blobs;
 pub mod board;
 pub mod brief;
@@ -16,6 +17,7 @@ pub mod people;
 pub mod projects;
 pub mod quadmasks;
 pub mod queue;
+pub mod resets;
 mod row;
 pub mod runs;
 pub mod sessions;

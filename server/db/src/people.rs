@@ -130,7 +130,7 @@ pub async fn by_email(db: &Db, email: &str) -> Result<Option<Account>> {
 }
 
 /// The condition on `person` for those with an account: guests of links are people too, but not of the studio.
-const HAS_ACCOUNT: &str = "not exists (select 1 from guest g where g.guest_id = person.person_id)";
+pub(crate) const HAS_ACCOUNT: &str = "not exists (select 1 from guest g where g.guest_id = person.person_id)";
 
 /// Everybody with an account, by name, with the projects they were added to.
 pub async fn list(db: &Db) -> Result<Vec<(Person, Vec<ProjectId>)>> {
@@ -199,6 +199,18 @@ async fn told(tx: &mut AnyConnection, rows: u64) -> Result<()> {
         return Err(Error::NotFound);
     }
     events::tell(tx, None, None, &domain::EventKind::People).await
+}
+
+/// What others call the person: 1 to 80 characters.
+pub async fn set_name(tx: &mut AnyConnection, person_id: PersonId, name: &str) -> Result<()> {
+    let name = domain::project::clean_name(name)
+        .map_err(|_| Error::Invalid("Your name has 1 to 80 characters.".into()))?;
+    let done = sqlx::query("update person set name = $2 where person_id = $1")
+        .bind(person_id.to_string())
+        .bind(name)
+        .execute(&mut *tx)
+        .await?;
+    told(tx, done.rows_affected()).await
 }
 
 /// Ends every session of the person.

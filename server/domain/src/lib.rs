@@ -2,6 +2,7 @@
 //!
 //! No input or output here; it builds for `wasm32-unknown-unknown` so that browser, server and worker share one meaning.
 
+pub mod audit;
 pub mod cause;
 pub mod combine;
 pub mod cover;
@@ -26,6 +27,7 @@ pub mod target;
 pub mod thread;
 pub mod version;
 
+pub use audit::Deed;
 pub use cause::{Cause, CellSpan, Consequence, PathPoint};
 pub use cover::{CellSet, Cover};
 pub use event::{Event, EventKind};

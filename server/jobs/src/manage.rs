@@ -106,6 +106,27 @@ pub enum Cancelled {
 }
 
 impl Queue {
+    /// How many jobs there are of each kind in each state.
+    pub async fn counts(&self) -> Result<Vec<(String, String, i64)>> {
+        let rows = sqlx::query("select kind, state, count(*) as jobs from job group by kind, state")
+            .fetch_all(self.db.pool())
+            .await?;
+        rows.iter()
+            .map(|row| Ok((row.try_get("kind")?, row.try_get("state")?, row.try_get("jobs")?)))
+            .collect()
+    }
+
+    /// How long the oldest job that may run has waited, microseconds.
+    pub async fn oldest_wait_micros(&self) -> Result<Option<i64>> {
+        let now = db::now();
+        let since: Option<i64> =
+            sqlx::query_scalar("select min(run_after) from job where state = 'queued' and run_after <= $1")
+                .bind(now)
+                .fetch_one(self.db.pool())
+                .await?;
+        Ok(since.map(|since| now - since))
+    }
+
     pub async fn get(&self, job_id: JobId) -> Result<Progress> {
         let row = sqlx::query(sqlx::AssertSqlSafe(format!("select {COLUMNS} from job where job_id = $1")))
             .bind(job_id.to_string())

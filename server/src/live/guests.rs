@@ -17,6 +17,7 @@ use tokio::sync::broadcast;
 use tower_sessions::Session;
 
 use super::{Message, RECHECK, hello, reset, said};
+use crate::metrics::Listener;
 use crate::routes::Refused;
 use crate::state::ServerState;
 
@@ -30,6 +31,7 @@ struct Ear {
     shots: HashSet<ShotId>,
     versions: HashSet<VersionId>,
     checked: tokio::time::Instant,
+    _counted: Listener,
 }
 
 /// What of `told` a guest hears who sees these shots and versions.
@@ -97,6 +99,7 @@ pub async fn events(
     Path(token): Path<String>,
 ) -> Result<Sse<impl Stream<Item = Result<Message, Infallible>>>, Refused> {
     let receiver = state.live.sender.subscribe();
+    let counted = state.metrics.listener();
     let mut ear = Ear {
         state,
         session,
@@ -106,6 +109,7 @@ pub async fn events(
         shots: HashSet::new(),
         versions: HashSet::new(),
         checked: tokio::time::Instant::now(),
+        _counted: counted,
     };
     ear.look_again().await?;
     let hello = futures::stream::iter([Ok(hello())]);

@@ -2,10 +2,10 @@
 
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::header::{HOST, HeaderName, ORIGIN};
-use axum::http::{HeaderValue, Method, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use crate::state::ServerState;
 
@@ -51,14 +51,23 @@ pub async fn headers(request: Request, next: Next) -> Response {
     response
 }
 
-/// Tells server functions where the request came from, for throttling.
-pub async fn client_address(mut request: Request, next: Next) -> Response {
-    let address = request
-        .extensions()
-        .get::<ConnectInfo<SocketAddr>>()
-        .map_or_else(|| "unknown".to_owned(), |info| info.0.ip().to_string());
+/// Tells server functions where the request came from, for throttling and the audit trail.
+pub async fn client_address(State(behind_proxy): State<bool>, mut request: Request, next: Next) -> Response {
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
+    let address = came_from(peer, behind_proxy, request.headers());
     request.extensions_mut().insert(app::context::ClientAddress(address));
     next.run(request).await
+}
+
+/// The address of whoever asks. Behind a proxy it is the last one in `X-Forwarded-For`, which the proxy wrote; those before it
+/// are what the client claims.
+fn came_from(peer: Option<IpAddr>, behind_proxy: bool, headers: &HeaderMap) -> String {
+    let passed_on = || {
+        let last = headers.get_all("x-forwarded-for").iter().next_back()?.to_str().ok()?;
+        last.rsplit(',').next()?.trim().parse::<IpAddr>().ok()
+    };
+    let address = if behind_proxy { passed_on().or(peer) } else { peer };
+    address.map_or_else(|| "unknown".to_owned(), |address| address.to_canonical().to_string())
 }
 
 #[cfg(test)]
@@ -72,6 +81,16 @@ mod tests {
             builder = builder.header(*name, *value);
         }
         builder.body(Body::empty()).expect("a request")
+    }
+
+    #[test]
+    fn a_proxy_is_believed_only_where_there_is_one() {
+        let peer = Some("127.0.0.1".parse().expect("an address"));
+        let said = request(&[("x-forwarded-for", "203.0.113.9, 192.0.2.7")]);
+        assert_eq!(came_from(peer, false, said.headers()), "127.0.0.1");
+        assert_eq!(came_from(peer, true, said.headers()), "192.0.2.7");
+        assert_eq!(came_from(peer, true, request(&[("x-forwarded-for", "nonsense")]).headers()), "127.0.0.1");
+        assert_eq!(came_from(None, false, said.headers()), "unknown");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Every server function about a shot, a project or the studio, as each role inside and outside the project: what is
 //! refused is what the table of rights refuses, and another project's ids open nothing.
 
+use app::api::audit::ListAudit;
 use app::api::draft::{CopyFrame, DrawStroke, EditDraft, GetDraft, LockFrame, Redo, StartSegment, Undo};
 use app::api::jobs::ListJobs;
 use app::api::people::{Invite, ListPeople};
@@ -104,6 +105,7 @@ fn about_studio() -> Vec<Call> {
         form(Action::ViewJobs, &ListJobs {}),
         form(Action::ManagePeople, &ListPeople {}),
         form(Action::ManagePeople, &Invite { role: Role::Artist, project_id: None }),
+        json(Action::ReadAudit, &ListAudit { deed: None, person_id: None, before: None }),
     ]
 }
 

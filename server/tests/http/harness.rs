@@ -65,7 +65,7 @@ impl TestApp {
         let address = listener.local_addr().expect("bound");
         let folder = data.path().display().to_string();
         let mut config = Line::parse_from(["serve", "--no-worker", "--data", &folder]).config;
-        config.database_url = database_url;
+        config.place.database_url = database_url;
         let (stop, stopping) = watch::channel(false);
         let (state, router) = server::cli::start(&config, address, stopping).await.expect("started");
         let service = router.into_make_service_with_connect_info::<SocketAddr>();

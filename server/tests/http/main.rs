@@ -1,5 +1,6 @@
 //! The server through HTTP, on SQLite and, where `TEST_DATABASE_URL` names one, on PostgreSQL.
 
+mod audit;
 mod decisions;
 mod functions;
 mod harness;
@@ -12,3 +13,4 @@ mod share_rights;
 mod sign_in;
 mod threads;
 mod uploads;
+mod watch;

@@ -51,6 +51,9 @@ pub fn SideNav(
             <Show when=move || me.may(Action::ManagePeople)>
                 <NavLink to=href::PEOPLE.to_owned() word="People".to_owned() here=at(href::PEOPLE)/>
             </Show>
+            <Show when=move || me.may(Action::ReadAudit)>
+                <NavLink to=href::AUDIT.to_owned() word="Audit trail".to_owned() here=at(href::AUDIT)/>
+            </Show>
             <Show when=move || me.may(Action::ViewJobs)>
                 <NavLink to=href::JOBS.to_owned() word="Jobs & workers".to_owned() here=at(href::JOBS)/>
             </Show>

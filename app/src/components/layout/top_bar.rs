@@ -4,6 +4,7 @@ use leptos::prelude::*;
 
 use crate::browser::theme::{self, THEMES};
 use crate::components::ui::{Avatar, Glyph, Icon, Menu, use_key_map};
+use crate::routes::href;
 use crate::state::session::{use_me, use_session};
 use crate::state::settled::settled;
 
@@ -88,6 +89,7 @@ fn PersonMenu() -> impl IntoView {
                 {move || me.with(|me| format!("{} · {}", me.email, me.role.word()))}
             </div>
             <hr class="menu__rule"/>
+            <a class="menu__item" href=href::PROFILE><Icon glyph=Glyph::People/> "Your account"</a>
             <button type="button" class="menu__item" on:click=move |_| keys.open.set(true)>
                 <Icon glyph=Glyph::Keyboard/>
                 "Keys"

@@ -1,0 +1,162 @@
+//! The audit trail, lost passwords, and the viewer's own account.
+
+use app::api::audit::{AuditRow, ListAudit};
+use app::api::people::{ListPeople, MakeResetLink, PersonRow, SetActive, SetRole};
+use app::api::session::{
+    ChangeName, ChangePassword, GetReset, GetViewer, MySignIns, ResetPassword, ResetView, SignIn, Viewer,
+};
+use domain::{Deed, PersonId, Role};
+
+use crate::harness::{Actor, PASSWORD, TestApp};
+
+const NEW: &str = "seven slow green boats";
+
+async fn trail(owner: &Actor) -> Vec<AuditRow> {
+    owner.send(&ListAudit { deed: None, person_id: None, before: None }).await.expect("the trail")
+}
+
+async fn somebody(owner: &Actor, role: Role) -> (PersonId, String) {
+    let people: Vec<PersonRow> = owner.ask(&ListPeople {}).await.expect("people");
+    let person = people.into_iter().map(|row| row.person).find(|person| person.role == role).expect("one");
+    (person.person_id, person.email)
+}
+
+async fn is_in(actor: &Actor) -> bool {
+    actor.ask::<GetViewer, Viewer>(&GetViewer {}).await.expect("a viewer").person.is_some()
+}
+
+async fn sign_in(app: &TestApp, email: &str, password: &str) -> Result<Actor, String> {
+    let actor = app.nobody();
+    actor.ask::<SignIn, ()>(&SignIn { email: email.into(), password: password.into() }).await?;
+    Ok(actor)
+}
+
+fn token(link: &str) -> String {
+    link.rsplit('/').next().expect("a token").to_owned()
+}
+
+#[tokio::test]
+async fn a_lost_password_is_replaced_through_a_link_that_works_once() {
+    for app in TestApp::each().await {
+        let owner = app.owner().await;
+        let artist = app.member(&owner, Role::Artist, None).await;
+        let (person_id, email) = somebody(&owner, Role::Artist).await;
+        let first: String = owner.ask(&MakeResetLink { person_id }).await.expect("a link");
+        let second: String = owner.ask(&MakeResetLink { person_id }).await.expect("another");
+        assert!(second.starts_with(&format!("{}/reset/", app.state.app.public_url)), "{second}");
+        let nobody = app.nobody();
+        let old = nobody.ask::<GetReset, ResetView>(&GetReset { token: token(&first) }).await;
+        assert!(old.expect_err("replaced").contains("Ask for a new one"));
+        let view: ResetView = nobody.ask(&GetReset { token: token(&second) }).await.expect("whose it is");
+        assert_eq!(view.email, email);
+
+        // Five wrong tries: the account is throttled, and the link opens it all the same.
+        for _ in 0..6 {
+            sign_in(&app, &email, "a wrong password").await.err().expect("wrong");
+        }
+        let short = ResetPassword { token: token(&second), password: "short".into() };
+        assert!(nobody.ask::<ResetPassword, ()>(&short).await.is_err());
+        let reset = ResetPassword { token: token(&second), password: NEW.into() };
+        nobody.ask::<ResetPassword, ()>(&reset).await.expect("a new password");
+        assert!(is_in(&nobody).await, "whoever reset the password is signed in");
+        assert!(!is_in(&artist).await, "other sessions are over");
+        assert!(nobody.ask::<ResetPassword, ()>(&reset).await.is_err(), "the link is used up");
+        assert!(sign_in(&app, &email, PASSWORD).await.is_err());
+        sign_in(&app, &email, NEW).await.expect("the new password");
+    }
+}
+
+#[tokio::test]
+async fn links_for_passwords_are_made_by_those_who_manage_people_and_for_owners_by_owners() {
+    for app in TestApp::each().await {
+        let owner = app.owner().await;
+        let producer = app.member(&owner, Role::Producer, None).await;
+        let artist = app.member(&owner, Role::Artist, None).await;
+        let (owner_id, _) = somebody(&owner, Role::Owner).await;
+        let (artist_id, _) = somebody(&owner, Role::Artist).await;
+        let link = |person_id| MakeResetLink { person_id };
+        producer.ask::<_, String>(&link(artist_id)).await.expect("a producer may");
+        assert!(producer.ask::<_, String>(&link(owner_id)).await.is_err(), "but not for an owner");
+        assert!(artist.ask::<_, String>(&link(artist_id)).await.is_err());
+        owner.ask::<SetActive, ()>(&SetActive { person_id: artist_id, active: false }).await.expect("done");
+        let refused = owner.ask::<_, String>(&link(artist_id)).await.expect_err("deactivated");
+        assert!(refused.contains("activate"), "{refused}");
+
+        // From the command line, for anybody: whoever can read the data folder may.
+        let db = &app.state.app.db;
+        let made =
+            server::users::reset_link(db, "https://m1.example", "OWNER@studio.test ").await.expect("a link");
+        let reset = ResetPassword { token: token(&made), password: NEW.into() };
+        app.nobody().ask::<ResetPassword, ()>(&reset).await.expect("the owner is back");
+        assert!(!is_in(&owner).await);
+        let unknown = server::users::reset_link(db, "https://m1.example", "who@studio.test").await;
+        assert!(unknown.expect_err("nobody").to_string().contains("users list"));
+    }
+}
+
+#[tokio::test]
+async fn the_trail_tells_what_was_done_and_only_owners_read_it() {
+    for app in TestApp::each().await {
+        let owner = app.owner().await;
+        let project = owner.project("Kitchen").await;
+        app.member(&owner, Role::Artist, Some(project)).await;
+        let (person_id, email) = somebody(&owner, Role::Artist).await;
+        owner.ask::<SetRole, ()>(&SetRole { person_id, role: Role::Supervisor }).await.expect("done");
+        sign_in(&app, &email, "a wrong password").await.err().expect("wrong");
+        let supervisor = sign_in(&app, &email, PASSWORD).await.expect("signed in");
+
+        let rows = trail(&owner).await;
+        let deeds: Vec<Deed> = rows.iter().map(|row| row.deed).collect();
+        use Deed::*;
+        assert_eq!(
+            deeds,
+            [SignedIn, SignInFailed, RoleChanged, Joined, Invited, ProjectMade, Joined],
+            "{}",
+            app.engine()
+        );
+        assert_eq!(rows[2].about, "artist: artist → supervisor");
+        assert_eq!(rows[2].who, "Owner");
+        assert_eq!(rows[4].project_name.as_deref(), Some("Kitchen"));
+        assert!(rows.iter().all(|row| row.address == "127.0.0.1"), "{rows:?}");
+        let secrets = [PASSWORD, "a wrong password"];
+        assert!(rows.iter().all(|row| secrets.iter().all(|secret| !row.about.contains(secret))));
+
+        let only = ListAudit { deed: Some(SignInFailed), person_id: Some(person_id), before: None };
+        let failed: Vec<AuditRow> = owner.send(&only).await.expect("filtered");
+        assert_eq!(failed.len(), 1);
+        let older = ListAudit { deed: None, person_id: None, before: Some(rows[3].at) };
+        let older: Vec<AuditRow> = owner.send(&older).await.expect("older ones");
+        assert_eq!(older, rows[4..]);
+
+        let refused = ListAudit { deed: None, person_id: None, before: None };
+        assert!(supervisor.send::<_, Vec<AuditRow>>(&refused).await.is_err());
+        let own: Vec<AuditRow> = supervisor.ask(&MySignIns {}).await.expect("their own");
+        assert_eq!(own.iter().map(|row| row.deed).collect::<Vec<_>>(), [SignedIn, SignInFailed]);
+    }
+}
+
+#[tokio::test]
+async fn people_change_their_own_name_and_password() {
+    for app in TestApp::each().await {
+        let owner = app.owner().await;
+        let elsewhere = sign_in(&app, "owner@studio.test", PASSWORD).await.expect("signed in");
+        owner.ask::<ChangeName, ()>(&ChangeName { name: " Studio head ".into() }).await.expect("renamed");
+        let viewer: Viewer = elsewhere.ask(&GetViewer {}).await.expect("a viewer");
+        assert_eq!(viewer.person.expect("signed in").name, "Studio head");
+        assert!(owner.ask::<ChangeName, ()>(&ChangeName { name: " ".into() }).await.is_err());
+
+        let change = |current: &str| ChangePassword { current: current.into(), password: NEW.into() };
+        let wrong = owner.ask::<ChangePassword, ()>(&change("not this one")).await.expect_err("wrong");
+        assert!(wrong.contains("type it again"), "{wrong}");
+        assert!(is_in(&elsewhere).await);
+        owner.ask::<ChangePassword, ()>(&change(PASSWORD)).await.expect("changed");
+        assert!(is_in(&owner).await && !is_in(&elsewhere).await);
+        assert!(sign_in(&app, "owner@studio.test", PASSWORD).await.is_err());
+        sign_in(&app, "owner@studio.test", NEW).await.expect("the new password");
+        for _ in 0..6 {
+            owner.ask::<ChangePassword, ()>(&change("not this one")).await.expect_err("wrong");
+        }
+        let slowed = owner.ask::<ChangePassword, ()>(&change(NEW)).await.expect_err("too many tries");
+        assert!(slowed.contains("Throttled"), "{slowed}");
+    }
+}
