@@ -89,10 +89,8 @@ pub async fn on_quadmask(
         return Ok(Outcome { phase: shot.phase, run: None });
     }
     let phase = shots::step(tx, &shot, asked).await?;
-    let recipe = shot
-        .facts
-        .as_ref()
-        .map_or_else(PlateRecipe::default, |facts| PlateRecipe::for_plate(facts.width(), facts.height()));
+    let shots::Size { width, height, .. } = shot.size()?;
+    let recipe = PlateRecipe::for_plate(width, height);
     let run = runs::queue(tx, &shot, quadmask_id, &recipe, ballot.person_id).await?;
     Ok(Outcome { phase, run: Some(run) })
 }
