@@ -2,6 +2,8 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createWriteStream, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { get as httpGet } from 'node:http';
+import { get as httpsGet } from 'node:https';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -20,6 +22,8 @@ export type ServerOptions = {
   dataDir?: string;
   /** The port of an earlier server, so that open pages find it again. */
   port?: number;
+  /** Certificate and key, PEM files: the server speaks https. */
+  tls?: { cert: string; key: string };
   env?: Record<string, string>;
   args?: string[];
 };
@@ -45,11 +49,12 @@ export class Server {
     const { origin = 'localhost', demo = false, worker = true } = options;
     const port = options.port ?? (await freePort());
     const dataDir = options.dataDir ?? mkdtempSync(join(tmpdir(), 'minus-one-e2e-'));
-    const baseURL = `http://${origin}:${port}`;
+    const { tls } = options;
+    const baseURL = `${tls ? 'https' : 'http'}://${origin}:${port}`;
     const args = ['serve', '--listen', `127.0.0.1:${port}`, '--public-url', baseURL];
     args.push('--data', dataDir, '--site-root', site);
     args.push(...(worker ? ['--worker-bin', workerBin] : ['--no-worker']));
-    args.push(...(demo ? ['--demo'] : []), ...(options.args ?? []));
+    args.push(...(demo ? ['--demo'] : []), ...(tls ? ['--tls-cert', tls.cert, '--tls-key', tls.key] : []), ...(options.args ?? []));
 
     const logs = join(output, 'logs');
     mkdirSync(logs, { recursive: true });
@@ -76,11 +81,23 @@ export class Server {
       if (this.ended()) {
         throw new Error(`minus-one ended before it answered (exit ${this.process.exitCode}); see ${this.logFile}`);
       }
-      const answer = await fetch(`http://127.0.0.1:${this.port}/healthz`).catch(() => undefined);
-      if (answer?.ok) return;
+      if (await this.answers()) return;
       await new Promise((done) => setTimeout(done, 50));
     }
     throw new Error(`minus-one did not answer within ${READY_MS / 1000} s; see ${this.logFile}`);
+  }
+
+  /** Whether `/healthz` says that all is well; a certificate of the test's own is believed. */
+  private answers(): Promise<boolean> {
+    return new Promise((done) => {
+      const get = this.baseURL.startsWith('https') ? httpsGet : httpGet;
+      const address = { host: '127.0.0.1', port: this.port, path: '/healthz', rejectUnauthorized: false };
+      const asked = get(address, (answer) => {
+        answer.resume();
+        done(answer.statusCode === 200);
+      });
+      asked.on('error', () => done(false));
+    });
   }
 
   private ended(): boolean {

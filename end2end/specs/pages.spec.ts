@@ -31,6 +31,8 @@ test('a project with one shot is made', async ({ browser, server }) => {
     '/': 'Pages',
     '/people': 'Owner',
     '/jobs': 'Read plate',
+    '/profile': 'Where you signed in',
+    '/audit': 'made a project',
     [board]: 'square',
     [`${board}/settings`]: 'Who must approve',
     [`${shot}targets`]: 'square',

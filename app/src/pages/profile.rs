@@ -27,8 +27,9 @@ pub fn ProfilePage() -> impl IntoView {
         <Title text="Your account"/>
         <StudioFrame>
             <header class="page__head"><h1>"Your account"</h1></header>
-            <NameForm/>
-            <PasswordForm action=changed/>
+            <div class="account">
+                <NameForm/>
+                <PasswordForm action=changed/>
             <section class="settings-panel">
                 <h2>"Where you signed in"</h2>
                 <p class="muted">"The last fifty times, failed ones and changes of the password among them. If one of them was not you, change the password: it ends every other session."</p>
@@ -37,6 +38,7 @@ pub fn ProfilePage() -> impl IntoView {
                     <Button submit=true>"Sign out everywhere"</Button>
                 </ActionForm>
             </section>
+            </div>
         </StudioFrame>
     }
 }
@@ -89,7 +91,7 @@ fn PasswordForm(action: ServerAction<ChangePassword>) -> impl IntoView {
                         round.track();
                         view! {
                             <Field label="The password you have now" name="current" kind="password" autocomplete="current-password"/>
-                            <NewPassword/>
+                            <NewPassword label="The new password"/>
                         }
                     }}
                     <ErrorLine error/>

@@ -41,12 +41,12 @@ pub fn SetupPage() -> impl IntoView {
 
 /// A password that is being chosen, with what would make it better.
 #[component]
-pub fn NewPassword() -> impl IntoView {
+pub fn NewPassword(#[prop(default = "Password")] label: &'static str) -> impl IntoView {
     let typed = RwSignal::new(String::new());
     let hint = Signal::derive(move || typed.with(|typed| strength(typed)).to_owned());
     view! {
         <Field
-            label="Password"
+            label
             name="password"
             kind="password"
             autocomplete="new-password"

@@ -21,29 +21,36 @@ pub fn Field(
     #[prop(optional)] autofocus: bool,
     #[prop(optional, into)] placeholder: Option<String>,
 ) -> impl IntoView {
+    let input = view! {
+        <input
+            class="field__input"
+            type=kind
+            name=name
+            value=move || value.map(|value| value.get_untracked())
+            autocomplete=autocomplete
+            minlength=min_length
+            maxlength=max_length
+            min=min
+            max=max
+            required=required
+            autofocus=autofocus
+            placeholder=placeholder
+            on:input=move |event| {
+                if let Some(told) = on_input {
+                    told.run(event_target_value(&event));
+                }
+            }
+        />
+    };
+    // Without a value of ours the input keeps what was typed: a property set to nothing would read “undefined”.
+    let input = match value {
+        Some(value) => input.into_inner().prop("value", move || value.get()).into_any(),
+        None => input.into_any(),
+    };
     view! {
         <label class="field">
             <span class="field__label">{label}</span>
-            <input
-                class="field__input"
-                type=kind
-                name=name
-                value=move || value.map(|value| value.get_untracked())
-                prop:value=move || value.map(|value| value.get())
-                autocomplete=autocomplete
-                minlength=min_length
-                maxlength=max_length
-                min=min
-                max=max
-                required=required
-                autofocus=autofocus
-                placeholder=placeholder
-                on:input=move |event| {
-                    if let Some(told) = on_input {
-                        told.run(event_target_value(&event));
-                    }
-                }
-            />
+            {input}
             {hint.map(|hint| view! { <span class="field__hint">{move || hint.get()}</span> })}
         </label>
     }
@@ -59,24 +66,30 @@ pub fn TextArea(
     #[prop(optional)] autofocus: bool,
     #[prop(optional, into)] placeholder: Option<String>,
 ) -> impl IntoView {
+    let area = view! {
+        <textarea
+            class="field__input"
+            name=name
+            required=required
+            autofocus=autofocus
+            placeholder=placeholder
+            on:input=move |event| {
+                if let Some(told) = on_input {
+                    told.run(event_target_value(&event));
+                }
+            }
+        >
+            {value.map(|value| value.get_untracked())}
+        </textarea>
+    };
+    let area = match value {
+        Some(value) => area.into_inner().prop("value", move || value.get()).into_any(),
+        None => area.into_any(),
+    };
     view! {
         <label class="field">
             <span class="field__label">{label}</span>
-            <textarea
-                class="field__input"
-                name=name
-                prop:value=move || value.map(|value| value.get())
-                required=required
-                autofocus=autofocus
-                placeholder=placeholder
-                on:input=move |event| {
-                    if let Some(told) = on_input {
-                        told.run(event_target_value(&event));
-                    }
-                }
-            >
-                {value.map(|value| value.get_untracked())}
-            </textarea>
+            {area}
         </label>
     }
 }
