@@ -360,7 +360,8 @@ mod tests {
         let mut names = Vec::new();
         leaves(&serde_json::to_value(VoidRecipe::default()).unwrap(), "", &mut names);
         let mut listed: Vec<_> = VoidRecipe::KNOBS.iter().map(|knob| knob.name.to_owned()).collect();
-        (names.sort(), listed.sort());
+        names.sort();
+        listed.sort();
         assert_eq!(names, listed);
         assert!(VoidRecipe::KNOBS.iter().all(|knob| VoidRecipe::default_of(knob.name).is_some()));
         assert_eq!(VoidRecipe::default_of("pass2.sampler").unwrap(), "ddim_cog");
