@@ -53,7 +53,7 @@ fn given() -> Option<PathBuf> {
 /// worker is to have them.
 pub fn words(void: bool) -> &'static [&'static str] {
     match (is_there(), void) {
-        (false, _) => &["--exclude", "nets"],
+        (false, _) => &["--exclude", "nets", "--exclude", "engine"],
         (true, false) => &[],
         (true, true) => &["--features", "worker/void"],
     }

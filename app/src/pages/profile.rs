@@ -74,12 +74,12 @@ fn NameForm() -> impl IntoView {
 fn PasswordForm(action: ServerAction<ChangePassword>) -> impl IntoView {
     let error = error_of(action);
     let toasts = use_toasts();
-    // A new form for the next time: passwords that were typed must not stay in the page.
-    let round = RwSignal::new(0);
+    // Passwords that were typed must not stay in the page.
+    let typed = [(); 2].map(|()| RwSignal::new(String::new()));
     Effect::new(move |_| {
         if action.value().with(|value| matches!(value, Some(Ok(())))) {
             toasts.say("Password changed; other browsers are signed out");
-            round.update(|round| *round += 1);
+            typed.iter().for_each(|typed| typed.set(String::new()));
         }
     });
     view! {
@@ -87,13 +87,11 @@ fn PasswordForm(action: ServerAction<ChangePassword>) -> impl IntoView {
             <h2>"Password"</h2>
             <ActionForm action>
                 <div class="form">
-                    {move || {
-                        round.track();
-                        view! {
-                            <Field label="The password you have now" name="current" kind="password" autocomplete="current-password"/>
-                            <NewPassword label="The new password"/>
-                        }
-                    }}
+                    <Field
+                        label="The password you have now" name="current" kind="password" autocomplete="current-password"
+                        value=typed[0] on_input=move |text| typed[0].set(text)
+                    />
+                    <NewPassword label="The new password" kept=typed[1]/>
                     <ErrorLine error/>
                     <div class="form__row"><Button kind=Kind::Primary submit=true disabled=action.pending()>"Change the password"</Button></div>
                 </div>

@@ -41,19 +41,24 @@ pub fn SetupPage() -> impl IntoView {
 
 /// A password that is being chosen, with what would make it better.
 #[component]
-pub fn NewPassword(#[prop(default = "Password")] label: &'static str) -> impl IntoView {
-    let typed = RwSignal::new(String::new());
+pub fn NewPassword(
+    #[prop(default = "Password")] label: &'static str,
+    /// Holds what is typed, for who wants to empty it.
+    #[prop(optional)]
+    kept: Option<RwSignal<String>>,
+) -> impl IntoView {
+    let typed = kept.unwrap_or_else(|| RwSignal::new(String::new()));
     let hint = Signal::derive(move || typed.with(|typed| strength(typed)).to_owned());
-    view! {
-        <Field
-            label
-            name="password"
-            kind="password"
-            autocomplete="new-password"
-            min_length=10
-            hint
-            on_input=move |text| typed.set(text)
-        />
+    let on_input = move |text| typed.set(text);
+    match kept {
+        Some(value) => view! {
+            <Field label name="password" kind="password" autocomplete="new-password" min_length=10 hint value on_input/>
+        }
+        .into_any(),
+        None => view! {
+            <Field label name="password" kind="password" autocomplete="new-password" min_length=10 hint on_input/>
+        }
+        .into_any(),
     }
 }
 

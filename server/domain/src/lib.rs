@@ -40,7 +40,7 @@ pub use people::{Action, Person, Role, may};
 pub use phase::{BadStep, Phase, ShotStep, Status};
 pub use policy::{ApprovalPolicy, Verdict};
 pub use rate::{Rate, Timecode};
-pub use recipe::PlateRecipe;
+pub use recipe::{PlateRecipe, VoidRecipe};
 pub use region::Region;
 pub use reply::Reply;
 pub use share::{Grant, Grants, LinkState};

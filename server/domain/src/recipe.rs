@@ -1,6 +1,12 @@
 //! Every knob of a removal. What is in the recipe is what runs; it is stored with the version.
 
+mod void;
+
 use serde::{Deserialize, Serialize};
+
+pub use void::{
+    Affected, Area, FirstPass, Fit, FlowNoise, Knob, Precision, Sampler, SecondPass, VoidRecipe, steps_run,
+};
 
 /// The plate engine's knobs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -4,6 +4,7 @@
 //! Frame `j` is the `j`-th picture in presentation order, counted from 0. Pictures are kept as decoded, in coded
 //! orientation; only [`Picture::to_rgb`], [`Picture::to_grey_full_range`], proxies and stills turn and convert.
 
+mod coding;
 mod colour;
 mod convert;
 mod decode;
@@ -27,6 +28,7 @@ mod still;
 mod timing;
 mod wave;
 
+pub use coding::Coding;
 pub use convert::{Grey8, Rgb8};
 pub use encode::Carried;
 pub use error::Error;

@@ -149,6 +149,21 @@ impl<'a> Denoiser<'a> {
         self.schedule.timesteps().len() * self.windows.len()
     }
 
+    /// The stretches that are denoised together, in order.
+    pub fn windows(&self) -> &[Range<i64>] {
+        &self.windows
+    }
+
+    /// What the sampler remembers of a window.
+    pub fn history(&self, number: usize) -> &History {
+        &self.histories[number]
+    }
+
+    /// Goes on with what the sampler remembered of a window.
+    pub fn remember(&mut self, number: usize, history: History) {
+        self.histories[number] = history;
+    }
+
     /// One step of every window: latents [1, f, 16, h, w] at `timesteps()[index]` → at the next. `noise` is drawn from by
     /// samplers that need some. `tick` is called behind every forward and ends the step with its error.
     pub fn step<E>(
@@ -158,30 +173,42 @@ impl<'a> Denoiser<'a> {
         noise: &mut Normal,
         mut tick: impl FnMut() -> Result<(), E>,
     ) -> Result<Tensor, E> {
-        let frames = latents.size()[1];
-        let whole = self.windows.len() == 1;
-        let sum = latents.zeros_like();
-        let mut total = Tensor::zeros([1, frames, 1, 1, 1], (Kind::Float, latents.device()));
+        let mut all = Vec::new();
         for number in 0..self.windows.len() {
-            let window = self.windows[number].clone();
-            let length = window.end - window.start;
-            let here = latents.narrow(1, window.start, length);
-            let output = self.predict(index, &here, &window, number);
+            all.push(self.window(index, number, latents, noise));
             tick()?;
-            let mut draw = || noise.tensor(&here.size()).to_device(here.device());
-            let next =
-                self.schedule.step(index, &output, &here, &mut self.histories[number], &mut draw).sample;
-            if whole {
-                return Ok(next);
-            }
-            let weights = blend_weights(&window, frames, self.overlap);
-            let weights = Tensor::from_slice(&weights).to_kind(Kind::Float).to_device(latents.device());
+        }
+        Ok(self.blend(latents, &all))
+    }
+
+    /// One step of the window `number`: latents of the whole clip → the window's at the next step, [1, length, 16, h, w].
+    pub fn window(&mut self, index: usize, number: usize, latents: &Tensor, noise: &mut Normal) -> Tensor {
+        let window = self.windows[number].clone();
+        let here = latents.narrow(1, window.start, window.end - window.start);
+        let output = self.predict(index, &here, &window, number);
+        let mut draw = || noise.tensor(&here.size()).to_device(here.device());
+        self.schedule.step(index, &output, &here, &mut self.histories[number], &mut draw).sample
+    }
+
+    /// The windows of one step, in order, as one clip: where they overlap each fades into the next. `like`: latents of
+    /// the whole clip.
+    pub fn blend(&self, like: &Tensor, windows: &[Tensor]) -> Tensor {
+        if let [whole] = windows {
+            return whole.shallow_clone();
+        }
+        let frames = like.size()[1];
+        let options = (Kind::Float, like.device());
+        let sum = Tensor::zeros(like.size(), options);
+        let total = Tensor::zeros([1, frames, 1, 1, 1], options);
+        for (window, next) in self.windows.iter().zip(windows) {
+            let length = window.end - window.start;
+            let weights = blend_weights(window, frames, self.overlap);
+            let weights = Tensor::from_slice(&weights).to_kind(Kind::Float).to_device(like.device());
             let weights = weights.view([1, length, 1, 1, 1]);
             let _ = sum.narrow(1, window.start, length).g_add_(&(next * &weights));
             let _ = total.narrow(1, window.start, length).g_add_(&weights);
         }
-        total = total.clamp_min(f64::MIN_POSITIVE);
-        Ok(sum / total)
+        sum / total.clamp_min(f64::MIN_POSITIVE)
     }
 
     /// What the transformer says of one window, guidance applied, in f32.

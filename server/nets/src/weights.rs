@@ -187,8 +187,40 @@ impl Weights {
     /// # Errors
     /// When the checkpoint holds tensors that nobody asked for.
     pub fn finish(&self) -> Result<(), Error> {
+        self.refuse_strangers(&lock(&self.checkpoint.taken), &lock(&self.checkpoint.passed_over))
+    }
+
+    /// Holds the files against the names and shapes that a network asked an [`Self::outline`] for, before any of it is read.
+    ///
+    /// # Errors
+    /// The first tensor that is missing, has another shape, is no weight, or is not known to the network.
+    pub fn check(&self, outline: &Self) -> Result<(), Error> {
         let Source::Files { path, tensors, .. } = &self.checkpoint.source else { return Ok(()) };
-        let (taken, passed_over) = (lock(&self.checkpoint.taken), lock(&self.checkpoint.passed_over));
+        let from = || path.display().to_string();
+        let wanted = outline.taken();
+        for (name, shape) in &wanted {
+            let Some((_, entry)) = tensors.get(name) else {
+                return Err(Error::Missing { from: from(), name: name.clone(), expected: shape.clone() });
+            };
+            if entry.shape != *shape {
+                let (found, expected) = (entry.shape.clone(), shape.clone());
+                return Err(Error::WrongShape { from: from(), name: name.clone(), found, expected });
+            }
+            if !is_weight(entry) {
+                let dtype = format!("{:?}", entry.dtype);
+                return Err(Error::WrongKind { from: from(), name: name.clone(), dtype });
+            }
+        }
+        self.refuse_strangers(&wanted, &lock(&outline.checkpoint.passed_over))
+    }
+
+    /// Refuses files with tensors that are neither taken nor passed over.
+    fn refuse_strangers(
+        &self,
+        taken: &BTreeMap<String, Vec<i64>>,
+        passed_over: &BTreeSet<String>,
+    ) -> Result<(), Error> {
+        let Source::Files { path, tensors, .. } = &self.checkpoint.source else { return Ok(()) };
         let mut unexpected = tensors.iter().filter(|(name, _)| {
             !taken.contains_key(*name) && !passed_over.iter().any(|start| name.starts_with(start))
         });
@@ -362,6 +394,26 @@ mod tests {
         assert!(unexpected.contains("1 tensor") && unexpected.contains("“x.b” [3]"), "{unexpected}");
         x.pass_over("b");
         w.finish().unwrap();
+    }
+
+    #[test]
+    fn a_file_is_held_against_an_outline_without_being_read() {
+        let folder = TempDir::new().unwrap();
+        let w = open(&checkpoint(&folder, Dtype::F32)).unwrap();
+        let outline = |names: &[(&str, &[i64])]| {
+            let outline = Weights::outline();
+            for (name, shape) in names {
+                let _ = outline.tensor(name, shape).unwrap();
+            }
+            w.check(&outline).map_err(|error| error.to_string())
+        };
+        outline(&[("x.a", &[2, 2]), ("x.b", &[3])]).unwrap();
+        let said = outline(&[("x.a", &[2, 2]), ("x.b", &[3]), ("x.c", &[1])]).unwrap_err();
+        assert!(said.contains("no tensor “x.c” (wanted: [1])"), "{said}");
+        let said = outline(&[("x.a", &[4]), ("x.b", &[3])]).unwrap_err();
+        assert!(said.contains("[2, 2], expected [4]"), "{said}");
+        let said = outline(&[("x.a", &[2, 2])]).unwrap_err();
+        assert!(said.contains("1 tensor") && said.contains("“x.b” [3]"), "{said}");
     }
 
     #[test]

@@ -42,6 +42,11 @@ enum Stage {
     Segment(headless::segment::Args),
     /// Plate and quadmask to a result, its matte and its proof.
     Remove(headless::remove::Args),
+    /// A result of VOID's pass 1 to one of pass 2.
+    Refine(headless::void::Args),
+    /// A model of random weights, for tests.
+    #[command(hide = true)]
+    MakeTestModel(headless::void::MakeArgs),
 }
 
 fn main() -> std::process::ExitCode {
@@ -52,6 +57,8 @@ fn main() -> std::process::ExitCode {
         Command::Prove(args) => prove::run(&args),
         Command::Stage { stage: Stage::Segment(args) } => headless::segment::run(&args),
         Command::Stage { stage: Stage::Remove(args) } => headless::remove::run(&args),
+        Command::Stage { stage: Stage::Refine(args) } => headless::void::refine(&args),
+        Command::Stage { stage: Stage::MakeTestModel(args) } => headless::void::make_test_model(&args),
         Command::Verify(args) => return headless::verify::run(&args),
         Command::Parity(args) => return parity::run(&args),
     };

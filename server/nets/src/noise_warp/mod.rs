@@ -7,7 +7,7 @@
 pub mod frames;
 mod warp;
 
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
 pub use warp::Warper;
 
@@ -31,6 +31,14 @@ pub struct Recipe {
 }
 
 impl Recipe {
+    /// On a canvas of `size` itself, nothing cropped or resized: flow at half of its size, noise at its size, given out at
+    /// that of its latents. A small canvas is enlarged until the network can follow it.
+    pub fn direct(frames: i64, size: [i64; 2]) -> Self {
+        let least = 2 * LEAST_SIDE;
+        let by = size.iter().map(|side| (least + side - 1) / side).max().unwrap_or(1).max(1);
+        Self { frames, size: size.map(|side| side * by), shrink: 2, grow: 2, pool: SCALE * by }
+    }
+
     /// The reference's: 72 frames of 480×720, flow at 240×360, noise at 1920×2880, given out as 60×90.
     pub fn void() -> Self {
         Self { frames: 72, size: [480, 720], shrink: 2, grow: 8, pool: 32 }
@@ -72,28 +80,27 @@ pub fn network_picture(picture: &Tensor) -> Result<Tensor, Error> {
     Ok(picture * 2.0 - 1.0)
 }
 
-/// Noise that follows a clip: `flows` [f − 1, 2, h, w] in pixels → f16 [f, h·grow/pool, w·grow/pool, 16]. Unit variance;
-/// the first frame is plain noise.
+/// Noise that follows a clip of `frames` frames, whose flows are [h, w] large: f16 [f, h·grow/pool, w·grow/pool, 16]. Unit
+/// variance; the first frame is plain noise.
 ///
-/// `tick` is called behind every frame and ends the work with its error.
+/// `flow` gives the flow from one frame to the next, [2, h, w] in pixels, as it is needed, and ends the work with its error.
 ///
 /// # Errors
-/// What `tick` returns.
+/// What `flow` returns.
 pub fn follow<E>(
     recipe: &Recipe,
-    flows: &Tensor,
+    frames: i64,
+    [h, w]: [i64; 2],
     noise: &mut Normal,
-    mut tick: impl FnMut() -> Result<(), E>,
+    mut flow: impl FnMut(i64) -> Result<Tensor, E>,
 ) -> Result<Tensor, E> {
-    let (count, _, h, w) = flows.size4().expect("[f − 1, 2, h, w]");
     let size = [CHANNELS, h * recipe.grow, w * recipe.grow];
-    let mut warper = Warper::new(noise.tensor(&size).to_device(flows.device()));
+    let mut warper = Warper::new(noise.tensor(&size));
     let mut all = vec![pooled(&warper.noise(), recipe.pool)];
-    for index in 0..count {
-        let fresh = noise.tensor(&[size[0], size[1], 2 * size[2]]).to_device(flows.device());
-        warper.step(&flows.get(index), &fresh);
+    for from in 0..frames - 1 {
+        let flow = flow(from)?.to_device(Device::Cpu);
+        warper.step(&flow, &noise.tensor(&[size[0], size[1], 2 * size[2]]));
         all.push(pooled(&warper.noise(), recipe.pool));
-        tick()?;
     }
     Ok(Tensor::stack(&all, 0))
 }
@@ -147,11 +154,25 @@ mod tests {
     }
 
     #[test]
+    fn noise_made_on_the_canvas_has_the_size_of_its_latents() {
+        for size in [[384, 672], [64, 96], [128, 512]] {
+            let recipe = Recipe::direct(85, size);
+            for side in 0..2 {
+                let flow = recipe.size[side] / recipe.shrink;
+                assert!(flow >= LEAST_SIDE, "{size:?}");
+                assert_eq!(flow * recipe.grow / recipe.pool, size[side] / 8, "{size:?}");
+            }
+        }
+        assert_eq!(Recipe::direct(85, [384, 672]).size, [384, 672]);
+    }
+
+    #[test]
     fn still_pictures_keep_their_noise_and_moving_ones_carry_it() {
         let recipe = Recipe { frames: 2, size: [16, 16], shrink: 1, grow: 1, pool: 1 };
         let still = Tensor::zeros([1, 2, 8, 8], (Kind::Float, tch::Device::Cpu));
         let follow = |flows: &Tensor| {
-            let all: Result<Tensor, Error> = follow(&recipe, flows, &mut Normal::new(1), || Ok(()));
+            let all: Result<Tensor, Error> =
+                follow(&recipe, 2, [8, 8], &mut Normal::new(1), |from| Ok(flows.get(from)));
             all.unwrap().to_kind(Kind::Float)
         };
         let noise = follow(&still);

@@ -139,6 +139,26 @@ pub struct History {
     origin: Option<Tensor>,
 }
 
+impl History {
+    /// What it remembers, by name, to be kept in a file.
+    pub fn tensors(&self) -> Vec<(String, Tensor)> {
+        let mut all = Vec::new();
+        for (at, output) in self.outputs.iter().enumerate() {
+            all.push((format!("output{at}"), output.shallow_clone()));
+        }
+        for (name, tensor) in [("sum", &self.sum), ("origin", &self.origin)] {
+            all.extend(tensor.as_ref().map(|tensor| (name.to_owned(), tensor.shallow_clone())));
+        }
+        all
+    }
+
+    /// From what [`Self::tensors`] gave.
+    pub fn from_tensors(mut find: impl FnMut(&str) -> Option<Tensor>) -> Self {
+        let outputs = (0..).map_while(|at| find(&format!("output{at}"))).collect();
+        Self { outputs, sum: find("sum"), origin: find("origin") }
+    }
+}
+
 pub struct Step {
     /// The sample at the next step, f32.
     pub sample: Tensor,

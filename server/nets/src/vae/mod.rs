@@ -131,13 +131,12 @@ impl Vae {
     ///
     /// `video`: [b, 3, f, h, w], h and w multiples of 8 → [b, 16, (f−1)/4+1, h/8, w/8].
     pub fn encode(&self, video: &Tensor) -> Tensor {
-        self.moments(video).narrow(1, 0, self.config.latent_channels) * self.config.scaling_factor
+        self.mean(&self.moments(video))
     }
 
     /// As [`Self::encode`], in overlapping tiles that fit a small memory. Not the same numbers: norms see a tile only.
     pub fn encode_tiled(&self, video: &Tensor, tiling: &Tiling) -> Tensor {
-        self.moments_tiled(video, tiling).narrow(1, 0, self.config.latent_channels)
-            * self.config.scaling_factor
+        self.mean(&self.moments_tiled(video, tiling))
     }
 
     /// Mean and logarithm of the variance, 16 channels each, unscaled.
@@ -146,6 +145,32 @@ impl Vae {
         let chunks: Vec<_> =
             encode_chunks(frames(video)).map(|chunk| self.encode_chunk(video, chunk, &mut pass)).collect();
         Tensor::cat(&chunks, 2)
+    }
+
+    /// As [`Self::moments`] of `count` frames that are asked for as they are needed: `frames` gives those of a range,
+    /// [b, 3, length, h, w]. Ends early with its error.
+    pub fn moments_each<E>(
+        &self,
+        count: i64,
+        mut frames: impl FnMut(Range<i64>) -> Result<Tensor, E>,
+    ) -> Result<Tensor, E> {
+        let (mut pass, mut chunks) = (Pass::default(), Vec::new());
+        for chunk in encode_chunks(count) {
+            chunks.push(self.encoder.forward(&frames(chunk)?, &mut pass));
+        }
+        Ok(Tensor::cat(&chunks, 2))
+    }
+
+    /// The latents that moments stand for: their mean, scaled.
+    pub fn mean(&self, moments: &Tensor) -> Tensor {
+        moments.narrow(1, 0, self.config.latent_channels) * self.config.scaling_factor
+    }
+
+    /// Latents drawn from moments, scaled; `noise`: standard normal, of the latents' shape.
+    pub fn drawn(&self, moments: &Tensor, noise: &Tensor) -> Tensor {
+        let parts = moments.chunk(2, 1);
+        let deviation = (parts[1].clamp(-30.0, 20.0) * 0.5).exp();
+        (&parts[0] + deviation * noise) * self.config.scaling_factor
     }
 
     /// As [`Self::moments`], in tiles.
@@ -260,6 +285,19 @@ mod tests {
         let taken = w.taken();
         assert_eq!(taken.len(), 436);
         assert_eq!(taken.values().map(|shape| shape.iter().product::<i64>()).sum::<i64>(), 215_583_907);
+    }
+
+    #[test]
+    fn frames_asked_for_one_by_one_are_encoded_as_a_whole_clip() {
+        let vae = Vae::new(&Weights::seeded(3), Config::tiny()).unwrap();
+        let video = crate::random::Normal::new(5).tensor(&[1, 3, 21, 16, 24]);
+        let each: Result<_, Infallible> =
+            vae.moments_each(21, |range| Ok(video.slice(2, range.start, range.end, 1)));
+        let moments = each.unwrap();
+        assert_eq!(moments, vae.moments(&video));
+        assert_eq!(vae.mean(&moments), vae.encode(&video));
+        let still = vae.mean(&moments).zeros_like();
+        assert_eq!(vae.drawn(&moments, &still), vae.encode(&video));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! How the plate engine reads a plate: pieces and small pictures out of its decoded planes, upright, 16 bits, chroma
+//! How engines read a plate: pieces and small pictures out of its decoded planes, upright, 16 bits, chroma
 //! repeated to luma size. Nothing is written here.
 
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use crate::masks::Masks;
 use crate::plate_file::PlateFile;
 use crate::turn::turned;
 
-/// A plate and its quadmask as the engine asks for them.
+/// A plate and its quadmask as the plate engine asks for them.
 pub struct Engine<'a> {
     pub plate: &'a std::cell::RefCell<PlateFile>,
     pub masks: &'a mut dyn Masks,

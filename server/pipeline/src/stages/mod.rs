@@ -1,10 +1,11 @@
 //! The stages of a removal, each on plain files.
 
 pub mod composite;
-mod engine;
+pub mod engine;
 pub mod ingest;
 pub mod kept;
 pub mod remove;
 pub mod segment;
 pub mod still;
 pub mod verify;
+pub mod write;

@@ -11,12 +11,14 @@ mod grain;
 mod guess;
 mod kept;
 mod layers;
+mod matched;
 mod matte;
 mod patches;
 mod path;
 mod picture;
 mod register;
 mod ring;
+mod setter;
 mod shelf;
 mod sprite;
 mod stretch;
@@ -27,6 +29,7 @@ use domain::recipe::BadRecipe;
 use domain::{Cause, Consequence, Levels, PlateRecipe, Step};
 
 pub use picture::{Picture16, Rect, Small};
+pub use setter::{Made, Setter, marked};
 
 use survey::Survey;
 

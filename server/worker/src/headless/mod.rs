@@ -3,8 +3,9 @@
 pub mod remove;
 pub mod segment;
 pub mod verify;
+pub mod void;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use domain::Step;
@@ -25,6 +26,12 @@ impl Reporter for Log {
         }
         Ok(())
     }
+}
+
+/// Reads a JSON file that a person gave.
+pub fn read_json<T: serde::de::DeserializeOwned>(path: &PathBuf) -> anyhow::Result<T> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
+    serde_json::from_str(&text).with_context(|| format!("{} is not what it should be", path.display()))
 }
 
 /// Makes `out` and writes `report.json` into it.

@@ -3,11 +3,13 @@
 use std::path::PathBuf;
 
 use anyhow::Context;
+
 use domain::{Cause, PlateRecipe};
 use pipeline::stages::remove::remove;
 use pipeline::{MaskMovie, Plate};
 
-use super::{Log, make_out, peak_rss_bytes, write_report};
+use super::void::{self, Words};
+use super::{Log, make_out, peak_rss_bytes, read_json, write_report};
 
 /// Removes what the quadmask marks.
 ///
@@ -16,11 +18,16 @@ use super::{Log, make_out, peak_rss_bytes, write_report};
 /// `frames`, `width`, `height`, `rate` [num, den], `time_base` [num, den], `timestamps` (per frame, in time_base units,
 /// for a variable rate; null otherwise), `pixel_format`, `edge_px`, `max_delta_outside`, `matte_share`,
 /// `seen_elsewhere`, `guessed`, `notes`, `seconds`, `peak_rss_bytes`.
+///
+/// The engine `void` writes model.mkv too (what the model made, on its canvas) and latents/, from which a run that was killed
+/// goes on when it is started again with the same words; its report has `pass`, `prompt`, `negative_prompt`, `recipe`,
+/// `model` {name, is_test_model, fingerprint}, `device`, `precision`, `canvas` [width, height], `region` [x, y, width,
+/// height], `length`, `windows` [[first, last], …] and `resumed_steps` as well.
 #[derive(Debug, clap::Args)]
-#[command(verbatim_doc_comment)]
+#[command(verbatim_doc_comment, after_long_help = void::knobs())]
 pub struct Args {
-    /// The engine: `plate` needs no weights.
-    #[arg(long, default_value = "plate", value_parser = ["plate"])]
+    /// The engine: `plate` needs no weights; `void` needs --weights and --prompt.
+    #[arg(long, default_value = "plate", value_parser = ["plate", "void"])]
     engine: String,
     /// The plate: MOV, MP4, MKV, MXF, …
     #[arg(long)]
@@ -28,11 +35,13 @@ pub struct Args {
     /// quadmask_0.mp4 or any mask movie of the plate's size and length; greys are taken as the nearest level.
     #[arg(long)]
     quadmask: PathBuf,
-    /// causes.json: a list of causes with name, reason, consequence (vanish, stay, react, keep), path, spans.
+    #[command(flatten)]
+    words: Words,
+    /// For the engine `plate`: causes.json, a list of causes with name, reason, consequence (vanish, stay, react, keep), path, spans.
     #[arg(long)]
     causes: Option<PathBuf>,
-    /// recipe.json: edge_px (0–64), feather_px (0–64), grain (0–2), reach (0–512), seed; missing knobs keep
-    /// the default for the plate's size (edge: its long side / 320, at least 4; feather: half the edge, at least 3).
+    /// recipe.json; missing knobs keep their default. Plate engine: edge_px (0–64; the plate's long side / 320, at least 4),
+    /// feather_px (0–64; half the edge, at least 3), grain (0–2; 1), reach (0–512; 256), seed (1). VOID: see below.
     #[arg(long)]
     recipe: Option<PathBuf>,
     /// Folder for the results.
@@ -40,31 +49,30 @@ pub struct Args {
     out: PathBuf,
 }
 
-fn read_json<T: serde::de::DeserializeOwned>(path: &PathBuf) -> anyhow::Result<T> {
-    let text = std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
-    serde_json::from_str(&text).with_context(|| format!("{} is not what it should be", path.display()))
-}
-
 pub fn run(args: &Args) -> anyhow::Result<()> {
-    let causes: Vec<Cause> = args.causes.as_ref().map(read_json).transpose()?.unwrap_or_default();
+    let Args { engine, plate, quadmask, words, causes, recipe, out } = args;
+    if engine == "void" {
+        return void::run(&void::Order { pass1: None, plate, quadmask, words, recipe: recipe.as_ref(), out });
+    }
+    let causes: Vec<Cause> = causes.as_ref().map(read_json).transpose()?.unwrap_or_default();
     let wanted: serde_json::Value =
-        args.recipe.as_ref().map(read_json).transpose()?.unwrap_or_else(|| serde_json::json!({}));
+        recipe.as_ref().map(read_json).transpose()?.unwrap_or_else(|| serde_json::json!({}));
     let recipe = |plain: PlateRecipe| -> anyhow::Result<PlateRecipe> {
         Ok(plain.with(wanted.clone()).context("The recipe is not what it should be")?.checked()?)
     };
     recipe(PlateRecipe::default())?; // before the plate is read
     let mut log = Log::default();
-    let plate = Plate::from(&args.plate).known(&mut log)?;
+    let plate = Plate::from(plate).known(&mut log)?;
     let (facts, _) = plate.known.clone().expect("it was read through");
-    let mut masks = MaskMovie::open(&args.quadmask, facts.frames, facts.width(), facts.height())?;
+    let mut masks = MaskMovie::open(quadmask, facts.frames, facts.width(), facts.height())?;
     let recipe = recipe(PlateRecipe::for_plate(facts.width(), facts.height()))?;
-    make_out(&args.out)?;
-    let removed = remove(plate, &mut masks, &causes, &recipe, &args.out, &mut log)?;
+    make_out(out)?;
+    let removed = remove(plate, &mut masks, &causes, &recipe, out, &mut log)?;
     let proof = &removed.proof;
     write_report(
-        &args.out,
+        out,
         &serde_json::json!({
-            "engine": args.engine,
+            "engine": engine,
             "frames": proof.frames, "width": facts.coded_width, "height": facts.coded_height,
             "rate": [facts.rate.num(), facts.rate.den()],
             "time_base": [facts.time_base.0, facts.time_base.1],

@@ -1,0 +1,167 @@
+//! VOID on the command line, as a person or a script runs it.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn stage(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_minus-one-worker")).arg("stage").args(arguments).output().unwrap()
+}
+
+fn said(ended: &Output) -> String {
+    String::from_utf8_lossy(&ended.stderr).into_owned() + &String::from_utf8_lossy(&ended.stdout)
+}
+
+#[test]
+fn help_tells_of_every_knob_with_its_range_and_default() {
+    for stage_name in ["remove", "refine"] {
+        let help = said(&stage(&[stage_name, "--help"]));
+        for knob in domain::VoidRecipe::KNOBS {
+            let default = domain::VoidRecipe::default_of(knob.name).unwrap();
+            let told = format!("{} ({}; {default})", knob.name, knob.range);
+            let plain = help.split_whitespace().collect::<Vec<_>>().join(" ");
+            assert!(plain.contains(&told), "{told}\n{help}");
+        }
+    }
+    assert!(!said(&stage(&["--help"])).contains("make-test-model"));
+}
+
+#[cfg(not(feature = "void"))]
+#[test]
+fn a_worker_without_libtorch_says_how_to_get_one_with() {
+    let ended = stage(&["remove", "--engine", "void", "--plate", "a", "--quadmask", "b", "--out", "c"]);
+    assert_eq!(ended.status.code(), Some(1));
+    assert!(said(&ended).contains("built without libtorch"), "{}", said(&ended));
+    assert!(!Path::new("c").exists());
+}
+
+#[cfg(feature = "void")]
+mod with_libtorch {
+    use domain::{Level, Levels, Rate};
+    use media::{GreyWriter, QuadmaskWriter};
+
+    use super::*;
+
+    const SIZE: (u32, u32) = (96, 64);
+
+    /// A grey ramp and a square in it.
+    fn footage(folder: &Path, frames: u32) {
+        let rate = Rate::new(25, 1).unwrap();
+        let mut plate = GreyWriter::create(&folder.join("plate.mkv"), SIZE.0, SIZE.1, rate).unwrap();
+        let mut masks = QuadmaskWriter::create(&folder.join("quadmask_0.mp4"), SIZE.0, SIZE.1, rate).unwrap();
+        for frame in 0..frames {
+            let ramp: Vec<u8> = (0..SIZE.0 * SIZE.1).map(|at| (40 + at % SIZE.0 + frame) as u8).collect();
+            plate.write(&ramp).unwrap();
+            let mut levels = Levels::background(SIZE.0, SIZE.1);
+            (20..40).for_each(|y| levels.map_span(y, 30 + frame, 50 + frame, |_| Level::Primary));
+            masks.write(&levels.to_grey()).unwrap();
+        }
+        plate.finish().unwrap();
+        masks.finish().unwrap();
+        let recipe = serde_json::json!({
+            "canvas_width": 96, "canvas_height": 64, "window_frames": 13, "overlap_frames": 8,
+            "pass1": {"steps": 1}, "pass2": {"steps": 1},
+        });
+        std::fs::write(folder.join("recipe.json"), recipe.to_string()).unwrap();
+    }
+
+    fn report(folder: &Path) -> serde_json::Value {
+        serde_json::from_slice(&std::fs::read(folder.join("report.json")).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn both_passes_run_on_a_test_model_and_stand_up_to_verify() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name).display().to_string();
+        footage(folder.path(), 4);
+        let made = stage(&["make-test-model", &path("weights")]);
+        assert!(made.status.success(), "{}", said(&made));
+        let files = [
+            "--plate",
+            &path("plate.mkv"),
+            "--quadmask",
+            &path("quadmask_0.mp4"),
+            "--weights",
+            &path("weights"),
+            "--recipe",
+            &path("recipe.json"),
+            "--device",
+            "cpu",
+            "--prompt",
+        ];
+        let run = |first: &[&str], prompt: &str, more: &[&str], out: &str| {
+            let out = ["--out", &path(out)].map(str::to_owned);
+            let all = first.iter().chain(&files).copied().chain([prompt]).chain(more.iter().copied());
+            let all: Vec<&str> = all.chain(out.iter().map(String::as_str)).collect();
+            stage(&all)
+        };
+        for (prompt, more, says) in [
+            ("", &[][..], "The prompt is empty"),
+            ("A wall.", &["--seed", "9007199254740992"][..], "seed is 9007199254740992"),
+        ] {
+            let ended = run(&["remove", "--engine", "void"], prompt, more, "refused");
+            assert_eq!(ended.status.code(), Some(1));
+            assert!(said(&ended).contains(says), "{}", said(&ended));
+            assert!(!folder.path().join("refused").exists());
+        }
+        let ended = run(&["remove", "--engine", "void"], "A wall.", &["--seed", "7"], "one");
+        assert!(ended.status.success(), "{}", said(&ended));
+        assert!(said(&ended).contains("test model"), "{}", said(&ended));
+        let ended = run(&["refine", "--pass1", &path("one")], "A wall.", &[], "two");
+        assert!(ended.status.success(), "{}", said(&ended));
+        for (name, pass, seed) in [("one", 1, 7), ("two", 2, 42)] {
+            let told = report(&folder.path().join(name));
+            let numbers = ["pass", "frames", "width", "height", "max_delta_outside", "edge_px", "length"];
+            let numbers = numbers.map(|key| told[key].as_u64().unwrap());
+            assert_eq!(numbers, [pass, 4, 96, 64, 0, 4, 13], "{told}");
+            assert_eq!(
+                (&told["model"]["name"], &told["recipe"]["seed"]),
+                (&"test model".into(), &seed.into())
+            );
+            assert_eq!(told["rate"], serde_json::json!([25, 1]));
+            assert!(told["peak_rss_bytes"].as_u64().unwrap() > 0 && told["seconds"].as_f64().unwrap() > 0.0);
+            let (result, matte) = (path(&format!("{name}/result.mkv")), path(&format!("{name}/matte.mkv")));
+            let verified = Command::new(env!("CARGO_BIN_EXE_minus-one-worker"))
+                .args([
+                    "verify",
+                    "--edge",
+                    "4",
+                    "--plate",
+                    &path("plate.mkv"),
+                    "--quadmask",
+                    &path("quadmask_0.mp4"),
+                ])
+                .args(["--result", &result, "--matte", &matte])
+                .output()
+                .unwrap();
+            assert_eq!(verified.status.code(), Some(0), "{}", said(&verified));
+        }
+    }
+
+    #[test]
+    fn a_quadmask_of_another_length_is_refused_before_anything_is_made() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name).display().to_string();
+        footage(folder.path(), 3);
+        std::fs::rename(path("quadmask_0.mp4"), path("short.mp4")).unwrap();
+        footage(folder.path(), 4);
+        assert!(stage(&["make-test-model", &path("weights")]).status.success());
+        let ended = stage(&[
+            "remove",
+            "--engine",
+            "void",
+            "--plate",
+            &path("plate.mkv"),
+            "--quadmask",
+            &path("short.mp4"),
+            "--weights",
+            &path("weights"),
+            "--prompt",
+            "A wall.",
+            "--out",
+            &path("out"),
+        ]);
+        assert_eq!(ended.status.code(), Some(1));
+        assert!(said(&ended).contains("The quadmask has 3 frames, the plate has 4"), "{}", said(&ended));
+        assert!(!folder.path().join("out").exists());
+    }
+}
