@@ -1,7 +1,7 @@
 // A person's way in: a lost password, the own account, the audit trail; and the same server over https.
 
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join as path } from 'node:path';
 import { becomeOwner, inviteLink, join, makeProject } from '../lib/people';
@@ -9,7 +9,8 @@ import { serverBin } from '../lib/place';
 import { Server } from '../lib/server';
 import { expect, open, test } from '../lib/test';
 
-test.use({ serverOptions: { worker: false } });
+// As talkative as it gets: whatever it logs, nothing of it may be a secret.
+test.use({ serverOptions: { worker: false, env: { LOG: 'debug', LOG_FORMAT: 'json' } } });
 test.describe.configure({ timeout: 120_000 });
 
 const NEW = 'seven slow green boats';
@@ -74,6 +75,7 @@ test('who lost the password gets in again, and the owner sees how', async ({ pag
   await expect(page.getByLabel('The password you have now')).toHaveValue('');
   await page.screenshot({ path: test.info().outputPath('profile.png') });
 
+  const [cookie] = await page.context().cookies();
   // Where nobody can sign in any more, whoever has the machine makes the link.
   const line2 = ['users', 'reset-link', 'owner@studio.test', '--data', server.dataDir, '--public-url', server.baseURL];
   const made = execFileSync(serverBin, line2, { encoding: 'utf8' }).trim();
@@ -81,6 +83,14 @@ test('who lost the password gets in again, and the owner sees how', async ({ pag
   await expect(phone.getByText('For Head of studio')).toBeVisible();
   await artists.close();
   await other.close();
+
+  const log = readFileSync(server.logFile, 'utf8');
+  // A development build also says what the framework thinks, in lines of its own.
+  const logged = log.split('\n').filter((line) => line.startsWith('{'));
+  expect(logged.length).toBeGreaterThan(20);
+  for (const line of logged) expect(() => JSON.parse(line), line).not.toThrow();
+  const tokens = [link, made].map((address) => address.split('/').pop()!);
+  for (const secret of [NEW, 'four quiet brown horses', cookie.value, ...tokens]) expect(log).not.toContain(secret);
 });
 
 test('the server speaks https with a certificate of the studio', async ({ browser }) => {
