@@ -1,5 +1,6 @@
 //! The viewer's own account: name, password, and where it was signed in from.
 
+use leptos::html;
 use leptos::prelude::*;
 use leptos_meta::Title;
 
@@ -76,16 +77,21 @@ fn PasswordForm(action: ServerAction<ChangePassword>) -> impl IntoView {
     let toasts = use_toasts();
     // Passwords that were typed must not stay in the page.
     let typed = [(); 2].map(|()| RwSignal::new(String::new()));
+    let form = NodeRef::<html::Form>::new();
     Effect::new(move |_| {
         if action.value().with(|value| matches!(value, Some(Ok(())))) {
             toasts.say("Password changed; other browsers are signed out");
             typed.iter().for_each(|typed| typed.set(String::new()));
+            // And empty fields that nobody has touched are no mistake to be shown in red.
+            if let Some(form) = form.get_untracked() {
+                form.reset();
+            }
         }
     });
     view! {
         <section class="settings-panel">
             <h2>"Password"</h2>
-            <ActionForm action>
+            <ActionForm action node_ref=form>
                 <div class="form">
                     <Field
                         label="The password you have now" name="current" kind="password" autocomplete="current-password"

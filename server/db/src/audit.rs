@@ -104,7 +104,7 @@ pub async fn page(db: &Db, filter: &Filter, limit: u32) -> Result<Vec<Row>> {
 pub async fn sign_ins(db: &Db, person_id: PersonId, limit: u32) -> Result<Vec<Row>> {
     let rows = sqlx::query(
         "select at, deed, person_id, who, project_name, about, address from audit
-         where person_id = $1 and deed in ('signed_in', 'sign_in_failed', 'password_reset', 'password_changed', 'signed_out_everywhere')
+         where person_id = $1 and deed in ('joined', 'signed_in', 'sign_in_failed', 'password_reset', 'password_changed', 'signed_out_everywhere')
          order by at desc, audit_id limit $2",
     )
     .bind(person_id.to_string())
