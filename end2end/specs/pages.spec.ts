@@ -31,6 +31,8 @@ test('a project with one shot is made', async ({ browser, server }) => {
     '/': 'Pages',
     '/people': 'Owner',
     '/jobs': 'Read plate',
+    '/needs-me': 'Nothing waits for you',
+    '/inbox': 'Nothing has happened yet',
     [board]: 'square',
     [`${board}/settings`]: 'Who must approve',
     [`${shot}targets`]: 'square',

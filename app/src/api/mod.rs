@@ -12,3 +12,4 @@ pub mod shares;
 pub mod shots;
 pub mod threads;
 pub mod versions;
+pub mod work;

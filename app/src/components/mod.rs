@@ -16,3 +16,4 @@ pub mod ui;
 pub mod upload;
 pub mod versions;
 pub mod words;
+pub mod work;

@@ -10,6 +10,7 @@ use crate::api::projects::{ProjectView, list_shots};
 use crate::components::board::{BoardGrid, FilterBar, filter_of};
 use crate::components::ui::{Failure, Loading, use_key_map};
 use crate::components::upload::Unfinished;
+use crate::components::work::WorkFilter;
 use crate::state::session::use_me;
 use crate::state::settled::settled;
 
@@ -56,6 +57,12 @@ fn Head() -> impl IntoView {
     let counts = Signal::derive(move || {
         known.with(|known| known.as_ref().map(|known| known.counts.clone()).unwrap_or_default())
     });
+    let people = settled(move |_| {
+        known.with(|known| known.as_ref().map(|known| known.people.clone()).unwrap_or_default())
+    });
+    let sees_work = settled(move |_| {
+        known.with(|known| known.as_ref().is_some_and(|known| known.may.contains(&Action::ViewShot)))
+    });
     let name = move || {
         known.with(|known| known.as_ref().map(|known| known.project.name.clone()).unwrap_or_default())
     };
@@ -64,6 +71,7 @@ fn Head() -> impl IntoView {
         <header class="board__head">
             <h1><span class="board__of">{name} " / "</span> "Shots"</h1>
             <FilterBar project=id filter counts/>
+            <Show when=move || sees_work.get()><WorkFilter project=id filter people/></Show>
         </header>
         <Unfinished project=id/>
     }

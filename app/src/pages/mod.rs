@@ -2,8 +2,10 @@
 
 pub mod board;
 pub mod gate;
+pub mod inbox;
 pub mod invitation;
 pub mod jobs;
+pub mod needs;
 pub mod people;
 pub mod project;
 pub mod projects;

@@ -1,5 +1,6 @@
 //! Every SQL statement but the queue's: one text for SQLite and PostgreSQL, functions by noun. No files, no HTTP.
 
+pub mod assignments;
 pub mod blobs;
 pub mod board;
 pub mod brief;
@@ -11,7 +12,9 @@ pub mod draft;
 pub mod edits;
 pub mod events;
 pub mod exact;
+pub mod inbox;
 pub mod media;
+pub mod needs;
 pub mod people;
 pub mod projects;
 pub mod quadmasks;

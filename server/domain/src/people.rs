@@ -90,10 +90,12 @@ pub enum Action {
     ResolveThread,
     /// Make links for people without an account, see who opened them, withdraw them.
     Share,
+    /// Say who works on a shot and until when.
+    Assign,
 }
 
 impl Action {
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::ManagePeople,
         Self::CreateProject,
         Self::ManageProject,
@@ -111,6 +113,7 @@ impl Action {
         Self::Comment,
         Self::ResolveThread,
         Self::Share,
+        Self::Assign,
     ];
 }
 
@@ -134,6 +137,7 @@ pub fn may(role: Role, action: Action) -> bool {
         Comment => &[Owner, Producer, Supervisor, Artist, Reviewer, Client],
         ResolveThread => &[Owner, Producer, Supervisor, Artist],
         Share => &[Owner, Producer, Supervisor],
+        Assign => &[Owner, Producer, Supervisor],
     };
     allowed.contains(&role)
 }
@@ -165,7 +169,7 @@ mod tests {
     /// Role × action, written out: a change of rights must be made twice, once knowingly.
     #[test]
     fn the_table_of_rights_is_this() {
-        let rows: [(Action, &str); 17] = [
+        let rows: [(Action, &str); 18] = [
             (Action::ManagePeople, "OP----"),
             (Action::CreateProject, "OP----"),
             (Action::ManageProject, "OP----"),
@@ -183,6 +187,7 @@ mod tests {
             (Action::Comment, "OPSARC"),
             (Action::ResolveThread, "OPSA--"),
             (Action::Share, "OPS---"),
+            (Action::Assign, "OPS---"),
         ];
         for (action, letters) in rows {
             for (role, letter) in Role::ALL.into_iter().zip(letters.chars()) {

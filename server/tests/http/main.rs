@@ -10,5 +10,6 @@ mod rows;
 mod share;
 mod share_rights;
 mod sign_in;
+mod studio;
 mod threads;
 mod uploads;
