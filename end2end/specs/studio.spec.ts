@@ -1,5 +1,5 @@
 // Running a studio: a supervisor assigns a shot with a due date, and the artist sees that it needs them and finds it in the
-// inbox without a reload.
+// inbox without a reload; what was said is found from anywhere.
 
 import { mkdirSync } from 'node:fs';
 import { join as path } from 'node:path';
@@ -115,6 +115,26 @@ test('a shot is assigned in one browser and needs somebody in another', async ({
   await supervisor.waitForURL(/due=late/);
   await expect(supervisor.locator('.card__name')).toHaveText(['square']);
 
+  // What was said is found from anywhere, by keys alone; a client finds nothing that is not shown.
+  await open(artist, '/');
+  await artist.keyboard.press('Control+k');
+  const field = artist.getByRole('combobox', { name: 'Search everything' });
+  await field.fill('zebra');
+  await expect(artist.getByRole('option')).toContainText('zebra crossing');
+  await field.fill('squ');
+  await expect(artist.getByRole('option').first()).toContainText('square');
+  await shoot(artist, 'search');
+  await field.fill('nothing like this');
+  await expect(artist.getByText('Nothing found')).toBeVisible();
+  await field.fill('zebra');
+  await expect(artist.getByRole('option')).toContainText('zebra crossing');
+  await field.press('Enter');
+  await artist.waitForURL(/\/review\?thread=/);
+  await open(client, '/');
+  await client.keyboard.press('/');
+  await client.getByRole('combobox', { name: 'Search everything' }).fill('zebra');
+  await expect(client.getByText('Nothing found')).toBeVisible();
+  await client.keyboard.press('Escape');
   await open(client, '/needs-me');
   await expect(client.getByText('Nothing waits for you')).toBeVisible();
 

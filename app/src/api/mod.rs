@@ -6,6 +6,7 @@ pub mod jobs;
 pub mod people;
 pub mod projects;
 pub mod quadmasks;
+pub mod search;
 pub mod session;
 pub mod shared;
 pub mod shares;

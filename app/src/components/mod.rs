@@ -8,6 +8,7 @@ pub mod layout;
 pub mod player;
 pub mod range;
 pub mod run;
+pub mod search;
 pub mod share;
 pub mod targets;
 pub mod threads;

@@ -21,6 +21,7 @@ pub mod quadmasks;
 pub mod queue;
 mod row;
 pub mod runs;
+pub mod search;
 pub mod sessions;
 pub mod share;
 pub mod shots;

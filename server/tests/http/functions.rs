@@ -110,6 +110,7 @@ fn about_studio() -> Vec<Call> {
         form(Action::ViewClientVersions, &ListInbox {}),
         form(Action::ViewClientVersions, &GetWaiting {}),
         form(Action::ViewClientVersions, &ReadInbox { until: 0 }),
+        form(Action::ViewClientVersions, &app::api::search::Search { q: "x".into() }),
         form(Action::ManagePeople, &ListPeople {}),
         form(Action::ManagePeople, &Invite { role: Role::Artist, project_id: None }),
     ]

@@ -1,6 +1,8 @@
-//! Running a studio: who may assign, what clients are never told, inboxes that arrive and stay one's own.
+//! Running a studio: who may assign, what clients are never told, inboxes that arrive and stay one's own, a search that
+//! finds only what one sees.
 
 use app::api::projects::{GetProject, ListShots, ShotFilter, ShotPage};
+use app::api::search::{Hits, Search};
 use app::api::shots::{GetShot, ShotView};
 use app::api::threads::{Reply, StartThread};
 use app::api::versions::ShowClient;
@@ -217,5 +219,68 @@ async fn what_waits_is_over_all_projects_that_one_sees() {
         let artist = app.member(&owner, Role::Artist, Some(ours)).await;
         assert_eq!(needs(&artist).await, []);
         assert!(app.nobody().ask::<_, Vec<Need>>(&ListNeeds {}).await.is_err());
+    }
+}
+
+async fn found(actor: &Actor, q: &str) -> (Vec<String>, Vec<String>) {
+    let hits: Hits = actor.ask(&Search { q: q.into() }).await.expect("an answer");
+    let shots = hits.shots.into_iter().map(|hit| hit.name).collect();
+    (shots, hits.comments.into_iter().map(|hit| hit.excerpt).collect())
+}
+
+#[tokio::test]
+async fn a_search_finds_only_what_one_sees() {
+    for app in TestApp::each().await {
+        let owner = app.owner().await;
+        let (ours, theirs) = (owner.project("Ours").await, owner.project("Theirs").await);
+        let (shot_id, version_id) = reviewed(&app, &owner, ours).await;
+        let words = domain::Words { removal: "the red_100% ball".into(), after: String::new() };
+        let db = &app.state.app.db;
+        db.write(move |tx| {
+            let words = words.clone();
+            Box::pin(async move {
+                sqlx::query("insert into words (shot_id, removal, after) values ($1, $2, '')")
+                    .bind(shot_id.to_string())
+                    .bind(words.removal)
+                    .execute(&mut *tx)
+                    .await?;
+                Ok(())
+            })
+        })
+        .await
+        .expect("words");
+        owner
+            .send::<_, ThreadId>(&internal(shot_id, "Zebra EDGE at the left, Öl and 100%"))
+            .await
+            .expect("said");
+        let shown = StartThread { client_visible: true, ..internal(shot_id, "Zebra for the client") };
+        owner.send::<_, ThreadId>(&shown).await.expect("said");
+        let artist = app.member(&owner, Role::Artist, Some(ours)).await;
+        let client = app.member(&owner, Role::Client, Some(ours)).await;
+        let outside = app.member(&owner, Role::Artist, Some(theirs)).await;
+        let both = ["Zebra for the client", "Zebra EDGE at the left, Öl and 100%"].map(str::to_owned);
+        assert_eq!(found(&artist, "zebra").await, (vec![], both.to_vec()), "{}", app.engine());
+        for (q, is_comment) in
+            [("edge zebra", true), ("Öl", true), ("100%", true), ("10%0", false), ("ze_ra", false)]
+        {
+            assert_eq!(found(&artist, q).await.1.len(), usize::from(is_comment), "{} {q}", app.engine());
+        }
+        for q in ["PLATE", "red_100%", "ball plate"] {
+            assert_eq!(found(&artist, q).await.0, ["plate"], "{} {q}", app.engine());
+        }
+        assert_eq!(found(&artist, "red%100").await.0, [""; 0]);
+        for q in ["", "  ", "'; drop table shot; --", &"x ".repeat(500)] {
+            assert_eq!(found(&artist, q).await, (vec![], vec![]), "{q}");
+        }
+        // Nothing is shown to the client yet; then the name, and what was said to them.
+        for q in ["plate", "zebra", "ball"] {
+            assert_eq!(found(&client, q).await, (vec![], vec![]), "{q}");
+            assert_eq!(found(&outside, q).await, (vec![], vec![]), "{q}");
+        }
+        owner.ask::<_, ()>(&ShowClient { version_id, on: true }).await.expect("shown");
+        assert_eq!(found(&client, "zebra").await, (vec![], vec!["Zebra for the client".to_owned()]));
+        assert_eq!(found(&client, "plate").await.0, ["plate"]);
+        assert_eq!(found(&client, "ball").await.0, [""; 0], "the brief is not theirs");
+        assert!(app.nobody().ask::<_, Hits>(&Search { q: "plate".into() }).await.is_err());
     }
 }

@@ -3,7 +3,8 @@
 use leptos::prelude::*;
 
 use crate::browser::theme::{self, THEMES};
-use crate::components::ui::{Avatar, Glyph, Icon, Menu, use_key_map};
+use crate::components::search::SearchDialog;
+use crate::components::ui::{Avatar, Glyph, Icon, IconButton, Menu, use_key_map};
 use crate::routes::href;
 use crate::state::session::{use_me, use_session};
 use crate::state::settled::settled;
@@ -47,6 +48,7 @@ pub fn TopBar(
     end: Option<AnyView>,
     #[prop(optional)] children: Option<Children>,
 ) -> impl IntoView {
+    let searching = RwSignal::new(false);
     view! {
         <header class="top-bar">
             <div class="top-bar__start">
@@ -56,9 +58,13 @@ pub fn TopBar(
             <div class="top-bar__middle">{middle}</div>
             <div class="top-bar__end">
                 {end}
+                <span class="top-bar__search">
+                    <IconButton icon=Glyph::Search label="Search everything" key="Ctrl+K" on:click=move |_| searching.set(true)/>
+                </span>
                 <Bell/>
-                <PersonMenu/>
+                <PersonMenu searching/>
             </div>
+            <SearchDialog open=searching/>
         </header>
     }
 }
@@ -80,7 +86,7 @@ fn Bell() -> impl IntoView {
 }
 
 #[component]
-fn PersonMenu() -> impl IntoView {
+fn PersonMenu(searching: RwSignal<bool>) -> impl IntoView {
     let session = use_session();
     let me = use_me().0;
     let keys = use_key_map();
@@ -122,6 +128,11 @@ fn PersonMenu() -> impl IntoView {
                 <span class="menu__count">{move || counts.unread().get()}</span>
             </a>
             <hr class="menu__rule"/>
+            <button type="button" class="menu__item" on:click=move |_| searching.set(true)>
+                <Icon glyph=Glyph::Search/>
+                "Search everything"
+                <kbd class="menu__key">"Ctrl+K"</kbd>
+            </button>
             <button type="button" class="menu__item" on:click=move |_| keys.open.set(true)>
                 <Icon glyph=Glyph::Keyboard/>
                 "Keys"
