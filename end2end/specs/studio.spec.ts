@@ -1,5 +1,5 @@
 // Running a studio: a supervisor assigns a shot with a due date, and the artist sees that it needs them and finds it in the
-// inbox without a reload; what was said is found from anywhere.
+// inbox without a reload; what was said is found from anywhere; several cards are assigned at once.
 
 import { mkdirSync } from 'node:fs';
 import { join as path } from 'node:path';
@@ -104,8 +104,21 @@ test('a shot is assigned in one browser and needs somebody in another', async ({
   await artist.getByRole('listitem').filter({ hasText: 'Mark what goes' }).getByRole('link').click();
   await artist.waitForURL(/\/targets$/);
 
+  // Several cards at once, by keys alone.
+  await open(supervisor, board);
+  await supervisor.getByRole('button', { name: 'Choose shots' }).press('Enter');
+  for (const name of ['square', 'second']) await supervisor.getByRole('checkbox', { name: `Choose ${name}` }).press('Space');
+  const bar = supervisor.getByRole('region', { name: 'What is chosen' });
+  await expect(bar).toContainText('2 shots chosen');
+  await bar.getByLabel('Assign the chosen shots to').selectOption({ label: 'Supervisor' });
+  await expect(supervisor.getByRole('group', { name: 'Assigned to Artist, Supervisor' })).toBeVisible();
+  await expect(supervisor.getByRole('group', { name: 'Assigned to Supervisor', exact: true })).toBeVisible();
+  await shoot(supervisor, 'board');
+  await supervisor.getByRole('checkbox', { name: 'Choose square' }).press('Escape');
+  await expect(bar).toHaveCount(0);
+
   // Filters are addresses.
-  for (const [query, names] of [['due=late', ['square']], ['assigned=nobody', ['second']]] as const) {
+  for (const [query, names] of [['assigned=me&sort=name', ['second', 'square']], ['due=late', ['square']], ['assigned=nobody', []]] as const) {
     await open(supervisor, `${board}?${query}`);
     await expect(supervisor.locator('.card__name')).toHaveText([...names]);
   }

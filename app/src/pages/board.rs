@@ -7,7 +7,7 @@ use leptos_router::hooks::use_query_map;
 
 use super::project::{InProject, use_project};
 use crate::api::projects::{ProjectView, list_shots};
-use crate::components::board::{BoardGrid, FilterBar, filter_of};
+use crate::components::board::{BoardGrid, ChooseButton, Choosing, ChosenBar, FilterBar, filter_of};
 use crate::components::ui::{Failure, Loading, use_key_map};
 use crate::components::upload::Unfinished;
 use crate::components::work::WorkFilter;
@@ -27,6 +27,9 @@ pub fn BoardPage() -> impl IntoView {
         move || (id.get(), filter.get()),
         |(id, filter)| async move { list_shots(id, filter.clone(), 0, FIRST).await.map(|page| (filter, page)) },
     );
+    if untrack(|| me.may(Action::Assign)) {
+        provide_context(Choosing::new());
+    }
     use_key_map().show("Board", &[("/", "Search shots"), ("Enter", "Open the shot in focus")]);
     let board = move || {
         Suspend::new(async move {
@@ -72,7 +75,9 @@ fn Head() -> impl IntoView {
             <h1><span class="board__of">{name} " / "</span> "Shots"</h1>
             <FilterBar project=id filter counts/>
             <Show when=move || sees_work.get()><WorkFilter project=id filter people/></Show>
+            <ChooseButton/>
         </header>
         <Unfinished project=id/>
+        <ChosenBar people/>
     }
 }

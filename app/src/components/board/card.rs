@@ -4,6 +4,7 @@ use domain::phase::Bar;
 use domain::{JobState, Phase, Progress};
 use leptos::prelude::*;
 
+use super::choosing::ChooseBox;
 use super::filter::tab_of;
 use crate::api::projects::ShotCard;
 use crate::components::ui::{ProgressBar, StatusChip};
@@ -45,6 +46,7 @@ pub fn Card(
                 {work}
                 {progress}
             </div>
+            <ChooseBox shot_id name=shot.name.clone()/>
             <div class="card__body">
                 <h3 class="card__name">
                     <a class="card__link" href=href::shot(shot_id, tab_of(phase))>{shot.name.clone()}</a>
