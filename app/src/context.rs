@@ -177,6 +177,25 @@ impl Cx {
         Ok(shot)
     }
 
+    /// Several shots, all of them or the first refusal.
+    pub async fn shots(&self, shots: &[ShotId], action: Action) -> Result<(), ApiError> {
+        if shots.len() > domain::work::MOST_SHOTS {
+            return Err(ApiError::Invalid(format!(
+                "Choose at most {} shots, and the others after these.",
+                domain::work::MOST_SHOTS
+            )));
+        }
+        for shot_id in shots {
+            self.shot(*shot_id, action).await?;
+        }
+        if shots.is_empty() { self.allowed(action) } else { Ok(()) }
+    }
+
+    /// The viewer as a reader of what is kept over all projects.
+    pub fn reader<'a>(&self, projects: &'a [ProjectId]) -> db::inbox::Reader<'a> {
+        db::inbox::Reader { person_id: self.viewer.person_id, role: self.viewer.role, projects }
+    }
+
     /// The shot of a quadmask.
     pub async fn quadmask(&self, quadmask_id: QuadmaskId, action: Action) -> Result<Shot, ApiError> {
         let row = db::quadmasks::get(self.db().pool(), quadmask_id).await?;

@@ -52,6 +52,10 @@ impl FromServerFnError for ApiError {
                 "This is more than one request may carry (2 MB): send less at once, in several parts."
                     .to_owned(),
             ),
+            // On the server: of the request, not of an answer.
+            ServerFnErrorErr::Deserialization(why) if cfg!(feature = "ssr") => {
+                Self::Invalid(format!("The request was not understood: {why}. Reload the page."))
+            }
             _ => Self::Internal,
         }
     }

@@ -5,7 +5,7 @@ pub const PREVIEW: &str = "preview-";
 
 /// Addresses of pages and media.
 pub mod href {
-    use domain::{Hash, LinkId, ProjectId, QuadmaskId, ShotId, UploadId, VersionId};
+    use domain::{Hash, LinkId, ProjectId, QuadmaskId, ShotId, ThreadId, UploadId, VersionId};
 
     use crate::api::projects::{ShotFilter, Sort};
 
@@ -22,6 +22,12 @@ pub mod href {
         format!("/reset/{token}")
     }
 
+    /// What waits for the viewer.
+    pub const NEEDS: &str = "/needs-me";
+
+    /// What happened to the viewer.
+    pub const INBOX: &str = "/inbox";
+
     /// Where to go after signing in is kept in the address.
     pub fn sign_in(next: &str) -> String {
         if next == "/" { "/sign-in".to_owned() } else { format!("/sign-in?next={}", encode(next)) }
@@ -29,7 +35,7 @@ pub mod href {
 
     /// The board with a filter; the plain address when nothing is filtered.
     pub fn board(id: ProjectId, filter: &ShotFilter) -> String {
-        let ShotFilter { phases, sequence_id, q, sort } = filter;
+        let ShotFilter { phases, sequence_id, q, sort, assigned, due } = filter;
         let mut query = Vec::new();
         if !phases.is_empty() {
             let slugs: Vec<_> = phases.iter().map(|phase| phase.slug()).collect();
@@ -40,6 +46,12 @@ pub mod href {
         }
         if !q.is_empty() {
             query.push(format!("q={}", encode(q)));
+        }
+        if let Some(to) = assigned {
+            query.push(format!("assigned={}", to.slug()));
+        }
+        if let Some(due) = due {
+            query.push(format!("due={}", due.slug()));
         }
         if *sort == Sort::Name {
             query.push("sort=name".to_owned());
@@ -71,6 +83,14 @@ pub mod href {
     /// `tab`: `targets`, `quadmask`, `removal` or `review`.
     pub fn shot(id: ShotId, tab: &str) -> String {
         format!("/shots/{id}/{tab}")
+    }
+
+    /// A thread of a shot, beside its picture.
+    pub fn thread(id: ShotId, tab: &str, thread: Option<ThreadId>) -> String {
+        match thread {
+            Some(thread) => format!("{}?thread={thread}", shot(id, tab)),
+            None => shot(id, tab),
+        }
     }
 
     pub fn poster(id: ShotId) -> String {

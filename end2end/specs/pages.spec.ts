@@ -33,6 +33,8 @@ test('a project with one shot is made', async ({ browser, server }) => {
     '/jobs': 'Read plate',
     '/profile': 'Where you signed in',
     '/audit': 'made a project',
+    '/needs-me': 'Nothing waits for you',
+    '/inbox': 'Nothing has happened yet',
     [board]: 'square',
     [`${board}/settings`]: 'Who must approve',
     [`${shot}targets`]: 'square',

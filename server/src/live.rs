@@ -13,7 +13,7 @@ use axum::extract::State;
 use axum::response::sse::{KeepAlive, Sse};
 use db::Db;
 use db::events::Told;
-use domain::{Action, Event, EventKind, ProjectId, Role, may};
+use domain::{Action, Event, EventKind, PersonId, ProjectId, Role, may};
 use futures::Stream;
 use futures::stream::unfold;
 use tokio::sync::{broadcast, watch};
@@ -80,6 +80,7 @@ struct Ear {
     state: ServerState,
     session: Session,
     receiver: broadcast::Receiver<Arc<Told>>,
+    person: PersonId,
     role: Role,
     projects: HashSet<ProjectId>,
     checked: tokio::time::Instant,
@@ -89,13 +90,16 @@ struct Ear {
 impl Ear {
     async fn look_again(&mut self) -> Result<(), ApiError> {
         let cx = Cx::from_session(&self.state.app, &self.session).await?;
-        self.role = cx.viewer.role;
+        (self.person, self.role) = (cx.viewer.person_id, cx.viewer.role);
         self.projects = cx.project_ids().await?.into_iter().collect();
         self.checked = tokio::time::Instant::now();
         Ok(())
     }
 
     fn hears(&self, event: &Event) -> bool {
+        if let EventKind::Inbox { person_id } = event.kind {
+            return person_id == self.person;
+        }
         if event.kind == EventKind::Share && !may(self.role, Action::Share) {
             return false;
         }
@@ -167,6 +171,7 @@ pub async fn events(
         state,
         session,
         receiver,
+        person: PersonId(Default::default()),
         role: Role::Client,
         projects: HashSet::new(),
         checked: tokio::time::Instant::now(),

@@ -2,11 +2,13 @@
 
 use domain::project::{Project, Sequence};
 use domain::{
-    Action, ApprovalPolicy, Person, PersonId, Phase, Progress, ProjectId, Rate, SequenceId, ShotId, UploadId,
+    Action, ApprovalPolicy, AssignedTo, Assignee, DueIn, Person, PersonId, Phase, Progress, ProjectId, Rate,
+    SequenceId, ShotId, UploadId,
 };
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use super::work::Work;
 use crate::error::ApiError;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -24,13 +26,16 @@ pub struct ProjectView {
     pub project: Project,
     pub sequences: Vec<Sequence>,
     pub members: Vec<Person>,
+    /// Who can be assigned here; for those who may look on at work.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub people: Vec<Assignee>,
     /// Shots per phase; phases without shots are left out.
     pub counts: Vec<(Phase, u32)>,
     /// What the viewer may do here.
     pub may: Vec<Action>,
 }
 
-/// The board's filter; lives in the URL (`?status=a,b&sequence=…&q=…&sort=…`).
+/// The board's filter; lives in the URL (`?status=a,b&sequence=…&q=…&assigned=…&due=…&sort=…`).
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct ShotFilter {
     /// Empty: all.
@@ -39,6 +44,10 @@ pub struct ShotFilter {
     /// Part of a name, any case.
     pub q: String,
     pub sort: Sort,
+    #[serde(default)]
+    pub assigned: Option<AssignedTo>,
+    #[serde(default)]
+    pub due: Option<DueIn>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -68,6 +77,9 @@ pub struct ShotCard {
     pub quadmask: Option<u32>,
     /// The open job, if any.
     pub job: Option<Progress>,
+    /// `None`: not the viewer's business.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub work: Option<Work>,
     pub updated_at: i64,
 }
 
@@ -145,11 +157,19 @@ pub async fn get_project(project_id: ProjectId) -> Result<ProjectView, ApiError>
         let others = counts.iter().filter(|(phase, _)| *phase != Phase::Approved).map(|(_, n)| n).sum();
         counts = vec![(Phase::ResultReview, others), (Phase::Approved, approved)];
         counts.retain(|(_, shots)| *shots > 0);
-        return Ok(ProjectView { project, sequences: Vec::new(), members: Vec::new(), counts, may });
+        return Ok(ProjectView {
+            project,
+            sequences: Vec::new(),
+            members: Vec::new(),
+            people: Vec::new(),
+            counts,
+            may,
+        });
     }
     let sequences = db::projects::sequences(cx.db(), project_id).await?;
     let members = db::projects::members(cx.db(), project_id).await?;
-    Ok(ProjectView { project, sequences, members, counts, may })
+    let people = db::assignments::people(cx.db().pool(), project_id).await?;
+    Ok(ProjectView { project, sequences, members, people, counts, may })
 }
 
 #[server(input = server_fn::codec::Json)]
@@ -219,7 +239,8 @@ pub async fn list_shots(
     let cx = crate::context::Cx::signed_in().await?;
     cx.project(project_id, Action::ViewClientVersions).await?;
     let client = cx.is_client();
-    let ShotFilter { phases, sequence_id, q, sort } = filter;
+    let ShotFilter { phases, sequence_id, q, sort, assigned, due } = filter;
+    let today = domain::Day::of_micros(db::now());
     let filter = db::board::Filter {
         // Which step the studio is at is not the client's business.
         phases: if client { Vec::new() } else { phases },
@@ -227,14 +248,23 @@ pub async fn list_shots(
         q,
         by_name: sort == Sort::Name,
         client,
+        // Nor who works on it until when.
+        assigned: assigned.filter(|_| !client).map(|to| match to {
+            AssignedTo::Me => db::board::Assigned::To(cx.viewer.person_id),
+            AssignedTo::Person(person_id) => db::board::Assigned::To(person_id),
+            AssignedTo::Nobody => db::board::Assigned::ToNobody,
+        }),
+        due: due.filter(|_| !client).map(|due| due.days(today)),
     };
     let (total, cards) = db::board::page(cx.db(), project_id, &filter, offset, limit.min(100)).await?;
     let ids: Vec<ShotId> = cards.iter().map(|card| card.shot_id).collect();
     let mut jobs =
         if client { Default::default() } else { jobs::latest_of_shots(cx.db(), &ids, true).await? };
+    let mut people =
+        if client { Default::default() } else { db::assignments::of_shots(cx.db(), &ids).await? };
     let cards = cards.into_iter().map(|card| {
         let db::board::Card { shot_id, name, phase, problem, removal, has_poster, .. } = card;
-        let db::board::Card { frames, width, height, rate, version, quadmask, updated_at, .. } = card;
+        let db::board::Card { frames, width, height, rate, version, quadmask, due, updated_at, .. } = card;
         let job = jobs.remove(&shot_id);
         if client {
             let phase = phase_for_clients(phase);
@@ -253,6 +283,7 @@ pub async fn list_shots(
                 version,
                 quadmask,
                 job,
+                work: None,
                 updated_at,
             };
         }
@@ -270,6 +301,10 @@ pub async fn list_shots(
             version,
             quadmask,
             job,
+            work: Some(Work {
+                people: people.remove(&shot_id).unwrap_or_default(),
+                due: due.map(|day| domain::Due::of(day, today, phase)),
+            }),
             updated_at,
         }
     });

@@ -186,6 +186,8 @@ impl SharedShot {
             quadmasks: Vec::new(),
             versions,
             job: None,
+            work: None,
+            people: Vec::new(),
             may,
             viewer,
             previous,

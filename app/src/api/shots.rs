@@ -3,13 +3,14 @@
 use domain::project::Shot;
 use domain::version::{Quadmask, Version};
 use domain::{
-    Action, ApprovalPolicy, Cause, CauseId, Grid, PersonId, Progress, ProjectId, SequenceId, ShotId, Target,
-    TargetId, Trim, Words,
+    Action, ApprovalPolicy, Assignee, Cause, CauseId, Grid, PersonId, Progress, ProjectId, SequenceId,
+    ShotId, Target, TargetId, Trim, Words,
 };
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::draft::DraftView;
+use super::work::Work;
 use crate::error::ApiError;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -31,6 +32,12 @@ pub struct ShotView {
     pub versions: Vec<Version>,
     /// The newest job of this shot, open or just over.
     pub job: Option<Progress>,
+    /// Who works on it until when; `None`: not the viewer's business.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub work: Option<Work>,
+    /// Who can be assigned, for those who may assign.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub people: Vec<Assignee>,
     /// What the viewer may do here.
     pub may: Vec<Action>,
     pub viewer: PersonId,
@@ -66,6 +73,8 @@ pub async fn get_shot(shot_id: ShotId) -> Result<ShotView, ApiError> {
         quadmasks: Vec::new(),
         versions: db::versions::list(cx.db(), shot_id, client).await?,
         job: None,
+        work: None,
+        people: Vec::new(),
         may: Action::ALL.into_iter().filter(|&action| domain::may(cx.viewer.role, action)).collect(),
         viewer: cx.viewer.person_id,
         previous,
@@ -86,6 +95,10 @@ pub async fn get_shot(shot_id: ShotId) -> Result<ShotView, ApiError> {
             version.decisions.retain(|decision| decision.role == Role::Client);
         }
         return Ok(view);
+    }
+    view.work = Some(super::work::work_on(&cx, shot_id, view.shot.phase).await?);
+    if view.may.contains(&Action::Assign) {
+        view.people = db::assignments::people(cx.db().pool(), view.project_id).await?;
     }
     view.targets = db::brief::targets(cx.db().pool(), shot_id).await?;
     view.words = db::brief::words(cx.db().pool(), shot_id).await?;

@@ -7,9 +7,10 @@ use leptos_router::hooks::use_query_map;
 
 use super::project::{InProject, use_project};
 use crate::api::projects::{ProjectView, list_shots};
-use crate::components::board::{BoardGrid, FilterBar, filter_of};
+use crate::components::board::{BoardGrid, ChooseButton, Choosing, ChosenBar, FilterBar, filter_of};
 use crate::components::ui::{Failure, Loading, use_key_map};
 use crate::components::upload::Unfinished;
+use crate::components::work::WorkFilter;
 use crate::state::session::use_me;
 use crate::state::settled::settled;
 
@@ -26,6 +27,9 @@ pub fn BoardPage() -> impl IntoView {
         move || (id.get(), filter.get()),
         |(id, filter)| async move { list_shots(id, filter.clone(), 0, FIRST).await.map(|page| (filter, page)) },
     );
+    if untrack(|| me.may(Action::Assign)) {
+        provide_context(Choosing::new());
+    }
     use_key_map().show("Board", &[("/", "Search shots"), ("Enter", "Open the shot in focus")]);
     let board = move || {
         Suspend::new(async move {
@@ -56,6 +60,12 @@ fn Head() -> impl IntoView {
     let counts = Signal::derive(move || {
         known.with(|known| known.as_ref().map(|known| known.counts.clone()).unwrap_or_default())
     });
+    let people = settled(move |_| {
+        known.with(|known| known.as_ref().map(|known| known.people.clone()).unwrap_or_default())
+    });
+    let sees_work = settled(move |_| {
+        known.with(|known| known.as_ref().is_some_and(|known| known.may.contains(&Action::ViewShot)))
+    });
     let name = move || {
         known.with(|known| known.as_ref().map(|known| known.project.name.clone()).unwrap_or_default())
     };
@@ -64,7 +74,10 @@ fn Head() -> impl IntoView {
         <header class="board__head">
             <h1><span class="board__of">{name} " / "</span> "Shots"</h1>
             <FilterBar project=id filter counts/>
+            <Show when=move || sees_work.get()><WorkFilter project=id filter people/></Show>
+            <ChooseButton/>
         </header>
         <Unfinished project=id/>
+        <ChosenBar people/>
     }
 }

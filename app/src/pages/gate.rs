@@ -13,6 +13,7 @@ use crate::routes::href;
 use crate::state::live::use_live;
 use crate::state::session::{Me, use_session};
 use crate::state::settled::settled;
+use crate::state::waiting::Counts;
 
 #[component]
 pub fn Gate() -> impl IntoView {
@@ -50,7 +51,11 @@ fn Inside(pages: Owner) -> impl IntoView {
         let now = session.viewer.get().and_then(Result::ok).and_then(|viewer| viewer.person);
         now.or_else(|| last.cloned()).unwrap_or_else(nobody)
     });
-    pages.with(|| provide_context(Me(me)));
+    let counts = Counts::new(live, me);
+    pages.with(|| {
+        provide_context(Me(me));
+        provide_context(counts);
+    });
 
     let id = Memo::new(move |_| me.with(|me| me.person_id));
     Effect::new(move |_| {

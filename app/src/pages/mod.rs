@@ -3,8 +3,10 @@
 pub mod audit;
 pub mod board;
 pub mod gate;
+pub mod inbox;
 pub mod invitation;
 pub mod jobs;
+pub mod needs;
 pub mod people;
 pub mod profile;
 pub mod project;

@@ -19,3 +19,4 @@ pub mod talk;
 pub mod uploads;
 pub mod viewport;
 pub mod visit;
+pub mod waiting;

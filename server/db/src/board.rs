@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 
-use domain::{Phase, ProjectId, Rate, SequenceId, ShotId};
+use domain::{Day, PersonId, Phase, ProjectId, Rate, SequenceId, ShotId};
 use sqlx::any::AnyRow;
 
+use crate::assignments::read_due;
 use crate::row::{Cells, places};
 use crate::{Db, Error, Result, parse};
 
@@ -19,6 +20,16 @@ pub struct Filter {
     pub by_name: bool,
     /// Only shots with a version shown to clients, and only such versions' numbers.
     pub client: bool,
+    pub assigned: Option<Assigned>,
+    /// Due from the first day to the last, and not approved.
+    pub due: Option<(Day, Day)>,
+}
+
+/// Whose shots.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Assigned {
+    To(PersonId),
+    ToNobody,
 }
 
 /// What a card shows of a shot.
@@ -38,6 +49,7 @@ pub struct Card {
     pub version: Option<u32>,
     /// Number of the newest quadmask.
     pub quadmask: Option<u32>,
+    pub due: Option<Day>,
     pub updated_at: i64,
 }
 
@@ -64,6 +76,7 @@ fn read(row: &AnyRow) -> Result<Card> {
         rate: row.maybe_text("rate")?.map(|text| read_rate(&text)).transpose()?,
         version: row.maybe_count("version")?,
         quadmask: row.maybe_count("quadmask")?,
+        due: read_due(row.maybe_int("due")?)?,
         updated_at: row.int("updated_at")?,
     })
 }
@@ -82,7 +95,7 @@ pub async fn page(
     offset: u32,
     limit: u32,
 ) -> Result<(u32, Vec<Card>)> {
-    let Filter { phases, sequence_id, q, by_name, client } = filter;
+    let Filter { phases, sequence_id, q, by_name, client, assigned, due } = filter;
     let mut values = vec![project_id.to_string()];
     let mut conditions = format!("s.project_id = $1 and {}", shown(*client));
     if !phases.is_empty() {
@@ -100,12 +113,30 @@ pub async fn page(
         ));
         conditions += &format!(" and lower(s.name) like ${} escape '!'", values.len());
     }
+    match assigned {
+        Some(Assigned::To(person_id)) => {
+            values.push(person_id.to_string());
+            let n = values.len();
+            conditions += &format!(
+                " and exists (select 1 from assignment a where a.shot_id = s.shot_id and a.person_id = ${n})"
+            );
+        }
+        Some(Assigned::ToNobody) => {
+            conditions += " and not exists (select 1 from assignment a where a.shot_id = s.shot_id)";
+        }
+        None => {}
+    }
+    if let Some((first, last)) = due {
+        // Numbers of our own, not text of others.
+        let (first, last) = (first.number(), last.number());
+        conditions += &format!(" and s.due between {first} and {last} and s.phase <> 'approved'");
+    }
     let count_text = format!("select count(*) from shot s where {conditions}");
     let mut count = sqlx::query_scalar::<_, i64>(sqlx::AssertSqlSafe(count_text));
     let seen = if *client { "and v.client_visible = 1" } else { "" };
     let order = if *by_name { "lower(s.name), s.shot_id" } else { "s.updated_at desc, s.shot_id" };
     let page_text = format!(
-        "select s.shot_id, s.name, s.phase, s.problem, w.removal, s.poster, s.frames, s.width, s.height, s.rate, s.updated_at,
+        "select s.shot_id, s.name, s.phase, s.problem, w.removal, s.poster, s.frames, s.width, s.height, s.rate, s.due, s.updated_at,
              (select max(v.n) from version v where v.shot_id = s.shot_id {seen}) as version,
              (select max(m.n) from quadmask m where m.shot_id = s.shot_id) as quadmask
          from shot s left join words w on w.shot_id = s.shot_id where {conditions}

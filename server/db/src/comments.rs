@@ -1,6 +1,7 @@
 //! What is said in threads: starting one, answering, editing and deleting one's own, and the line that says that a version
 //! arrived.
 
+use domain::inbox::EntryKind;
 use domain::thread::{Author, CommentKind, Drawing, clean_text, mention};
 use domain::{CommentId, FrameRange, PersonId, ShotId, ThreadId, VersionId};
 use sqlx::AnyConnection;
@@ -8,7 +9,7 @@ use sqlx::AnyConnection;
 use crate::row::Cells;
 use crate::shots::{self, Locked};
 use crate::threads::Eyes;
-use crate::{Error, Result, new_uuid, now, threads, to_json};
+use crate::{Error, Result, inbox, new_uuid, now, threads, to_json};
 
 /// Words and lines of one comment, as they were sent.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -132,9 +133,35 @@ async fn say(
     let new = New { text: &said.text, drawing: said.drawing.as_ref(), ..New::by(author) };
     let (comment_id, n) = append(tx, thread_id, &new).await?;
     name(tx, thread_id, comment_id, eyes, &said.text).await?;
+    put_into_inboxes(tx, thread_id, comment_id, author).await?;
     threads::seen(tx, thread_id, author, n).await?;
     threads::tell(tx, thread_id, None).await?;
     Ok(comment_id)
+}
+
+/// Tells those who are named, and whoever began the thread; nobody twice of one comment.
+async fn put_into_inboxes(
+    tx: &mut AnyConnection,
+    thread_id: ThreadId,
+    comment_id: CommentId,
+    author: PersonId,
+) -> Result<()> {
+    let thread = threads::get(&mut *tx, thread_id).await?;
+    let named = sqlx::query("select person_id from mention where comment_id = $1")
+        .bind(comment_id.to_string())
+        .fetch_all(&mut *tx)
+        .await?;
+    let named = named.iter().map(|row| row.word("person_id")).collect::<Result<Vec<PersonId>>>()?;
+    let began = thread.started_by.filter(|began| !named.contains(began));
+    let told = named.into_iter().map(|id| (id, EntryKind::Mentioned));
+    for (person_id, kind) in told.chain(began.map(|id| (id, EntryKind::Replied))) {
+        if !inbox::has(&mut *tx, person_id, comment_id).await? {
+            let about = inbox::New::about(thread.shot_id, kind);
+            let new = inbox::New { by: Some(author), comment_id: Some(comment_id), ..about };
+            inbox::put(tx, &[person_id], &new).await?;
+        }
+    }
+    Ok(())
 }
 
 /// One line of a thread.
@@ -274,6 +301,7 @@ pub async fn edit(
         return Err(Error::Invalid(NOT_YOURS.into()));
     }
     name(tx, thread_id, comment_id, eyes.into(), &text).await?;
+    put_into_inboxes(tx, thread_id, comment_id, author).await?;
     threads::tell(tx, thread_id, None).await
 }
 

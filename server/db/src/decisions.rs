@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use domain::inbox::EntryKind;
 use domain::policy::Cast;
 use domain::version::Decision;
 use domain::{
@@ -15,7 +16,7 @@ use sqlx::any::{AnyExecutor, AnyRow};
 
 use crate::row::Cells;
 use crate::shots::{self, Locked};
-use crate::{Db, Error, Result, events, new_uuid, now, projects, quadmasks, runs, versions};
+use crate::{Db, Error, Result, events, inbox, new_uuid, now, projects, quadmasks, runs, versions};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -79,7 +80,9 @@ pub async fn on_quadmask(
     if shot.phase.step(asked).is_err() {
         shots::step(tx, &shot, asked).await?;
     }
-    append(tx, shot_id, Kind::Quadmask, &quadmask_id.to_string(), ballot).await?;
+    let decision_id = append(tx, shot_id, Kind::Quadmask, &quadmask_id.to_string(), ballot).await?;
+    let to = inbox::makers(tx, shot_id, &[newest.author]).await?;
+    tell_makers(tx, shot_id, EntryKind::Quadmask, decision_id, &to, ballot).await?;
     events::tell(tx, Some(shot.project_id), Some(shot_id), &EventKind::Quadmask).await?;
     if ballot.verdict == Verdict::Changes {
         let phase = shots::step(tx, &shot, asked).await?;
@@ -129,10 +132,26 @@ pub async fn on_version(
             phase = shots::step(tx, &shot, asked).await?;
         }
     }
-    append(tx, shot.shot_id, Kind::Version, &version_id.to_string(), ballot).await?;
+    let decision_id = append(tx, shot.shot_id, Kind::Version, &version_id.to_string(), ballot).await?;
+    let to = inbox::makers_of_run(tx, version.run_id).await?;
+    tell_makers(tx, shot.shot_id, EntryKind::Version, decision_id, &to, ballot).await?;
     let about = events::ForGuests { version_id: Some(version_id) };
     events::tell_guests(tx, shot.project_id, shot.shot_id, &EventKind::Version, about).await?;
     Ok(Outcome { phase, run: None })
+}
+
+/// Tells those whose work was decided about.
+async fn tell_makers(
+    tx: &mut AnyConnection,
+    shot_id: ShotId,
+    kind: EntryKind,
+    decision_id: DecisionId,
+    to: &[PersonId],
+    ballot: &Ballot<'_>,
+) -> Result<()> {
+    let about = inbox::New::about(shot_id, kind);
+    let new = inbox::New { by: Some(ballot.person_id), decision_id: Some(decision_id), ..about };
+    inbox::put(tx, to, &new).await
 }
 
 /// Whether the decisions about this quadmask meet the project's policy as it is now.

@@ -1,5 +1,6 @@
 //! Every SQL statement but the queue's: one text for SQLite and PostgreSQL, functions by noun. No files, no HTTP.
 
+pub mod assignments;
 pub mod audit;
 pub mod blobs;
 pub mod board;
@@ -12,7 +13,9 @@ pub mod draft;
 pub mod edits;
 pub mod events;
 pub mod exact;
+pub mod inbox;
 pub mod media;
+pub mod needs;
 pub mod people;
 pub mod projects;
 pub mod quadmasks;
@@ -20,6 +23,7 @@ pub mod queue;
 pub mod resets;
 mod row;
 pub mod runs;
+pub mod search;
 pub mod sessions;
 pub mod share;
 pub mod shots;

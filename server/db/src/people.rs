@@ -165,6 +165,7 @@ pub async fn set_role(tx: &mut AnyConnection, person_id: PersonId, role: Role) -
         .bind(role.word())
         .execute(&mut *tx)
         .await?;
+    crate::assignments::drop_unseen(tx, person_id).await?;
     told(tx, done.rows_affected()).await
 }
 

@@ -164,6 +164,9 @@ pub async fn set_member(
         "delete from project_member where project_id = $1 and person_id = $2"
     };
     sqlx::query(text).bind(project_id.to_string()).bind(person_id.to_string()).execute(&mut *tx).await?;
+    if !on {
+        crate::assignments::drop_unseen(tx, person_id).await?;
+    }
     events::tell(tx, Some(project_id), None, &EventKind::Project).await
 }
 

@@ -1,12 +1,13 @@
 //! Runs: one execution of a recipe on an approved quadmask.
 
+use domain::inbox::EntryKind;
 use domain::{EventKind, Job, JobId, PersonId, Phase, PlateRecipe, QuadmaskId, RunId, ShotId, ShotStep};
 use sqlx::AnyConnection;
 use sqlx::any::AnyExecutor;
 
 use crate::row::Cells;
 use crate::shots::{self, Locked};
-use crate::{Db, Error, Result, decisions, events, new_uuid, now, quadmasks, to_json};
+use crate::{Db, Error, Result, decisions, events, inbox, new_uuid, now, quadmasks, to_json};
 
 /// The engine that is always there.
 pub const PLATE_ENGINE: &str = "plate";
@@ -174,6 +175,11 @@ async fn over(tx: &mut AnyConnection, run_id: RunId, step: ShotStep, problem: Op
     if shot.phase.step(step).is_ok() && is_newest(tx, &run).await? {
         shots::step_with(tx, &shot, step, problem).await?;
         events::tell(tx, Some(shot.project_id), Some(shot.shot_id), &EventKind::Shot).await?;
+        if let Some(words) = problem {
+            let to = inbox::makers_of_run(tx, run_id).await?;
+            let new = inbox::New { words, ..inbox::New::about(shot.shot_id, EntryKind::RunFailed) };
+            inbox::put(tx, &to, &new).await?;
+        }
     }
     Ok(())
 }

@@ -12,7 +12,7 @@ use sqlx::AnyConnection;
 use sqlx::any::{AnyExecutor, AnyRow};
 
 use crate::row::Cells;
-use crate::{Db, Error, Result, comments, events, now};
+use crate::{Db, Error, Result, comments, events, inbox, now};
 
 /// A thread on its own, for rights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,7 +45,7 @@ impl From<Role> for Eyes {
 
 impl Eyes {
     /// The condition on `thread t left join version v` for what is seen.
-    fn sees_thread(self) -> String {
+    pub(crate) fn sees_thread(self) -> String {
         match self {
             Self::Team => "1 = 1".to_owned(),
             Self::Client => {
@@ -324,7 +324,7 @@ pub async fn seen(tx: &mut AnyConnection, thread_id: ThreadId, person_id: Person
     .bind(i64::from(n))
     .execute(&mut *tx)
     .await?;
-    Ok(())
+    inbox::read_thread(tx, person_id, thread_id, n).await
 }
 
 /// Says that the thread changed; to clients and guests only where they see it, or saw it as it was `before`.

@@ -1,12 +1,13 @@
 //! Versions: the reviewable results of runs.
 
+use domain::inbox::EntryKind;
 use domain::version::{Proof, Version};
 use domain::{EventKind, Hash, RunId, ShotId, ShotStep, VersionId};
 use sqlx::AnyConnection;
 use sqlx::any::{AnyExecutor, AnyRow};
 
 use crate::row::Cells;
-use crate::{Db, Error, Result, comments, decisions, events, new_uuid, now, runs, shots, to_json};
+use crate::{Db, Error, Result, comments, decisions, events, inbox, new_uuid, now, runs, shots, to_json};
 
 const COLUMNS: &str =
     "select v.version_id, v.shot_id, v.run_id, v.n, v.quadmask_id, q.n as quadmask_n, r.engine, r.recipe,
@@ -136,6 +137,9 @@ pub async fn create(tx: &mut AnyConnection, run_id: RunId, finished: &Finished) 
     .execute(&mut *tx)
     .await?;
     comments::post_version(tx, run.shot_id, version_id).await?;
+    let to = inbox::makers_of_run(tx, run_id).await?;
+    let about = inbox::New::about(run.shot_id, EntryKind::RunDone);
+    inbox::put(tx, &to, &inbox::New { version_id: Some(version_id), ..about }).await?;
     events::tell(tx, Some(shot.project_id), Some(run.shot_id), &EventKind::Version).await?;
     Ok(version_id)
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{JobId, ProjectId, ShotId};
+use crate::{JobId, PersonId, ProjectId, ShotId};
 
 /// Something changed. Ids grow, but may arrive out of order.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -47,6 +47,10 @@ pub enum EventKind {
     },
     /// A link was made, withdrawn or opened, or a guest gave a name.
     Share,
+    /// Something came into somebody's inbox or was read there; nobody else hears of it.
+    Inbox {
+        person_id: PersonId,
+    },
 }
 
 impl EventKind {

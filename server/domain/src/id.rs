@@ -53,4 +53,6 @@ ids! {
     CommentId,
     /// A link for people without an account.
     LinkId,
+    /// A line of somebody's inbox.
+    EntryId,
 }

@@ -92,10 +92,12 @@ pub enum Action {
     Share,
     /// Read what everybody did, and where they signed in from.
     ReadAudit,
+    /// Say who works on a shot and until when.
+    Assign,
 }
 
 impl Action {
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::ManagePeople,
         Self::CreateProject,
         Self::ManageProject,
@@ -114,6 +116,7 @@ impl Action {
         Self::ResolveThread,
         Self::Share,
         Self::ReadAudit,
+        Self::Assign,
     ];
 }
 
@@ -138,6 +141,7 @@ pub fn may(role: Role, action: Action) -> bool {
         ResolveThread => &[Owner, Producer, Supervisor, Artist],
         Share => &[Owner, Producer, Supervisor],
         ReadAudit => &[Owner],
+        Assign => &[Owner, Producer, Supervisor],
     };
     allowed.contains(&role)
 }
@@ -169,7 +173,7 @@ mod tests {
     /// Role × action, written out: a change of rights must be made twice, once knowingly.
     #[test]
     fn the_table_of_rights_is_this() {
-        let rows: [(Action, &str); 18] = [
+        let rows: [(Action, &str); 19] = [
             (Action::ManagePeople, "OP----"),
             (Action::CreateProject, "OP----"),
             (Action::ManageProject, "OP----"),
@@ -188,6 +192,7 @@ mod tests {
             (Action::ResolveThread, "OPSA--"),
             (Action::Share, "OPS---"),
             (Action::ReadAudit, "O-----"),
+            (Action::Assign, "OPS---"),
         ];
         for (action, letters) in rows {
             for (role, letter) in Role::ALL.into_iter().zip(letters.chars()) {

@@ -13,8 +13,11 @@ use app::api::shots::{
 };
 use app::api::threads::{GetThreads, StartThread};
 use app::api::versions::StartRun;
+use app::api::work::{ChangeWork, GetWaiting, ListInbox, ListNeeds, ReadInbox};
 use domain::stroke::Stroke;
-use domain::{Action, CauseId, Level, PlateRecipe, ProjectId, Role, ShotId, TargetId, Trim, Words, may};
+use domain::{
+    Action, CauseId, Level, PlateRecipe, ProjectId, Role, ShotId, TargetId, Trim, Words, WorkChange, may,
+};
 use leptos::server_fn::ServerFn;
 use reqwest::StatusCode;
 use serde::Serialize;
@@ -81,6 +84,7 @@ fn about_shot(shot_id: ShotId) -> Vec<Call> {
         form(Action::ViewClientVersions, &GetThreads { shot_id }),
         json(Action::Comment, &about_whole(shot_id, false)),
         json(Action::ShowClient, &about_whole(shot_id, true)),
+        json(Action::Assign, &ChangeWork { shots: vec![shot_id], change: WorkChange::NotDue }),
         json(Action::Run, &StartRun { shot_id, recipe: PlateRecipe::default() }),
     ]
 }
@@ -103,6 +107,11 @@ fn about_project(project_id: ProjectId) -> Vec<Call> {
 fn about_studio() -> Vec<Call> {
     vec![
         form(Action::ViewJobs, &ListJobs {}),
+        form(Action::ViewClientVersions, &ListNeeds {}),
+        form(Action::ViewClientVersions, &ListInbox {}),
+        form(Action::ViewClientVersions, &GetWaiting {}),
+        form(Action::ViewClientVersions, &ReadInbox { until: 0 }),
+        form(Action::ViewClientVersions, &app::api::search::Search { q: "x".into() }),
         form(Action::ManagePeople, &ListPeople {}),
         form(Action::ManagePeople, &Invite { role: Role::Artist, project_id: None }),
         json(Action::ReadAudit, &ListAudit { deed: None, person_id: None, before: None }),

@@ -11,6 +11,7 @@ mod rows;
 mod share;
 mod share_rights;
 mod sign_in;
+mod studio;
 mod threads;
 mod uploads;
 mod watch;

@@ -17,13 +17,13 @@ use reqwest::{Response, StatusCode};
 use crate::harness::{Actor, TestApp};
 use crate::rows;
 
-async fn me(actor: &Actor) -> PersonId {
+pub async fn me(actor: &Actor) -> PersonId {
     let viewer: Viewer = actor.ask(&GetViewer {}).await.expect("a viewer");
     viewer.person.expect("signed in").person_id
 }
 
 /// A shot of five frames with a first version, which clients do not see yet.
-async fn reviewed(app: &TestApp, owner: &Actor, project: ProjectId) -> (ShotId, VersionId) {
+pub async fn reviewed(app: &TestApp, owner: &Actor, project: ProjectId) -> (ShotId, VersionId) {
     let shot_id = crate::rights::shot(app, owner, project).await;
     let (db, person_id) = (&app.state.app.db, me(owner).await);
     let run_id = db

@@ -4,10 +4,12 @@ use domain::phase::Bar;
 use domain::{JobState, Phase, Progress};
 use leptos::prelude::*;
 
+use super::choosing::ChooseBox;
 use super::filter::tab_of;
 use crate::api::projects::ShotCard;
 use crate::components::ui::{ProgressBar, StatusChip};
 use crate::components::words;
+use crate::components::work::WorkMark;
 use crate::routes::href;
 
 const STEPS: [&str; 5] = ["Targets", "Quadmask", "Removal", "Review", "Deliver"];
@@ -30,6 +32,8 @@ pub fn Card(
         Some(job) => (move || job.with(line_of_job)).into_any(),
         None => line_of(&shot).into_any(),
     };
+    let work =
+        shot.work.clone().map(|work| view! { <span class="card__work"><WorkMark work over=true/></span> });
     let poster = has_poster.then(|| {
         view! { <img class="card__poster" src=href::poster(shot_id) alt="" loading="lazy" decoding="async"/> }
     });
@@ -39,8 +43,10 @@ pub fn Card(
                 {poster}
                 <span class="card__status"><StatusChip phase words=Signal::stored(words) over=true/></span>
                 {format_of(&shot).map(|text| view! { <span class="card__format mono">{text}</span> })}
+                {work}
                 {progress}
             </div>
+            <ChooseBox shot_id name=shot.name.clone()/>
             <div class="card__body">
                 <h3 class="card__name">
                     <a class="card__link" href=href::shot(shot_id, tab_of(phase))>{shot.name.clone()}</a>

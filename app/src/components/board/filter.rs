@@ -1,7 +1,7 @@
 //! The board's filter as it stands in the address, and groups of phases people filter by. The way back into an address
 //! is `href::board`.
 
-use domain::{Phase, SequenceId};
+use domain::{AssignedTo, DueIn, Phase, SequenceId};
 use leptos_router::params::ParamsMap;
 
 use crate::api::projects::{ShotFilter, Sort};
@@ -13,6 +13,8 @@ pub fn filter_of(query: &ParamsMap) -> ShotFilter {
         phases: phases.split(',').filter_map(|slug| slug.parse().ok()).collect(),
         sequence_id: query.get("sequence").and_then(|id| id.parse::<SequenceId>().ok()),
         q: query.get("q").unwrap_or_default().trim().to_owned(),
+        assigned: query.get("assigned").and_then(|to| AssignedTo::of_slug(&to)),
+        due: query.get("due").and_then(|due| DueIn::of_slug(&due)),
         sort: if query.get("sort").as_deref() == Some("name") { Sort::Name } else { Sort::Updated },
     }
 }
@@ -71,6 +73,8 @@ mod tests {
             sequence_id: Some("0197c4a0-0000-7000-8000-000000000001".parse().expect("an id")),
             q: "NL_2 & ü".to_owned(),
             sort: Sort::Name,
+            assigned: Some(AssignedTo::Me),
+            due: Some(DueIn::Late),
         };
         let project = ProjectId(Default::default());
         let address = href::board(project, &filter);
@@ -80,10 +84,13 @@ mod tests {
             ("sequence", "0197c4a0-0000-7000-8000-000000000001"),
             ("q", "NL_2 & ü"),
             ("sort", "name"),
+            ("assigned", "me"),
+            ("due", "late"),
         ] {
             query.insert(key, value.to_owned());
         }
         assert_eq!(filter_of(&query), filter);
+        assert!(address.contains("assigned=me&due=late"));
         assert!(address.contains("status=running,run_failed") && address.contains("q=NL_2%20%26%20%C3%BC"));
         assert_eq!(href::board(project, &ShotFilter::default()), href::project(project));
     }

@@ -2,6 +2,7 @@
 
 mod card;
 mod chips;
+mod choosing;
 mod filter;
 mod grid;
 mod search;
@@ -9,6 +10,7 @@ mod shelf;
 mod window;
 
 pub use chips::FilterBar;
+pub use choosing::{ChooseButton, Choosing, ChosenBar};
 pub use filter::{filter_of, tab_of};
 pub use grid::BoardGrid;
 pub use search::SearchField;

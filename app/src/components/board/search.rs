@@ -71,6 +71,12 @@ pub fn SearchField(project: Signal<ProjectId>) -> impl IntoView {
             <Show when=move || filter.with(|filter| filter.sequence_id.is_some())>
                 <input type="hidden" name="sequence" value=move || filter.with(|filter| filter.sequence_id.map(|id| id.to_string()))/>
             </Show>
+            <Show when=move || filter.with(|filter| filter.assigned.is_some())>
+                <input type="hidden" name="assigned" value=move || filter.with(|filter| filter.assigned.map(|to| to.slug()))/>
+            </Show>
+            <Show when=move || filter.with(|filter| filter.due.is_some())>
+                <input type="hidden" name="due" value=move || filter.with(|filter| filter.due.map(|due| due.slug()))/>
+            </Show>
             <Show when=move || filter.with(|filter| filter.sort == Sort::Name)>
                 <input type="hidden" name="sort" value="name"/>
             </Show>

@@ -6,6 +6,7 @@ use leptos_router::hooks::use_url;
 
 use crate::routes::href;
 use crate::state::session::use_me;
+use crate::state::waiting::use_counts;
 
 /// A row of the navigation. `here` when the page it leads to is the one shown.
 #[component]
@@ -42,11 +43,13 @@ pub fn SideNav(
         }
         now
     });
+    let counts = use_counts();
     let at = move |to: &'static str| Signal::derive(move || path.read().as_str() == to);
     view! {
         <nav class="nav" aria-label="Main" data-open=move || if open.get() { "true" } else { "false" }>
             {children.map(|children| children())}
             <h2 class="caption nav__caption">"Studio"</h2>
+            <NavLink to=href::NEEDS.to_owned() word="Needs me".to_owned() here=at(href::NEEDS) count=counts.needs()/>
             <NavLink to="/".to_owned() word="Projects".to_owned() here=at("/")/>
             <Show when=move || me.may(Action::ManagePeople)>
                 <NavLink to=href::PEOPLE.to_owned() word="People".to_owned() here=at(href::PEOPLE)/>

@@ -3,10 +3,12 @@
 use leptos::prelude::*;
 
 use crate::browser::theme::{self, THEMES};
-use crate::components::ui::{Avatar, Glyph, Icon, Menu, use_key_map};
+use crate::components::search::SearchDialog;
+use crate::components::ui::{Avatar, Glyph, Icon, IconButton, Menu, use_key_map};
 use crate::routes::href;
 use crate::state::session::{use_me, use_session};
 use crate::state::settled::settled;
+use crate::state::waiting::use_counts;
 
 #[component]
 pub fn Logo() -> impl IntoView {
@@ -46,6 +48,7 @@ pub fn TopBar(
     end: Option<AnyView>,
     #[prop(optional)] children: Option<Children>,
 ) -> impl IntoView {
+    let searching = RwSignal::new(false);
     view! {
         <header class="top-bar">
             <div class="top-bar__start">
@@ -53,16 +56,41 @@ pub fn TopBar(
                 <nav class="top-bar__crumbs" aria-label="Where you are">{children.map(|children| children())}</nav>
             </div>
             <div class="top-bar__middle">{middle}</div>
-            <div class="top-bar__end">{end} <PersonMenu/></div>
+            <div class="top-bar__end">
+                {end}
+                <span class="top-bar__search">
+                    <IconButton icon=Glyph::Search label="Search everything" key="Ctrl+K" on:click=move |_| searching.set(true)/>
+                </span>
+                <Bell/>
+                <PersonMenu searching/>
+            </div>
+            <SearchDialog open=searching/>
         </header>
     }
 }
 
+/// The way to the inbox, with what is new there.
 #[component]
-fn PersonMenu() -> impl IntoView {
+fn Bell() -> impl IntoView {
+    let unread = use_counts().unread();
+    let label = move || match unread.get() {
+        Some(n) => format!("Inbox: {n} new"),
+        None => "Inbox".to_owned(),
+    };
+    view! {
+        <a class="icon-button bell" href=href::INBOX aria-label=label title=label>
+            <Icon glyph=Glyph::Bell/>
+            <span class="bell__count" aria-hidden="true" hidden=move || unread.get().is_none()>{move || unread.get()}</span>
+        </a>
+    }
+}
+
+#[component]
+fn PersonMenu(searching: RwSignal<bool>) -> impl IntoView {
     let session = use_session();
     let me = use_me().0;
     let keys = use_key_map();
+    let counts = use_counts();
     let chosen = RwSignal::new(String::new());
     Effect::new(move |_| chosen.set(theme::current()));
     let name = settled(move |_| me.with(|me| me.name.clone()));
@@ -88,6 +116,23 @@ fn PersonMenu() -> impl IntoView {
                 <br/>
                 {move || me.with(|me| format!("{} · {}", me.email, me.role.word()))}
             </div>
+            <hr class="menu__rule"/>
+            <a class="menu__item" href=href::NEEDS>
+                <Icon glyph=Glyph::Check/>
+                "Needs me"
+                <span class="menu__count">{move || counts.needs().get()}</span>
+            </a>
+            <a class="menu__item" href=href::INBOX>
+                <Icon glyph=Glyph::Bell/>
+                "Inbox"
+                <span class="menu__count">{move || counts.unread().get()}</span>
+            </a>
+            <hr class="menu__rule"/>
+            <button type="button" class="menu__item" on:click=move |_| searching.set(true)>
+                <Icon glyph=Glyph::Search/>
+                "Search everything"
+                <kbd class="menu__key">"Ctrl+K"</kbd>
+            </button>
             <hr class="menu__rule"/>
             <a class="menu__item" href=href::PROFILE><Icon glyph=Glyph::People/> "Your account"</a>
             <button type="button" class="menu__item" on:click=move |_| keys.open.set(true)>

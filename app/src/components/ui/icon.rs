@@ -8,6 +8,8 @@ pub enum Glyph {
     Add,
     Back,
     Bars,
+    Bell,
+    Calendar,
     Check,
     Chevron,
     Close,
@@ -40,6 +42,10 @@ impl Glyph {
             Self::Add => "M8 3.5v9M3.5 8h9",
             Self::Back => "M10 3.5 5.5 8l4.5 4.5",
             Self::Bars => "M2.5 4.5h11M2.5 8h11M2.5 11.5h11",
+            Self::Bell => {
+                "M8 2.500a3.750 3.750 0 0 1 3.750 3.750v2.500l1.250 2.500H3l1.250-2.500v-2.500A3.750 3.750 0 0 1 8 2.500ZM6.750 13.250h2.500"
+            }
+            Self::Calendar => "M2.500 4h11v9.500h-11zM2.500 7h11M5.500 2.500V5M10.500 2.500V5",
             Self::Check => "m3.5 8.5 3 3 6-7",
             Self::Chevron => "M4.5 6.5 8 10l3.5-3.5",
             Self::Close => "m4 4 8 8M12 4l-8 8",

@@ -49,7 +49,13 @@ pub fn KeySheet() -> impl IntoView {
     let map = use_key_map();
     map.show(
         "Everywhere",
-        &[("?", "This sheet"), ("/", "Search"), ("Tab", "Next control"), ("Escape", "Close what is open")],
+        &[
+            ("?", "This sheet"),
+            ("/", "Search"),
+            ("Ctrl+K", "Search everything"),
+            ("Tab", "Next control"),
+            ("Escape", "Close what is open"),
+        ],
     );
     keys::on_key(move |event| {
         if event.key() == "?" {

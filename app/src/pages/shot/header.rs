@@ -7,6 +7,7 @@ use leptos::prelude::*;
 use crate::components::layout::{Crumb, TopBar};
 use crate::components::share::ShareButton;
 use crate::components::ui::{Avatar, StatusChip};
+use crate::components::work::WorkButton;
 use crate::routes::href;
 use crate::state::desk::{Desk, Tab, use_desk};
 
@@ -23,6 +24,7 @@ pub fn Header() -> impl IntoView {
         <TopBar
             middle=view! { <Steps/> }.into_any()
             end=view! {
+                <WorkButton/>
                 <ShareButton/>
                 {move || editor().map(|name| view! { <span class="shot__editor"><Avatar name=name.clone()/><span>{format!("{name} edits")}</span></span> })}
             }.into_any()

@@ -12,10 +12,10 @@ mod targets;
 
 use std::time::Duration;
 
-use domain::{Action, EventKind, ShotId};
+use domain::{Action, EventKind, ShotId, ThreadId};
 use leptos::prelude::*;
 use leptos_meta::Title;
-use leptos_router::hooks::use_params_map;
+use leptos_router::hooks::{use_params_map, use_query_map};
 
 use self::header::Header;
 use crate::api::quadmasks::quadmask_frames;
@@ -68,6 +68,7 @@ fn Workspace(view: ShotView, slug: Memo<Tab>) -> impl IntoView {
     run_clock(desk.playhead);
     keys::follow(desk, gestures);
     follow_events(desk);
+    follow_address(desk);
     follow_masks(desk);
     Effect::new(move |_| desk.keep_claim());
     // A tool that the step does not have would surprise later.
@@ -151,6 +152,23 @@ fn follow_events(desk: Desk) {
                 desk.talk.refresh();
             }
             _ => desk.refresh(),
+        }
+    });
+}
+
+/// Looks at the thread that the address names, once it is here.
+fn follow_address(desk: Desk) {
+    let query = use_query_map();
+    let named = Memo::new(move |_| query.with(|q| q.get("thread")?.parse::<ThreadId>().ok()));
+    Effect::new(move |looked: Option<Option<ThreadId>>| {
+        let (named, looked) = (named.get(), looked.flatten());
+        let thread = named.filter(|id| Some(*id) != looked).and_then(|id| desk.talk.thread(id));
+        match thread {
+            Some(thread) => {
+                untrack(|| desk.look_at(&thread));
+                Some(thread.thread_id)
+            }
+            None => looked.filter(|_| named.is_some()),
         }
     });
 }

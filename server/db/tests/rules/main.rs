@@ -8,4 +8,5 @@ mod draft;
 mod people;
 mod share;
 mod shots;
+mod studio;
 mod threads;

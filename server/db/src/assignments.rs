@@ -1,0 +1,176 @@
+//! Who works on a shot, and its due day.
+
+use std::collections::HashMap;
+
+use domain::inbox::EntryKind;
+use domain::work::MOST_SHOTS;
+use domain::{Action, Assignee, Day, EventKind, PersonId, ProjectId, Role, ShotId, WorkChange, may};
+use sqlx::AnyConnection;
+use sqlx::any::AnyExecutor;
+
+use crate::row::{Cells, places};
+use crate::{Db, Error, Result, events, inbox, now, shots, threads};
+
+/// Who can be assigned in a project: active people who see it, clients not.
+pub async fn people<'e>(executor: impl AnyExecutor<'e>, project_id: ProjectId) -> Result<Vec<Assignee>> {
+    let readers = threads::readers(executor, project_id, false).await?;
+    Ok(readers
+        .into_iter()
+        .map(|reader| Assignee { person_id: reader.person_id, name: reader.name })
+        .collect())
+}
+
+/// Changes the work on 1 to 100 shots, all of them or none. Who becomes assigned finds it in their inbox.
+pub async fn change(
+    tx: &mut AnyConnection,
+    shots: &[ShotId],
+    change: WorkChange,
+    by: PersonId,
+) -> Result<()> {
+    let mut shots = shots.to_vec();
+    // Always in the same order, so that two who change many at once wait for each other instead of both failing.
+    shots.sort_unstable();
+    shots.dedup();
+    if shots.is_empty() || shots.len() > MOST_SHOTS {
+        return Err(Error::Invalid(format!("Choose 1 to {MOST_SHOTS} shots, and the others after these.")));
+    }
+    let mut allowed: HashMap<ProjectId, Vec<Assignee>> = HashMap::new();
+    for shot_id in shots {
+        let shot = shots::lock(tx, shot_id).await?;
+        if let WorkChange::Assign { person_id } = change {
+            if !allowed.contains_key(&shot.project_id) {
+                allowed.insert(shot.project_id, people(&mut *tx, shot.project_id).await?);
+            }
+            if !allowed[&shot.project_id].iter().any(|one| one.person_id == person_id) {
+                return Err(Error::Invalid(
+                    "Only people of this project can be assigned, and never its clients.".into(),
+                ));
+            }
+        }
+        if apply(tx, shot_id, change, by).await? {
+            events::tell(tx, Some(shot.project_id), Some(shot_id), &EventKind::Shot).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether anything became another.
+async fn apply(tx: &mut AnyConnection, shot_id: ShotId, change: WorkChange, by: PersonId) -> Result<bool> {
+    match change {
+        WorkChange::Assign { person_id } => assign(tx, shot_id, person_id, by).await,
+        WorkChange::Unassign { person_id } => unassign(tx, shot_id, Some(person_id)).await,
+        WorkChange::Due { day } => set_due(tx, shot_id, Some(day)).await,
+        WorkChange::NotDue => set_due(tx, shot_id, None).await,
+        WorkChange::Clear => {
+            let was_assigned = unassign(tx, shot_id, None).await?;
+            Ok(set_due(tx, shot_id, None).await? || was_assigned)
+        }
+    }
+}
+
+async fn assign(tx: &mut AnyConnection, shot_id: ShotId, person_id: PersonId, by: PersonId) -> Result<bool> {
+    let made = sqlx::query(
+        "insert into assignment (shot_id, person_id, assigned_by, assigned_at) values ($1, $2, $3, $4)
+         on conflict (shot_id, person_id) do nothing",
+    )
+    .bind(shot_id.to_string())
+    .bind(person_id.to_string())
+    .bind(by.to_string())
+    .bind(now())
+    .execute(&mut *tx)
+    .await?;
+    if made.rows_affected() == 0 {
+        return Ok(false);
+    }
+    inbox::put(
+        tx,
+        &[person_id],
+        &inbox::New { by: Some(by), ..inbox::New::about(shot_id, EntryKind::Assigned) },
+    )
+    .await?;
+    Ok(true)
+}
+
+/// `None`: everybody.
+async fn unassign(tx: &mut AnyConnection, shot_id: ShotId, person_id: Option<PersonId>) -> Result<bool> {
+    let only = if person_id.is_some() { "and person_id = $2" } else { "" };
+    let text = format!("delete from assignment where shot_id = $1 {only}");
+    let mut query = sqlx::query(sqlx::AssertSqlSafe(text)).bind(shot_id.to_string());
+    if let Some(person_id) = person_id {
+        query = query.bind(person_id.to_string());
+    }
+    Ok(query.execute(&mut *tx).await?.rows_affected() > 0)
+}
+
+async fn set_due(tx: &mut AnyConnection, shot_id: ShotId, day: Option<Day>) -> Result<bool> {
+    let done =
+        sqlx::query("update shot set due = $2 where shot_id = $1 and coalesce(due, -1) <> coalesce($2, -1)")
+            .bind(shot_id.to_string())
+            .bind(day.map(Day::number))
+            .execute(&mut *tx)
+            .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// Takes somebody off shots that they no longer see, after their role or a membership changed.
+pub(crate) async fn drop_unseen(tx: &mut AnyConnection, person_id: PersonId) -> Result<()> {
+    let row = sqlx::query("select role from person where person_id = $1")
+        .bind(person_id.to_string())
+        .fetch_optional(&mut *tx)
+        .await?;
+    let Some(row) = row else { return Ok(()) };
+    let role: Role = row.word("role")?;
+    let unseen = if !may(role, Action::ViewShot) {
+        ""
+    } else if !may(role, Action::SeeEveryProject) {
+        "and shot_id in (select s.shot_id from shot s where not exists (
+             select 1 from project_member m where m.project_id = s.project_id and m.person_id = $1))"
+    } else {
+        return Ok(());
+    };
+    let rows = sqlx::query(sqlx::AssertSqlSafe(format!(
+        "delete from assignment where person_id = $1 {unseen} returning shot_id"
+    )))
+    .bind(person_id.to_string())
+    .fetch_all(&mut *tx)
+    .await?;
+    for row in &rows {
+        let shot_id = row.word("shot_id")?;
+        let project_id = shots::get(&mut *tx, shot_id).await?.project_id;
+        events::tell(tx, Some(project_id), Some(shot_id), &EventKind::Shot).await?;
+    }
+    Ok(())
+}
+
+/// Who is assigned to each of some shots, in the order of their names.
+pub async fn of_shots(db: &Db, shots: &[ShotId]) -> Result<HashMap<ShotId, Vec<Assignee>>> {
+    if shots.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let mut query = sqlx::query(sqlx::AssertSqlSafe(format!(
+        "select a.shot_id, p.person_id, p.name from assignment a join person p on p.person_id = a.person_id
+         where a.shot_id in ({}) order by lower(p.name), p.person_id",
+        places(1, shots.len())
+    )));
+    for shot in shots {
+        query = query.bind(shot.to_string());
+    }
+    let mut found: HashMap<ShotId, Vec<Assignee>> = HashMap::new();
+    for row in &query.fetch_all(&db.pool).await? {
+        let assignee = Assignee { person_id: row.word("person_id")?, name: row.text("name")? };
+        found.entry(row.word("shot_id")?).or_default().push(assignee);
+    }
+    Ok(found)
+}
+
+pub async fn due_of<'e>(executor: impl AnyExecutor<'e>, shot_id: ShotId) -> Result<Option<Day>> {
+    let row = sqlx::query("select due from shot where shot_id = $1")
+        .bind(shot_id.to_string())
+        .fetch_optional(executor)
+        .await?;
+    read_due(row.ok_or(Error::NotFound)?.maybe_int("due")?)
+}
+
+pub(crate) fn read_due(number: Option<i64>) -> Result<Option<Day>> {
+    number.map(|n| Day::from_number(n).ok_or_else(|| Error::Corrupt(format!("due = {n}")))).transpose()
+}
