@@ -90,10 +90,12 @@ pub enum Action {
     ResolveThread,
     /// Make links for people without an account, see who opened them, withdraw them.
     Share,
+    /// Have the package of an approved version made.
+    Deliver,
 }
 
 impl Action {
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::ManagePeople,
         Self::CreateProject,
         Self::ManageProject,
@@ -111,6 +113,7 @@ impl Action {
         Self::Comment,
         Self::ResolveThread,
         Self::Share,
+        Self::Deliver,
     ];
 }
 
@@ -133,7 +136,7 @@ pub fn may(role: Role, action: Action) -> bool {
         ManageJobs => &[Owner, Producer],
         Comment => &[Owner, Producer, Supervisor, Artist, Reviewer, Client],
         ResolveThread => &[Owner, Producer, Supervisor, Artist],
-        Share => &[Owner, Producer, Supervisor],
+        Share | Deliver => &[Owner, Producer, Supervisor],
     };
     allowed.contains(&role)
 }
@@ -165,7 +168,7 @@ mod tests {
     /// Role × action, written out: a change of rights must be made twice, once knowingly.
     #[test]
     fn the_table_of_rights_is_this() {
-        let rows: [(Action, &str); 17] = [
+        let rows: [(Action, &str); 18] = [
             (Action::ManagePeople, "OP----"),
             (Action::CreateProject, "OP----"),
             (Action::ManageProject, "OP----"),
@@ -183,6 +186,7 @@ mod tests {
             (Action::Comment, "OPSARC"),
             (Action::ResolveThread, "OPSA--"),
             (Action::Share, "OPS---"),
+            (Action::Deliver, "OPS---"),
         ];
         for (action, letters) in rows {
             for (role, letter) in Role::ALL.into_iter().zip(letters.chars()) {

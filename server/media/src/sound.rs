@@ -1,15 +1,19 @@
 //! Sound copied from one file to another as it is, in step with the pictures. Never decoded: plain samples are cut where
-//! the pictures begin, compressed ones between two packets.
+//! the pictures begin, compressed ones between two packets, or hidden by an edit list where the container has those.
 
 use std::path::Path;
 
-use ffmpeg_next::ffi::{AVMediaType, av_get_exact_bits_per_sample, avformat_query_codec};
+use ffmpeg_next::ffi::{AVMediaType, av_get_exact_bits_per_sample, av_guess_format, avformat_query_codec};
 use ffmpeg_next::format::context::{Input, Output};
 use ffmpeg_next::{Packet, Rational};
 
 use crate::Error;
 use crate::error::writing;
 use crate::open::{only, open, video_stream};
+
+/// Seconds of compressed sound before the first picture that MOV takes along: its decoder needs them, and an edit list hides
+/// them, so that what is heard begins to the sample.
+const LEAD: f64 = 0.1;
 
 /// A file whose first sound track is copied, and where in it the pictures begin.
 #[derive(Debug, Clone, Copy)]
@@ -29,6 +33,8 @@ pub(crate) struct Sound {
     plain: Option<Plain>,
     /// Seconds at which the pictures start in the source.
     start: f64,
+    /// Seconds before that which are taken along.
+    lead: f64,
     /// A packet that was read but not written yet.
     held: Option<Packet>,
     ended: bool,
@@ -68,6 +74,7 @@ impl Sound {
         let (stream, base, parameters) = (found.index(), found.time_base(), found.parameters());
         let start = picture_start(source, &input);
         let plain = plain(&parameters);
+        let lead = if plain.is_none() && out.format().name().contains("mov") { LEAD } else { 0.0 };
         only(&mut input, stream);
         let mut track = out.add_stream(None::<ffmpeg_next::Codec>).map_err(writing(source))?;
         track.set_parameters(parameters);
@@ -82,6 +89,7 @@ impl Sound {
             base,
             plain,
             start: start + from.skip,
+            lead,
             held: None,
             ended: false,
         }))
@@ -96,7 +104,7 @@ impl Sound {
                 self.held = Some(packet);
                 return Ok(());
             }
-            if at < 0.0 {
+            if at < -self.lead {
                 let Some(rest) = self.rest_of(&packet, -at) else { continue };
                 packet = rest;
             }
@@ -136,6 +144,27 @@ impl Sound {
         }
         None
     }
+}
+
+/// Whether MOV holds the first sound track of `source` as it is; `None` where there is no sound.
+///
+/// # Errors
+/// The file cannot be opened.
+pub fn fits_in_mov(source: &Path) -> Result<Option<bool>, Error> {
+    let input = open(source)?;
+    let mut sound = None;
+    for stream in input.streams() {
+        // SAFETY: the parameters belong to the open input; the muxer's table is static, and null is asked about nothing.
+        unsafe {
+            let raw = &*stream.parameters().as_ptr();
+            if raw.codec_type == AVMediaType::AVMEDIA_TYPE_AUDIO {
+                let mov = av_guess_format(c"mov".as_ptr(), std::ptr::null(), std::ptr::null());
+                let fits = !mov.is_null() && avformat_query_codec(mov, raw.codec_id, 0) == 1;
+                sound = Some(sound.unwrap_or(false) || fits);
+            }
+        }
+    }
+    Ok(sound)
 }
 
 fn plain(parameters: &ffmpeg_next::codec::Parameters) -> Option<Plain> {
