@@ -8,7 +8,8 @@ use sqlx::any::{AnyExecutor, AnyRow};
 use crate::row::Cells;
 use crate::{Db, Error, Result, events, now, queue, shots, versions};
 
-const COLUMNS: &str = "select d.version_id, d.movie, d.what, d.file, d.size_bytes, d.name, d.created_at from delivery d";
+const COLUMNS: &str =
+    "select d.version_id, d.movie, d.what, d.file, d.size_bytes, d.name, d.created_at from delivery d";
 
 fn read(row: &AnyRow) -> Result<(Delivery, Hash)> {
     let delivery = Delivery {

@@ -86,7 +86,8 @@ async fn record(tx: &mut AnyConnection, shot_id: ShotId) -> Result<Record> {
             (Some(id), Some(name)) => Some(Named { id, name }),
             _ => None,
         };
-        let name = row.maybe_text("name")?.unwrap_or_else(|| "somebody who is not in the studio's list".into());
+        let name =
+            row.maybe_text("name")?.unwrap_or_else(|| "somebody who is not in the studio's list".into());
         Ok(Row { link, row_hash, name, guest_of })
     });
     let decisions = readable(decisions, "decision", &mut unreadable)?;

@@ -106,7 +106,9 @@ impl Db {
     pub async fn snapshot(&self) -> Result<Transaction<'static, Any>> {
         Ok(match self.engine {
             Engine::Sqlite => self.pool.begin().await?,
-            Engine::Postgres => self.pool.begin_with("begin isolation level repeatable read read only").await?,
+            Engine::Postgres => {
+                self.pool.begin_with("begin isolation level repeatable read read only").await?
+            }
         })
     }
 

@@ -51,7 +51,8 @@ impl Movie {
     /// What keeps most of the plate: 4444 where it has alpha or chroma at full size, else 422 HQ.
     pub fn for_plate(facts: &PlateFacts) -> Self {
         let name = facts.pixel_format.as_str();
-        let full_chroma = name.contains("444") || ["gbr", "rgb", "bgr", "argb", "abgr"].iter().any(|n| name.starts_with(n));
+        let full_chroma =
+            name.contains("444") || ["gbr", "rgb", "bgr", "argb", "abgr"].iter().any(|n| name.starts_with(n));
         if facts.has_alpha || full_chroma { Self::Prores4444 } else { Self::Prores422Hq }
     }
 }
@@ -110,7 +111,8 @@ const MOST: usize = 48;
 /// `Project_SQ010_shot_v003`: what the files of a version are called after. Letters and digits of every script stay, and `-`
 /// and `.` within a name; whatever else is there becomes one `_`, so that no name is a path or an option.
 pub fn stem(project: &str, sequence: Option<&str>, shot: &str, n: u32) -> String {
-    let parts = [Some(project), sequence, Some(shot)].into_iter().flatten().map(part).filter(|part| !part.is_empty());
+    let parts =
+        [Some(project), sequence, Some(shot)].into_iter().flatten().map(part).filter(|part| !part.is_empty());
     parts.chain([format!("v{n:03}")]).collect::<Vec<_>>().join("_")
 }
 

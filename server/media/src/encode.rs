@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use domain::{Colour, Rate};
 use ffmpeg_next::ffi::{
     AV_CODEC_FLAG_BITEXACT, AV_CODEC_FLAG_GLOBAL_HEADER, AV_CODEC_FLAG_QSCALE, AVFMT_FLAG_BITEXACT,
-    AVPacketSideDataType, AVPixelFormat, AVRational, FF_QP2LAMBDA, av_display_rotation_set, av_frame_is_writable,
-    av_stream_new_side_data,
+    AVPacketSideDataType, AVPixelFormat, AVRational, FF_QP2LAMBDA, av_display_rotation_set,
+    av_frame_is_writable, av_stream_new_side_data,
 };
 use ffmpeg_next::format::context::Output;
 use ffmpeg_next::util::error::EAGAIN;

@@ -49,7 +49,8 @@ impl MovieWriter {
         let (width, height) = (even(facts.coded_width), even(facts.coded_height));
         let (matrix, name) = matrix_of(&facts.colour, from, facts.height());
         let tags = Colour { matrix: name, range: "tv".into(), ..facts.colour.clone() };
-        let (timescale, each_second) = (facts.rate.num().to_string(), facts.rate.nominal().max(1).to_string());
+        let (timescale, each_second) =
+            (facts.rate.num().to_string(), facts.rate.nominal().max(1).to_string());
         let time = ("video_track_timescale", timescale.as_str());
         let alpha = ("alpha_bits", if has_alpha { "16" } else { "0" });
         let prores = |profile| [time, ("profile", profile), ("vendor", "apl0"), alpha];

@@ -1,9 +1,13 @@
 //! Sound copied from one file to another as it is, in step with the pictures. Never decoded: plain samples are cut where
 //! the pictures begin, compressed ones between two packets, or hidden by an edit list where the container has those.
 
+use std::ffi::CStr;
 use std::path::Path;
 
-use ffmpeg_next::ffi::{AVMediaType, av_get_exact_bits_per_sample, av_guess_format, avformat_query_codec};
+use ffmpeg_next::ffi::{
+    AVCodecID, AVMediaType, AVOutputFormat, av_get_exact_bits_per_sample, av_guess_format,
+    avformat_query_codec,
+};
 use ffmpeg_next::format::context::{Input, Output};
 use ffmpeg_next::{Packet, Rational};
 
@@ -67,7 +71,7 @@ impl Sound {
             unsafe {
                 let raw = &*stream.parameters().as_ptr();
                 raw.codec_type == AVMediaType::AVMEDIA_TYPE_AUDIO
-                    && avformat_query_codec((*out.as_ptr()).oformat, raw.codec_id, 0) == 1
+                    && holds((*out.as_ptr()).oformat, raw.codec_id)
             }
         });
         let Some(found) = found else { return Ok(None) };
@@ -154,17 +158,36 @@ pub fn fits_in_mov(source: &Path) -> Result<Option<bool>, Error> {
     let input = open(source)?;
     let mut sound = None;
     for stream in input.streams() {
-        // SAFETY: the parameters belong to the open input; the muxer's table is static, and null is asked about nothing.
+        // SAFETY: the parameters belong to the open input; the muxer's table is static.
         unsafe {
             let raw = &*stream.parameters().as_ptr();
             if raw.codec_type == AVMediaType::AVMEDIA_TYPE_AUDIO {
                 let mov = av_guess_format(c"mov".as_ptr(), std::ptr::null(), std::ptr::null());
-                let fits = !mov.is_null() && avformat_query_codec(mov, raw.codec_id, 0) == 1;
-                sound = Some(sound.unwrap_or(false) || fits);
+                sound = Some(sound.unwrap_or(false) || holds(mov, raw.codec_id));
             }
         }
     }
     Ok(sound)
+}
+
+/// Whether files of a format hold a codec. FFmpeg says so of MOV and some codecs that it then refuses, or that no player of MOV
+/// reads: there it is plain samples and what QuickTime knows.
+///
+/// # Safety
+/// `muxer` is null or one of FFmpeg's.
+unsafe fn holds(muxer: *const AVOutputFormat, codec: AVCodecID) -> bool {
+    use AVCodecID::{AV_CODEC_ID_AAC, AV_CODEC_ID_AC3, AV_CODEC_ID_ALAC, AV_CODEC_ID_EAC3, AV_CODEC_ID_MP3};
+    const KNOWN: [AVCodecID; 5] =
+        [AV_CODEC_ID_AAC, AV_CODEC_ID_AC3, AV_CODEC_ID_ALAC, AV_CODEC_ID_EAC3, AV_CODEC_ID_MP3];
+    // SAFETY: the muxer is one of FFmpeg's static table, its name a static C string.
+    unsafe {
+        if muxer.is_null() || avformat_query_codec(muxer, codec, 0) != 1 {
+            return false;
+        }
+        let is_mov = CStr::from_ptr((*muxer).name).to_bytes() == b"mov";
+        let bits = av_get_exact_bits_per_sample(codec);
+        !is_mov || KNOWN.contains(&codec) || (bits > 0 && bits % 8 == 0)
+    }
 }
 
 fn plain(parameters: &ffmpeg_next::codec::Parameters) -> Option<Plain> {

@@ -159,10 +159,31 @@ impl History {
     pub fn of(record: Record) -> Self {
         let subjects = subjects(&record);
         let check = check(&record, &subjects);
-        let Record { project, sequence, shot, phase: _, plate, quadmasks, versions, decisions, run: _, unreadable: _ } =
-            record;
+        let Record {
+            project,
+            sequence,
+            shot,
+            phase: _,
+            plate,
+            quadmasks,
+            versions,
+            decisions,
+            run: _,
+            unreadable: _,
+        } = record;
         let decisions = decisions.into_iter().map(|row| entry(row, &subjects)).collect();
-        Self { format: FORMAT, reading: READING, project, sequence, shot, plate, quadmasks, versions, decisions, check }
+        Self {
+            format: FORMAT,
+            reading: READING,
+            project,
+            sequence,
+            shot,
+            plate,
+            quadmasks,
+            versions,
+            decisions,
+            check,
+        }
     }
 
     /// One spelling for one record, so that it can be hashed and compared.
@@ -178,13 +199,15 @@ impl History {
 
 fn subjects(record: &Record) -> HashMap<String, Subject> {
     let newest = record.quadmasks.iter().map(|q| q.n).max().unwrap_or_default();
-    let quadmasks = record.quadmasks.iter().map(|q| {
-        (q.quadmask_id.to_string(), Subject { kind: "quadmask", n: q.n, newest, hash: q.subject })
-    });
+    let quadmasks = record
+        .quadmasks
+        .iter()
+        .map(|q| (q.quadmask_id.to_string(), Subject { kind: "quadmask", n: q.n, newest, hash: q.subject }));
     let newest = record.versions.iter().map(|v| v.n).max().unwrap_or_default();
-    let versions = record.versions.iter().map(|v| {
-        (v.version_id.to_string(), Subject { kind: "version", n: v.n, newest, hash: v.subject })
-    });
+    let versions = record
+        .versions
+        .iter()
+        .map(|v| (v.version_id.to_string(), Subject { kind: "version", n: v.n, newest, hash: v.subject }));
     quadmasks.chain(versions).collect()
 }
 
@@ -193,7 +216,9 @@ fn entry(row: Row, subjects: &HashMap<String, Subject>) -> Entry {
     let subject = subjects.get(&link.subject_id);
     let stale_because = match subject {
         None => Some(format!("The {} it is about is not there any more.", link.subject_kind)),
-        Some(subject) if subject.hash != link.subject => Some(format!("It is about another state of {}.", subject.words())),
+        Some(subject) if subject.hash != link.subject => {
+            Some(format!("It is about another state of {}.", subject.words()))
+        }
         Some(subject) if subject.n < subject.newest => {
             Some(format!("{} v{} came after it.", capital(subject.kind), subject.newest))
         }
@@ -213,20 +238,29 @@ fn entry(row: Row, subjects: &HashMap<String, Subject>) -> Entry {
 
 fn check(record: &Record, subjects: &HashMap<String, Subject>) -> Check {
     let mut found = record.unreadable.clone();
-    let chain: Vec<(Link, Hash)> = record.decisions.iter().map(|row| (row.link.clone(), row.row_hash)).collect();
+    let chain: Vec<(Link, Hash)> =
+        record.decisions.iter().map(|row| (row.link.clone(), row.row_hash)).collect();
     found.extend(faults(&chain).iter().map(|fault| sentence(&fault.to_string())));
     let contents = record.quadmasks.iter().map(|q| ("Quadmask", q.n, &q.content, q.subject));
     let results = record.versions.iter().map(|v| ("Version", v.n, &v.content, v.subject));
     for (what, n, content, subject) in contents.chain(results) {
         if Hash::of(content.as_bytes()) != subject {
-            found.push(format!("{what} v{n} was changed after it was made: its content no longer fits its hash."));
+            found.push(format!(
+                "{what} v{n} was changed after it was made: its content no longer fits its hash."
+            ));
         }
     }
     for Row { link, .. } in &record.decisions {
         match subjects.get(&link.subject_id) {
-            None => found.push(format!("Decision {} is about a {} that is not there.", link.n, link.subject_kind)),
+            None => {
+                found.push(format!("Decision {} is about a {} that is not there.", link.n, link.subject_kind))
+            }
             Some(subject) if subject.hash != link.subject || subject.kind != link.subject_kind => {
-                found.push(format!("Decision {} is bound to another hash than {} has.", link.n, subject.words()));
+                found.push(format!(
+                    "Decision {} is bound to another hash than {} has.",
+                    link.n,
+                    subject.words()
+                ));
             }
             Some(_) => {}
         }
@@ -253,7 +287,9 @@ fn check(record: &Record, subjects: &HashMap<String, Subject>) -> Check {
     let said = match (found.len(), count) {
         (0, 0) => "There are no decisions yet.".to_owned(),
         (0, 1) => "The record is whole: 1 decision, its hash computed again.".to_owned(),
-        (0, _) => format!("The record is whole: {count} decisions, each hash computed again and bound to the one before."),
+        (0, _) => format!(
+            "The record is whole: {count} decisions, each hash computed again and bound to the one before."
+        ),
         (1, _) => "The record is not whole: 1 fault.".to_owned(),
         (faults, _) => format!("The record is not whole: {faults} faults."),
     };

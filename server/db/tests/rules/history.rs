@@ -1,7 +1,7 @@
 //! A shot's record as it is read, and deliveries of what was approved.
 
-use db::deliveries::{Asked, Made, ask, keep, open};
 use db::decisions::{Ballot, on_quadmask, on_version};
+use db::deliveries::{Asked, Made, ask, keep, open};
 use domain::package::{Movie, What};
 use domain::{Action, Hash, Job, PersonId, Role, ShotId, Verdict, VersionId, may};
 
@@ -19,7 +19,8 @@ async fn reviewed(studio: &Studio, name: &str) -> (ShotId, VersionId, Hash) {
         verdict: Verdict::Approve,
         note: "",
     };
-    let approved = transact!(studio.db, [ballot], |tx| on_quadmask(tx, quadmask_id, &ballot)).expect("approved");
+    let approved =
+        transact!(studio.db, [ballot], |tx| on_quadmask(tx, quadmask_id, &ballot)).expect("approved");
     let (run_id, _) = approved.run.expect("queued");
     let finished = finished(name);
     let version_id = transact!(studio.db, [finished], |tx| async move {
@@ -42,8 +43,14 @@ async fn asked(studio: &Studio, version_id: VersionId, movie: Movie) -> db::Resu
 
 async fn made(studio: &Studio, version_id: VersionId, what: What) -> db::Result<()> {
     let file = Hash::of(b"archive");
-    let made =
-        Made { version_id, movie: Movie::H264, what, file, size_bytes: 7, name: "First_lime_v001.zip".into() };
+    let made = Made {
+        version_id,
+        movie: Movie::H264,
+        what,
+        file,
+        size_bytes: 7,
+        name: "First_lime_v001.zip".into(),
+    };
     transact!(studio.db, [made], |tx| async move {
         db::blobs::record(tx, made.file, made.size_bytes).await?;
         keep(tx, &made).await

@@ -39,9 +39,10 @@ pub fn deliver(source: Source<'_>, movie: Movie, out: &Path, report: &mut dyn Re
     }
     let (sound, said) = match (fits_in_mov(&path)?, wave) {
         (None, _) => (None, "The plate has no sound."),
-        (Some(true), _) => {
-            (Some(SoundFrom { path: &path, skip: shot.skipped_seconds() }), "The plate's own sound, as it is.")
-        }
+        (Some(true), _) => (
+            Some(SoundFrom { path: &path, skip: shot.skipped_seconds() }),
+            "The plate's own sound, as it is.",
+        ),
         (Some(false), Some(wave)) => (
             Some(SoundFrom { path: wave, skip: 0.0 }),
             "The plate's sound as 16-bit PCM at 48 kHz: MOV does not hold its codec.",
