@@ -1,6 +1,9 @@
-//! The command line: `minus-one serve`.
+//! The command line: `minus-one serve`, `minus-one history check`.
+
+pub mod check;
 
 use std::net::SocketAddr;
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,13 +32,26 @@ pub struct Cli {
 enum Command {
     /// Start the server and one local worker.
     Serve(Config),
+    /// The record of decisions.
+    History {
+        #[command(subcommand)]
+        what: History,
+    },
 }
 
-pub fn run(cli: Cli) -> anyhow::Result<()> {
+#[derive(Debug, Subcommand)]
+enum History {
+    /// Compute every hash of the record again; ends with 1 and says where when something was altered, is missing or is there twice.
+    Check(check::Args),
+}
+
+pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     telemetry::start();
-    let Command::Serve(config) = cli.command;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(serve(config))
+    match cli.command {
+        Command::Serve(config) => runtime.block_on(serve(config)).map(|()| ExitCode::SUCCESS),
+        Command::History { what: History::Check(args) } => runtime.block_on(check::run(&args)),
+    }
 }
 
 async fn serve(config: Config) -> anyhow::Result<()> {

@@ -60,15 +60,7 @@ impl Config {
 
     /// The database's address. SQLite on a network mount is refused: its locks do not hold there.
     pub fn database_url(&self) -> anyhow::Result<String> {
-        if let Some(url) = &self.database_url {
-            return Ok(url.clone());
-        }
-        anyhow::ensure!(
-            !is_on_network(&self.data),
-            "The data folder {} lies on a network mount, where SQLite can lose data. Use a local folder, or set DATABASE_URL to a PostgreSQL server.",
-            self.data.display()
-        );
-        Ok(format!("sqlite://{}", self.data.join("minus-one.db").display()))
+        database_url(self.database_url.as_deref(), &self.data)
     }
 
     /// The worker program to supervise; `None` with a reason when there is none.
@@ -82,6 +74,19 @@ impl Config {
         };
         if at.is_file() { Ok(at) } else { Err(format!("no worker program at {}", at.display())) }
     }
+}
+
+/// The address that was given, or that of the SQLite file in the data folder.
+pub fn database_url(given: Option<&str>, data: &Path) -> anyhow::Result<String> {
+    if let Some(url) = given {
+        return Ok(url.to_owned());
+    }
+    anyhow::ensure!(
+        !is_on_network(data),
+        "The data folder {} lies on a network mount, where SQLite can lose data. Use a local folder, or set DATABASE_URL to a PostgreSQL server.",
+        data.display()
+    );
+    Ok(format!("sqlite://{}", data.join("minus-one.db").display()))
 }
 
 /// Whether the folder's file system is NFS, SMB, CIFS, or a FUSE mount of one.

@@ -5,6 +5,7 @@ pub mod cli;
 pub mod config;
 pub mod live;
 pub mod middleware;
+pub mod paper;
 pub mod router;
 pub mod routes;
 pub mod sessions;

@@ -3,6 +3,6 @@
 use clap::Parser;
 use server::cli::Cli;
 
-fn main() -> anyhow::Result<()> {
+fn main() -> anyhow::Result<std::process::ExitCode> {
     server::cli::run(Cli::parse())
 }

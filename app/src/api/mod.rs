@@ -1,5 +1,6 @@
 //! Server functions by noun: who is asking, what they may touch, one call. Rules live in `domain`, SQL in `db`.
 
+pub mod deliveries;
 pub mod draft;
 pub mod guests;
 pub mod jobs;

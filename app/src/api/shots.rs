@@ -9,6 +9,7 @@ use domain::{
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use super::deliveries::Deliveries;
 use super::draft::DraftView;
 use crate::error::ApiError;
 
@@ -29,8 +30,9 @@ pub struct ShotView {
     pub quadmasks: Vec<Quadmask>,
     /// Newest first.
     pub versions: Vec<Version>,
-    /// The newest job of this shot, open or just over.
+    /// The newest job of this shot, open or just over; packages are beside it.
     pub job: Option<Progress>,
+    pub deliveries: Deliveries,
     /// What the viewer may do here.
     pub may: Vec<Action>,
     pub viewer: PersonId,
@@ -66,6 +68,7 @@ pub async fn get_shot(shot_id: ShotId) -> Result<ShotView, ApiError> {
         quadmasks: Vec::new(),
         versions: db::versions::list(cx.db(), shot_id, client).await?,
         job: None,
+        deliveries: Deliveries::default(),
         may: Action::ALL.into_iter().filter(|&action| domain::may(cx.viewer.role, action)).collect(),
         viewer: cx.viewer.person_id,
         previous,
@@ -92,6 +95,7 @@ pub async fn get_shot(shot_id: ShotId) -> Result<ShotView, ApiError> {
     view.causes = db::brief::causes(cx.db().pool(), shot_id).await?;
     view.draft = super::draft::draft_view(&cx, shot_id).await?;
     view.quadmasks = db::quadmasks::list(cx.db(), shot_id).await?;
+    view.deliveries = Deliveries::of_shot(cx.db(), shot_id, &view.versions).await?;
     view.job = jobs::latest_of_shots(cx.db(), &[shot_id], false).await?.remove(&shot_id);
     Ok(view)
 }

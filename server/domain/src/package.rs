@@ -111,9 +111,14 @@ const MOST: usize = 48;
 /// `Project_SQ010_shot_v003`: what the files of a version are called after. Letters and digits of every script stay, and `-`
 /// and `.` within a name; whatever else is there becomes one `_`, so that no name is a path or an option.
 pub fn stem(project: &str, sequence: Option<&str>, shot: &str, n: u32) -> String {
-    let parts =
-        [Some(project), sequence, Some(shot)].into_iter().flatten().map(part).filter(|part| !part.is_empty());
-    parts.chain([format!("v{n:03}")]).collect::<Vec<_>>().join("_")
+    let place = stem_of_shot(project, sequence, shot);
+    if place.is_empty() { format!("v{n:03}") } else { format!("{place}_v{n:03}") }
+}
+
+/// The same for files about the shot as a whole; empty when none of the names has a letter or digit.
+pub fn stem_of_shot(project: &str, sequence: Option<&str>, shot: &str) -> String {
+    let names = [Some(project), sequence, Some(shot)].into_iter().flatten();
+    names.map(part).filter(|part| !part.is_empty()).collect::<Vec<_>>().join("_")
 }
 
 fn part(name: &str) -> String {

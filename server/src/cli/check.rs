@@ -56,7 +56,9 @@ impl Found {
 pub async fn check(db: &db::Db, place: Option<&str>, out: &mut impl Write) -> anyhow::Result<Found> {
     let shots = db::history::shots(db, place).await?;
     if let Some(place) = place.filter(|_| shots.is_empty()) {
-        anyhow::bail!("There is no project or shot “{place}”: write PROJECT or PROJECT/SHOT as the board shows them.");
+        anyhow::bail!(
+            "There is no project or shot “{place}”: write PROJECT or PROJECT/SHOT as the board shows them."
+        );
     }
     let mut found = Found::default();
     for (shot_id, name) in shots {
@@ -74,7 +76,11 @@ pub async fn check(db: &db::Db, place: Option<&str>, out: &mut impl Write) -> an
         }
     }
     let Found { shots, decisions, broken } = found;
-    let said = if found.is_whole() { "the record is whole".to_owned() } else { format!("the record of {broken} is not whole") };
+    let said = if found.is_whole() {
+        "the record is whole".to_owned()
+    } else {
+        format!("the record of {broken} is not whole")
+    };
     writeln!(out, "Checked {shots} shots with {decisions} decisions: {said}.")?;
     Ok(found)
 }

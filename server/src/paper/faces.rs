@@ -1,6 +1,7 @@
 //! Inter, from the files that the browser has too, for the scripts that names are written in: which face has a letter and how
 //! wide it is. A letter that no face has is written as its number.
 
+use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
 use krilla::text::{Font, GlyphId, KrillaGlyph, Tag};
@@ -37,8 +38,9 @@ impl Weight {
 }
 
 struct Face {
-    bytes: Arc<Vec<u8>>,
     fonts: [Font; 2],
+    /// Glyph, and its advance at each weight in parts of the size.
+    letters: HashMap<char, (GlyphId, [f32; 2])>,
 }
 
 /// A piece of a line that one face draws.
@@ -56,7 +58,8 @@ impl Faces {
     /// Read once; the files are ours.
     pub fn get() -> Result<&'static Self> {
         static FACES: OnceLock<std::result::Result<Faces, String>> = OnceLock::new();
-        let faces = FACES.get_or_init(|| FILES.into_iter().map(face).collect::<std::result::Result<_, _>>().map(Self));
+        let faces = FACES
+            .get_or_init(|| FILES.into_iter().map(face).collect::<std::result::Result<_, _>>().map(Self));
         faces.as_ref().map_err(|why| Error::Face(why.clone()))
     }
 
@@ -81,7 +84,10 @@ impl Faces {
 
     /// In parts of the size.
     pub fn width(&self, text: &str, weight: Weight) -> f32 {
-        self.drawable(text).filter_map(|(at, letter)| self.0[at].glyph(letter, weight)).map(|(_, advance)| advance).sum()
+        self.drawable(text)
+            .filter_map(|(at, letter)| self.0[at].glyph(letter, weight))
+            .map(|(_, advance)| advance)
+            .sum()
     }
 
     /// Letters with the number of their face.
@@ -109,24 +115,28 @@ fn face(file: &[u8]) -> std::result::Result<Face, String> {
     let bytes = wuff::decompress_woff2(file).map_err(|error| format!("{error:?}"))?;
     let bytes = Arc::new(bytes);
     let font = |weight: Weight| {
-        let data: Arc<dyn AsRef<[u8]> + Send + Sync> = bytes.clone();
-        Font::new_variable(data.into(), 0, &[(Tag::new(b"wght"), weight.number())])
+        Font::new_variable(Arc::clone(&bytes).into(), 0, &[(Tag::new(b"wght"), weight.number())])
             .ok_or_else(|| "not a typeface".to_owned())
     };
     let fonts = [font(Weight::Regular)?, font(Weight::Bold)?];
-    FontRef::new(&bytes).map_err(|error| error.to_string())?;
-    Ok(Face { bytes, fonts })
+    let read = FontRef::new(&bytes).map_err(|error| error.to_string())?;
+    let units = f32::from(read.metrics(Size::unscaled(), LocationRef::default()).units_per_em);
+    let places =
+        [Weight::Regular, Weight::Bold].map(|weight| read.axes().location([("wght", weight.number())]));
+    let widths = [0, 1].map(|at: usize| read.glyph_metrics(Size::unscaled(), &places[at]));
+    let letters = read.charmap().mappings().filter_map(|(code, glyph)| {
+        let advance = |at: usize| Some(widths[at].advance_width(glyph)? / units);
+        Some((char::from_u32(code)?, (GlyphId::new(glyph.to_u32()), [advance(0)?, advance(1)?])))
+    });
+    let letters = letters.collect();
+    Ok(Face { fonts, letters })
 }
 
 impl Face {
     /// The letter's glyph and its advance in parts of the size.
     fn glyph(&self, letter: char, weight: Weight) -> Option<(GlyphId, f32)> {
-        let font = FontRef::new(&self.bytes).ok()?;
-        let glyph = font.charmap().map(letter)?;
-        let location = font.axes().location([("wght", weight.number())]);
-        let units = f32::from(font.metrics(Size::unscaled(), LocationRef::default()).units_per_em);
-        let advance = font.glyph_metrics(Size::unscaled(), &location).advance_width(glyph)?;
-        Some((GlyphId::new(glyph.to_u32()), advance / units))
+        let (glyph, advances) = self.letters.get(&letter)?;
+        Some((*glyph, advances[usize::from(weight == Weight::Bold)]))
     }
 }
 
@@ -137,11 +147,15 @@ mod tests {
     #[test]
     fn names_of_many_scripts_have_letters_and_others_have_numbers() {
         let faces = Faces::get().expect("our own files");
-        for name in ["Zoë Ångström", "Łukasz Żółć", "Дмитрий Ґалаґан", "Ελένη Παπαδοπούλου", "Nguyễn Thị Hạnh"] {
-            let drawn: String = faces.runs(name, Weight::Regular).iter().map(|run| run.text.as_str()).collect();
+        for name in
+            ["Zoë Ångström", "Łukasz Żółć", "Дмитрий Ґалаґан", "Ελένη Παπαδοπούλου", "Nguyễn Thị Hạnh"]
+        {
+            let drawn: String =
+                faces.runs(name, Weight::Regular).iter().map(|run| run.text.as_str()).collect();
             assert_eq!(drawn, name);
         }
-        let drawn: String = faces.runs("夜\u{202e}x\n", Weight::Bold).iter().map(|run| run.text.as_str()).collect();
+        let drawn: String =
+            faces.runs("夜\u{202e}x\n", Weight::Bold).iter().map(|run| run.text.as_str()).collect();
         assert_eq!(drawn, "[U+591C]x ");
         let (thin, bold) = (faces.width("Approved", Weight::Regular), faces.width("Approved", Weight::Bold));
         assert!(thin > 3.0 && bold > thin, "{thin} {bold}: the weights are two");

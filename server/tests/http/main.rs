@@ -1,6 +1,7 @@
 //! The server through HTTP, on SQLite and, where `TEST_DATABASE_URL` names one, on PostgreSQL.
 
 mod decisions;
+mod deliveries;
 mod functions;
 mod harness;
 mod rights;

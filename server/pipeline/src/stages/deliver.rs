@@ -55,7 +55,7 @@ pub fn deliver(source: Source<'_>, movie: Movie, out: &Path, report: &mut dyn Re
     drop(first);
     for frame in 0..frames {
         report.step(Step::Movie, u64::from(frame), u64::from(frames))?;
-        writer.write(&*pictures.picture(frame)?)?;
+        writer.write(&pictures.picture(frame)?)?;
     }
     writer.finish()?;
     check(&facts, out)?;
@@ -66,18 +66,26 @@ pub fn deliver(source: Source<'_>, movie: Movie, out: &Path, report: &mut dyn Re
 /// Whether the movie runs as the plate does.
 fn check(plate: &PlateFacts, movie: &Path) -> Result<()> {
     let (made, _) = probe(movie, &mut |_| Ok(()))?;
-    // A timecode that drops needs a rate that does; a container cannot say others.
-    let timecode = plate.start_timecode.is_none() || made.start_timecode == plate.start_timecode;
-    if (made.frames, made.rate, timecode) == (plate.frames, plate.rate, true) {
+    let (ours, theirs) = (made.rate.per_second(), plate.rate.per_second());
+    let rate = match (plate.frames, &plate.variable_times) {
+        (..2, _) => true, // one picture has no rate
+        // An average has no exact name.
+        (_, Some(_)) => (ours - theirs).abs() < theirs * 1e-3,
+        (_, None) => made.rate == plate.rate,
+    };
+    let unsaid = plate.start_timecode.is_none() || plate.variable_times.is_some();
+    let timecode = unsaid || made.start_timecode == plate.start_timecode;
+    if made.frames == plate.frames && rate && timecode {
         return Ok(());
     }
+    let start = |facts: &PlateFacts| facts.start_timecode.clone().unwrap_or_else(|| "no timecode".into());
     Err(Error::Input(format!(
         "The movie came out with {} frames at {} from {}, the plate has {} at {} from {}. Report this with the job's log.",
         made.frames,
         made.rate,
-        made.start_timecode.as_deref().unwrap_or("no timecode"),
+        start(&made),
         plate.frames,
         plate.rate,
-        plate.start_timecode.as_deref().unwrap_or("no timecode"),
+        start(plate),
     )))
 }
