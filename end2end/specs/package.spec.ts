@@ -38,6 +38,8 @@ test('an approved version is packed once and taken away by the team and by a gue
   expect(before.check.sentence).toBe('The record is whole: 1 decision, its hash computed again.');
   const pdf = await page.request.get((await record.getByRole('link', { name: 'History as PDF' }).getAttribute('href'))!);
   expect((await pdf.body()).subarray(0, 5).toString()).toBe('%PDF-');
+  mkdirSync(path(output, 'package'), { recursive: true });
+  writeFileSync(path(output, 'package', 'history.pdf'), await pdf.body());
 
   await page.getByRole('button', { name: 'Approve v1' }).click();
   await page.getByRole('dialog').getByRole('button', { name: /approve/i }).click();

@@ -125,3 +125,73 @@ fn made(sheets: &mut Sheets, history: &History) {
         sheets.space(3.0);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use domain::{DecisionId, Hash, PersonId, Phase, Role, ShotId};
+    use provenance::history::{Named, Plate, Record, Row};
+    use provenance::{FIRST_PREV, Link};
+
+    use super::*;
+
+    #[test]
+    fn long_words_and_many_decisions_go_on_on_the_next_page() {
+        let named = |name: &str| Named { id: "id".into(), name: name.into() };
+        let mut decisions: Vec<Row> = Vec::new();
+        for n in 1..=40 {
+            let link = Link {
+                decision_id: DecisionId(Default::default()),
+                shot_id: ShotId(Default::default()),
+                n,
+                subject_kind: "quadmask".into(),
+                subject_id: "q".into(),
+                subject: Hash::of(b"subject"),
+                person_id: PersonId(Default::default()),
+                role: Role::Supervisor,
+                verdict: Verdict::Changes,
+                note: if n == 7 {
+                    format!("{}\n夜 {}", "x".repeat(2000), "word ".repeat(400))
+                } else {
+                    "Why.".into()
+                },
+                at: n,
+                prev: decisions.last().map_or(FIRST_PREV.to_owned(), |row| row.row_hash.to_string()),
+            };
+            let row_hash = link.row_hash();
+            decisions.push(Row { link, row_hash, name: "Sam".into(), guest_of: Some(named("A link")) });
+        }
+        let record = Record {
+            project: named("Night Tide"),
+            sequence: Some("NT 040".into()),
+            shot: named("0310"),
+            phase: Phase::Masking,
+            plate: Plate { file_name: "0310.mov".into(), sha256: Hash::of(b"plate") },
+            quadmasks: Vec::new(),
+            versions: Vec::new(),
+            decisions,
+            run: Vec::new(),
+            unreadable: Vec::new(),
+        };
+        let bytes = history(&History::of(record), 0).expect("printed");
+        let pages = lopdf::Document::load_mem(&bytes).expect("a PDF").get_pages().len();
+        assert!((5..12).contains(&pages), "{pages} pages");
+        let none = Record { decisions: Vec::new(), ..empty() };
+        assert!(history(&History::of(none), 0).expect("printed").starts_with(b"%PDF-"));
+    }
+
+    fn empty() -> Record {
+        let named = || Named { id: String::new(), name: String::new() };
+        Record {
+            project: named(),
+            sequence: None,
+            shot: named(),
+            phase: Phase::Ready,
+            plate: Plate { file_name: String::new(), sha256: Hash::of(b"") },
+            quadmasks: Vec::new(),
+            versions: Vec::new(),
+            decisions: Vec::new(),
+            run: Vec::new(),
+            unreadable: Vec::new(),
+        }
+    }
+}

@@ -91,25 +91,20 @@ impl Sheets {
             cells.iter().map(|(_, width, style, text)| self.wrapped(text, *width, *style)).collect();
         let line = cells.iter().map(|(_, _, style, _)| style.size * LEADING).fold(0.0, f32::max);
         let lines = columns.iter().map(Vec::len).max().unwrap_or_default();
-        // What fits on one page stays together.
+        // What fits on one page stays together, and its columns are read one after the other.
         let height = line * lines as f32;
-        if height < BOTTOM - TOP {
-            self.keep(height);
-        }
-        for at in 0..lines {
-            self.keep(line);
-            let y = self.y + line;
+        let at_once = if height < BOTTOM - TOP { lines.max(1) } else { 1 };
+        for first in (0..lines).step_by(at_once) {
+            self.keep(line * at_once as f32);
             for ((x, _, style, _), column) in cells.iter().zip(&columns) {
-                if let Some(text) = column.get(at).filter(|text| !text.is_empty()) {
-                    self.put(Item::Text {
-                        x: MARGIN + x,
-                        y: y - line * 0.28,
-                        style: *style,
-                        text: text.clone(),
-                    });
+                for (down, text) in (1u16..).zip(column.iter().skip(first).take(at_once)) {
+                    let y = self.y + line * (f32::from(down) - 0.28);
+                    if !text.is_empty() {
+                        self.put(Item::Text { x: MARGIN + x, y, style: *style, text: text.clone() });
+                    }
                 }
             }
-            self.y = y;
+            self.y += line * at_once as f32;
         }
     }
 
