@@ -139,25 +139,3 @@ impl Face {
         Some((*glyph, advances[usize::from(weight == Weight::Bold)]))
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_of_many_scripts_have_letters_and_others_have_numbers() {
-        let faces = Faces::get().expect("our own files");
-        for name in
-            ["Zoë Ångström", "Łukasz Żółć", "Дмитрий Ґалаґан", "Ελένη Παπαδοπούλου", "Nguyễn Thị Hạnh"]
-        {
-            let drawn: String =
-                faces.runs(name, Weight::Regular).iter().map(|run| run.text.as_str()).collect();
-            assert_eq!(drawn, name);
-        }
-        let drawn: String =
-            faces.runs("夜\u{202e}x\n", Weight::Bold).iter().map(|run| run.text.as_str()).collect();
-        assert_eq!(drawn, "[U+591C]x ");
-        let (thin, bold) = (faces.width("Approved", Weight::Regular), faces.width("Approved", Weight::Bold));
-        assert!(thin > 3.0 && bold > thin, "{thin} {bold}: the weights are two");
-    }
-}

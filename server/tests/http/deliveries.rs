@@ -1,8 +1,6 @@
 //! What is taken away of a shot: its record of decisions as JSON and PDF, and what was made of an approved version; for each
 //! role, from outside, through links with and without downloads.
 
-use std::collections::HashMap;
-
 use app::api::deliveries::{AskGuestMovie, AskPackage};
 use app::api::guests::GetSharedShot;
 use app::api::shared::SharedShot;
@@ -19,6 +17,7 @@ use server::cli::check::check;
 use crate::decisions::{Reviewed, reviewed};
 use crate::functions::form;
 use crate::harness::{Actor, TestApp};
+use crate::paper::printed;
 use crate::share::{ALL, WATCH, guest, make, new_link};
 use crate::transact;
 
@@ -43,73 +42,6 @@ async fn deliver(app: &TestApp, version_id: VersionId, what: What) {
         db::deliveries::keep(tx, &made).await
     })
     .expect("kept");
-}
-
-/// The words of a PDF without spaces, by what its fonts say their glyphs mean: what a reader copies and searches.
-fn printed(bytes: &[u8]) -> String {
-    let pdf = lopdf::Document::load_mem(bytes).expect("a PDF that another library reads");
-    let mut text = String::new();
-    for page in pdf.get_pages().into_values() {
-        let mut meanings: HashMap<Vec<u8>, HashMap<u16, String>> = HashMap::new();
-        for (name, font) in pdf.get_page_fonts(page).expect("fonts") {
-            let meaning = font
-                .get(b"ToUnicode")
-                .and_then(lopdf::Object::as_reference)
-                .expect("a font that can be read");
-            let map = pdf.get_object(meaning).and_then(lopdf::Object::as_stream).expect("a stream");
-            let map = map.decompressed_content().unwrap_or_else(|_| map.content.clone());
-            meanings.insert(name, glyphs(&String::from_utf8_lossy(&map)));
-        }
-        let content = pdf.get_page_content(page).expect("content");
-        let mut font = None;
-        for operation in lopdf::content::Content::decode(&content).expect("operations").operations {
-            let strings: Vec<&[u8]> = match (operation.operator.as_str(), operation.operands.first()) {
-                ("Tf", Some(name)) => {
-                    font = meanings.get(name.as_name().expect("a name"));
-                    continue;
-                }
-                ("Tj", Some(string)) => string.as_str().into_iter().collect(),
-                ("TJ", Some(list)) => {
-                    list.as_array().expect("a list").iter().filter_map(|item| item.as_str().ok()).collect()
-                }
-                _ => continue,
-            };
-            let codes =
-                strings.into_iter().flat_map(|s| s.chunks_exact(2).map(|c| u16::from_be_bytes([c[0], c[1]])));
-            for code in codes {
-                text.push_str(font.and_then(|font| font.get(&code)).map_or("?", String::as_str));
-            }
-        }
-    }
-    text.split_whitespace().collect()
-}
-
-/// What a ToUnicode map says, of single glyphs and of ranges.
-fn glyphs(map: &str) -> HashMap<u16, String> {
-    let mut glyphs = HashMap::new();
-    let number = |hex: &str| u16::from_str_radix(hex, 16).expect("hexadecimal");
-    let letters = |hex: &str| {
-        let units: Vec<u16> = (0..hex.len() / 4).map(|at| number(&hex[4 * at..4 * at + 4])).collect();
-        String::from_utf16_lossy(&units)
-    };
-    for (kind, size) in [("bfchar", 2), ("bfrange", 3)] {
-        for block in map.split(&format!("begin{kind}")).skip(1) {
-            let block = block.split(&format!("end{kind}")).next().unwrap_or_default();
-            let words: Vec<&str> = block.split(['<', '>']).skip(1).step_by(2).collect();
-            for entry in words.chunks_exact(size) {
-                let (first, last) = (number(entry[0]), number(entry[size - 2]));
-                for code in first..=last {
-                    let mut said = letters(entry[size - 1]);
-                    if code > first {
-                        let start = said.pop().expect("a letter");
-                        said.extend(char::from_u32(u32::from(start) + u32::from(code - first)));
-                    }
-                    glyphs.insert(code, said);
-                }
-            }
-        }
-    }
-    glyphs
 }
 
 fn address(version_id: VersionId, file: &str) -> String {

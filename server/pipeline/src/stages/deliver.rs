@@ -55,7 +55,8 @@ pub fn deliver(source: Source<'_>, movie: Movie, out: &Path, report: &mut dyn Re
     drop(first);
     for frame in 0..frames {
         report.step(Step::Movie, u64::from(frame), u64::from(frames))?;
-        writer.write(&pictures.picture(frame)?)?;
+        let picture = pictures.picture(frame)?;
+        writer.write(&picture)?;
     }
     writer.finish()?;
     check(&facts, out)?;
