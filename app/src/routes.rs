@@ -5,6 +5,7 @@ pub const PREVIEW: &str = "preview-";
 
 /// Addresses of pages and media.
 pub mod href {
+    use domain::package::{Movie, What};
     use domain::{Hash, LinkId, ProjectId, QuadmaskId, ShotId, ThreadId, UploadId, VersionId};
 
     use crate::api::projects::{ShotFilter, Sort};
@@ -163,6 +164,17 @@ pub mod href {
         format!("/media/versions/{id}/matte.mkv")
     }
 
+    /// What was made of an approved version: `package` an archive, `movie` the movie alone; answers byte ranges.
+    pub fn delivery(id: VersionId, movie: Movie, what: What) -> String {
+        let extension = if what == What::Package { "zip" } else { "mov" };
+        format!("/media/versions/{id}/deliveries/{}.{extension}", movie.slug())
+    }
+
+    /// The record of decisions, `pdf` or `json`.
+    pub fn history(id: ShotId, kind: &str) -> String {
+        format!("/media/shots/{id}/history.{kind}")
+    }
+
     /// POST with the file as body: a `quadmask_0.mp4` or a zip of PNGs becomes the draft.
     pub fn import_quadmask(id: ShotId, name: &str) -> String {
         let name: String = name.chars().filter(|c| c.is_ascii_alphanumeric() || "._-".contains(*c)).collect();
@@ -202,6 +214,11 @@ pub mod href {
     /// What a guest sees of a version: `proxy.mov`, `proxy.json`; and `result.mkv` where the link grants it.
     pub fn share_version(token: &str, id: VersionId, file: &str) -> String {
         format!("/share-media/{token}/versions/{id}/{file}")
+    }
+
+    /// The movie of an approved version, where the link grants downloads.
+    pub fn share_delivery(token: &str, id: VersionId, movie: Movie) -> String {
+        format!("/share-media/{token}/versions/{id}/deliveries/{}.mov", movie.slug())
     }
 
     /// Server-sent events for a guest.

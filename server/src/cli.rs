@@ -1,6 +1,9 @@
-//! The command line: `minus-one serve`, `minus-one users`.
+//! The command line: `minus-one serve`, `minus-one users`, `minus-one history check`.
+
+pub mod check;
 
 use std::net::SocketAddr;
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,14 +35,26 @@ enum Command {
     Serve(Box<Config>),
     /// Look after accounts, where nobody can sign in to do it.
     Users(users::Args),
+    /// The record of decisions.
+    History {
+        #[command(subcommand)]
+        what: History,
+    },
 }
 
-pub fn run(cli: Cli) -> anyhow::Result<()> {
+#[derive(Debug, Subcommand)]
+enum History {
+    /// Compute every hash of the record again; ends with 1 and says where when something was altered, is missing or is there twice.
+    Check(check::Args),
+}
+
+pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     telemetry::start();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     match cli.command {
-        Command::Serve(config) => runtime.block_on(serve(*config)),
-        Command::Users(args) => runtime.block_on(users::run(args)),
+        Command::Serve(config) => runtime.block_on(serve(*config)).map(|()| ExitCode::SUCCESS),
+        Command::Users(args) => runtime.block_on(users::run(args)).map(|()| ExitCode::SUCCESS),
+        Command::History { what: History::Check(args) } => runtime.block_on(check::run(&args)),
     }
 }
 

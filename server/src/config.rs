@@ -93,7 +93,22 @@ impl Place {
             "The data folder {} lies on a network mount, where SQLite can lose data. Use a local folder, or set DATABASE_URL to a PostgreSQL server.",
             self.data.display()
         );
-        Ok(format!("sqlite://{}", self.data.join("minus-one.db").display()))
+        Ok(format!("sqlite://{}", self.file().display()))
+    }
+
+    /// The file of the embedded database.
+    fn file(&self) -> PathBuf {
+        self.data.join("minus-one.db")
+    }
+
+    /// Opens the database of a studio that is there: a mistyped folder must not become a new one.
+    pub async fn open_existing(&self) -> anyhow::Result<db::Db> {
+        anyhow::ensure!(
+            self.database_url.is_some() || self.file().is_file(),
+            "There is no studio in {}: give its folder with --data, or its database with --database-url",
+            self.data.display()
+        );
+        self.open().await
     }
 
     /// Opens the database, as the server does.

@@ -6,6 +6,7 @@ pub mod config;
 pub mod live;
 pub mod metrics;
 pub mod middleware;
+pub mod paper;
 pub mod router;
 pub mod routes;
 pub mod sessions;

@@ -8,7 +8,7 @@ use server::cli::Cli;
 
 fn main() -> ExitCode {
     match server::cli::run(Cli::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             // The chain of causes in one line; where it came up in the code helps nobody who gave a wrong option.
             writeln!(std::io::stderr(), "Error: {error:#}").ok();

@@ -15,7 +15,7 @@ use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate};
 use tower_http::services::ServeDir;
 
-use crate::routes::{exact, media, share, tus, watch};
+use crate::routes::{deliveries, exact, history, media, share, tus, watch};
 use crate::state::ServerState;
 use crate::{live, metrics, middleware, sessions};
 
@@ -47,14 +47,18 @@ pub fn router(state: ServerState) -> Router {
             "/api/uploads/{upload}",
             head(tus::head).patch(tus::patch).delete(tus::delete).options(tus::options),
         )
+        .route("/media/shots/{shot}/history.json", get(history::json))
+        .route("/media/shots/{shot}/history.pdf", get(history::pdf))
         .route("/media/shots/{shot}/{file}", get(media::shot))
         .route("/media/shots/{shot}/draft/{file}", get(media::draft_frame))
         .route("/media/shots/{shot}/frames/{file}", get(exact::of_shot))
         .route("/media/versions/{version}/frames/{file}", get(exact::of_version))
         .route("/media/quadmasks/{quadmask}/{file}", get(media::quadmask))
+        .route("/media/versions/{version}/deliveries/{file}", get(deliveries::of_version))
         .route("/media/versions/{version}/{file}", get(media::version))
         .route("/share-media/{token}/events", get(live::guests::events))
         .route("/share-media/{token}/shots/{shot}/{file}", get(share::shot))
+        .route("/share-media/{token}/versions/{version}/deliveries/{file}", get(deliveries::of_link))
         .route("/share-media/{token}/versions/{version}/{file}", get(share::version))
         .route(
             "/api/shots/{shot}/import-quadmask",

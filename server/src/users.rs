@@ -36,26 +36,14 @@ enum Command {
 
 pub async fn run(args: Args) -> anyhow::Result<()> {
     match args.command {
-        Command::List { place } => list(&existing(&place).await?).await,
+        Command::List { place } => list(&place.open_existing().await?).await,
         Command::ResetLink { email, port, place } => {
-            let link = reset_link(&existing(&place).await?, &place.public_url("http", port)?, &email).await?;
+            let link =
+                reset_link(&place.open_existing().await?, &place.public_url("http", port)?, &email).await?;
             writeln!(std::io::stdout(), "{link}")?;
             Ok(())
         }
     }
-}
-
-/// The studio's database; a mistyped folder must not become a new studio.
-async fn existing(place: &Place) -> anyhow::Result<db::Db> {
-    if place.database_url.is_none() {
-        let file = place.data.join("minus-one.db");
-        anyhow::ensure!(
-            file.is_file(),
-            "There is no studio in {}: give its folder with --data, or its database with --database-url",
-            place.data.display()
-        );
-    }
-    place.open().await
 }
 
 async fn list(db: &db::Db) -> anyhow::Result<()> {

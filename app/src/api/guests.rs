@@ -63,7 +63,15 @@ async fn shared_shot(guest: &crate::context::guest::Guest, shot_id: ShotId) -> R
     let facts = shot.facts.ok_or(ApiError::NotFound)?;
     let link_id = guest.link().link_id;
     let stamp = |hash: Option<Hash>| hash.map(|hash| Hash::of(format!("{link_id} {hash}").as_bytes()));
+    let grants_download = guest.granted(domain::Grant::Download).is_ok();
+    let movies = if grants_download { movies(guest.db(), shot_id).await? } else { Vec::new() };
     let versions = versions.into_iter().map(|version| SharedVersion {
+        has_movies: grants_download && version.is_approved(),
+        movies: movies
+            .iter()
+            .filter(|(of, _)| *of == version.version_id && version.is_approved())
+            .map(|(_, movie)| movie.clone())
+            .collect(),
         version_id: version.version_id,
         n: version.n,
         engine: version.engine,
@@ -90,6 +98,29 @@ async fn shared_shot(guest: &crate::context::guest::Guest, shot_id: ShotId) -> R
         previous,
         next,
     })
+}
+
+/// Movies of the shot's versions that are there, then those that are being made.
+#[cfg(feature = "ssr")]
+async fn movies(
+    db: &db::Db,
+    shot_id: ShotId,
+) -> Result<Vec<(VersionId, super::shared::SharedMovie)>, ApiError> {
+    use super::shared::SharedMovie;
+    use domain::package::What;
+    let made = db::deliveries::of_shot(db, shot_id).await?.into_iter().filter(|d| d.what == What::Movie);
+    let mut movies: Vec<(VersionId, SharedMovie)> = made
+        .map(|d| (d.version_id, SharedMovie { movie: d.movie, size_bytes: Some(d.size_bytes) }))
+        .collect();
+    // Who packs a version makes its movie first.
+    for (job, progress) in jobs::of_shot(db, shot_id, "package").await? {
+        let domain::Job::Package { version_id, movie, what: _ } = job else { continue };
+        let is_known = movies.iter().any(|(id, known)| *id == version_id && known.movie == movie);
+        if !progress.state.is_over() && !is_known {
+            movies.push((version_id, SharedMovie { movie, size_bytes: None }));
+        }
+    }
+    Ok(movies)
 }
 
 /// Gives the link's password for this session. Wrong ones are counted, and after five one waits.

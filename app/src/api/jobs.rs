@@ -121,6 +121,7 @@ async fn manage(cx: &crate::context::Cx, job_id: JobId) -> Result<(), ApiError> 
         "ingest" => Action::Upload,
         "segment" | "import_quadmask" | "export_quadmask" => Action::EditShot,
         "remove" => Action::Run,
+        "package" => Action::Deliver,
         _ => Action::ManageJobs,
     })
 }

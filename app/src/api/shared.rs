@@ -1,11 +1,14 @@
 //! What a link shows, as it travels: types of their own, so that what is added to a shot for the team does not reach guests.
 
+use domain::package::{Delivery, What};
 use domain::version::{Decision, Proof, Version};
 use domain::{
-    Action, Colour, Grants, Hash, PersonId, PlateFacts, ProjectId, QuadmaskId, Rate, RunId, ShotId, VersionId,
+    Action, Colour, Grants, Hash, JobId, JobState, Movie, PersonId, PlateFacts, Progress, ProjectId,
+    QuadmaskId, Rate, RunId, ShotId, VersionId,
 };
 use serde::{Deserialize, Serialize};
 
+use super::deliveries::{Deliveries, Packing};
 use super::shots::ShotView;
 
 /// A link as its guests see it.
@@ -69,6 +72,17 @@ pub struct SharedVersion {
     pub created_at: i64,
     /// Those of clients and guests.
     pub decisions: Vec<Decision>,
+    /// The link grants downloads, and the version is approved: its movie can be had.
+    pub has_movies: bool,
+    /// Movies that are there or on their way.
+    pub movies: Vec<SharedMovie>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SharedMovie {
+    pub movie: Movie,
+    /// `None`: it is being made.
+    pub size_bytes: Option<i64>,
 }
 
 impl SharedShot {
@@ -131,6 +145,7 @@ impl SharedShot {
             guessed: 0.0,
             seconds: 0.0,
         };
+        let deliveries = deliveries(&versions);
         let versions = versions.into_iter().map(|v| Version {
             version_id: v.version_id,
             shot_id,
@@ -188,10 +203,51 @@ impl SharedShot {
             job: None,
             work: None,
             people: Vec::new(),
+            deliveries,
             may,
             viewer,
             previous,
             next,
         }
+    }
+}
+
+/// As the workspace holds them; of the jobs a guest knows only that they are there.
+fn deliveries(versions: &[SharedVersion]) -> Deliveries {
+    let mut all = Deliveries::default();
+    for SharedVersion { version_id, has_movies, movies, .. } in versions {
+        let (version_id, what) = (*version_id, What::Movie);
+        all.approved.extend(has_movies.then_some(version_id));
+        for SharedMovie { movie, size_bytes } in movies {
+            let movie = *movie;
+            match *size_bytes {
+                Some(size_bytes) => {
+                    let name = String::new();
+                    all.made.push(Delivery { version_id, movie, what, size_bytes, name, created_at: 0 });
+                }
+                None => all.jobs.push(Packing { version_id, movie, what, job: on_its_way() }),
+            }
+        }
+    }
+    all
+}
+
+fn on_its_way() -> Progress {
+    Progress {
+        job_id: JobId(Default::default()),
+        kind: "package".into(),
+        state: JobState::Running,
+        project_id: None,
+        shot_id: None,
+        step: None,
+        fraction: 0.0,
+        seconds_left: None,
+        error: None,
+        attempt: 1,
+        priority: 0,
+        worker: None,
+        created_at: 0,
+        started_at: None,
+        finished_at: None,
     }
 }

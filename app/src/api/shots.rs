@@ -9,6 +9,7 @@ use domain::{
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use super::deliveries::Deliveries;
 use super::draft::DraftView;
 use super::work::Work;
 use crate::error::ApiError;
@@ -30,7 +31,7 @@ pub struct ShotView {
     pub quadmasks: Vec<Quadmask>,
     /// Newest first.
     pub versions: Vec<Version>,
-    /// The newest job of this shot, open or just over.
+    /// The newest job of this shot, open or just over; packages are beside it.
     pub job: Option<Progress>,
     /// Who works on it until when; `None`: not the viewer's business.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -38,6 +39,7 @@ pub struct ShotView {
     /// Who can be assigned, for those who may assign.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub people: Vec<Assignee>,
+    pub deliveries: Deliveries,
     /// What the viewer may do here.
     pub may: Vec<Action>,
     pub viewer: PersonId,
@@ -75,6 +77,7 @@ pub async fn get_shot(shot_id: ShotId) -> Result<ShotView, ApiError> {
         job: None,
         work: None,
         people: Vec::new(),
+        deliveries: Deliveries::default(),
         may: Action::ALL.into_iter().filter(|&action| domain::may(cx.viewer.role, action)).collect(),
         viewer: cx.viewer.person_id,
         previous,
@@ -105,6 +108,7 @@ pub async fn get_shot(shot_id: ShotId) -> Result<ShotView, ApiError> {
     view.causes = db::brief::causes(cx.db().pool(), shot_id).await?;
     view.draft = super::draft::draft_view(&cx, shot_id).await?;
     view.quadmasks = db::quadmasks::list(cx.db(), shot_id).await?;
+    view.deliveries = Deliveries::of_shot(cx.db(), shot_id, &view.versions).await?;
     view.job = jobs::latest_of_shots(cx.db(), &[shot_id], false).await?.remove(&shot_id);
     Ok(view)
 }

@@ -22,6 +22,7 @@ pub fn steps_of(kind: &str) -> &'static [Step] {
             Step::Encode,
             Step::Store,
         ],
+        "package" => &[Step::Movie, Step::Quadmask, Step::Pack, Step::Store],
         _ => &[],
     }
 }
@@ -36,6 +37,11 @@ pub fn job_of(desk: Desk, kinds: &[&str]) -> Option<Progress> {
 pub fn JobCard(kinds: &'static [&'static str]) -> impl IntoView {
     let desk = use_desk();
     let job = Memo::new(move |_| job_of(desk, kinds).filter(|job| job.state != JobState::Done));
+    job_card(desk, job)
+}
+
+/// Shows a job, as long as there is one.
+pub fn job_card(desk: Desk, job: Memo<Option<Progress>>) -> impl IntoView {
     let key = Memo::new(move |_| job.with(|job| job.as_ref().map(|j| (j.job_id, j.state, j.step))));
     move || {
         // Steps are drawn again only when one begins; fraction and time run by themselves.
@@ -65,7 +71,11 @@ fn card(desk: Desk, job: Memo<Option<Progress>>, now: Progress) -> impl IntoView
             None => percent,
         }
     };
-    let action = if now.kind == "remove" { Action::Run } else { Action::EditShot };
+    let action = match now.kind.as_str() {
+        "remove" => Action::Run,
+        "package" => Action::Deliver,
+        _ => Action::EditShot,
+    };
     let may_run = move || desk.may(action);
     view! {
         <section class="job" data-tone=tone aria-label=title>

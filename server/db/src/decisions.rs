@@ -241,7 +241,7 @@ async fn append(
     Ok(link.decision_id)
 }
 
-fn read_link(row: &AnyRow) -> Result<(Link, Hash)> {
+pub(crate) fn read_link(row: &AnyRow) -> Result<(Link, Hash)> {
     let link = Link {
         decision_id: row.word("decision_id")?,
         shot_id: row.word("shot_id")?,

@@ -7,12 +7,14 @@ pub mod board;
 pub mod brief;
 pub mod comments;
 pub mod decisions;
+pub mod deliveries;
 pub mod demo;
 mod dialect;
 pub mod draft;
 pub mod edits;
 pub mod events;
 pub mod exact;
+pub mod history;
 pub mod inbox;
 pub mod media;
 pub mod needs;
@@ -104,6 +106,16 @@ impl Db {
 
     pub fn engine(&self) -> Engine {
         self.engine
+    }
+
+    /// For several reads that must agree: what others write meanwhile is not seen. Ends when dropped.
+    pub async fn snapshot(&self) -> Result<Transaction<'static, Any>> {
+        Ok(match self.engine {
+            Engine::Sqlite => self.pool.begin().await?,
+            Engine::Postgres => {
+                self.pool.begin_with("begin isolation level repeatable read read only").await?
+            }
+        })
     }
 
     /// The one way to write: one transaction, immediate on SQLite, tried again (up to eight times) when the engine says

@@ -5,7 +5,7 @@ use domain::{EventKind, Job, JobId, JobState, ProjectId, ShotId, ShotStep};
 use sqlx::AnyConnection;
 
 use crate::row::{Cells, places};
-use crate::{Error, Result, events, from_json, new_uuid, now, runs, shots, to_json};
+use crate::{Error, Result, deliveries, events, from_json, new_uuid, now, runs, shots, to_json};
 
 /// A job in the queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,7 +119,11 @@ pub async fn settle(tx: &mut AnyConnection, job: &Job, end: End<'_>) -> Result<(
         (Job::Remove { run_id }, End::Failed(sentence)) => runs::failed(tx, *run_id, sentence).await,
         (Job::Remove { run_id }, End::Cancelled) => runs::cancelled(tx, *run_id).await,
         (
-            Job::Segment { .. } | Job::ImportQuadmask { .. } | Job::ExportQuadmask { .. } | Job::Demo { .. },
+            Job::Segment { .. }
+            | Job::ImportQuadmask { .. }
+            | Job::ExportQuadmask { .. }
+            | Job::Package { .. }
+            | Job::Demo { .. },
             End::Failed(_) | End::Cancelled,
         ) => Ok(()),
     }
@@ -145,6 +149,7 @@ pub async fn retry(tx: &mut AnyConnection, job_id: JobId) -> Result<()> {
         Job::Segment { shot_id } | Job::ImportQuadmask { shot_id, .. } => {
             shots::edit(tx, shot_id).await?;
         }
+        Job::Package { version_id, .. } => deliveries::check(tx, version_id).await?,
         Job::ExportQuadmask { .. } | Job::Demo { .. } => {}
     }
     let row = sqlx::query(

@@ -118,10 +118,10 @@ pub struct Audio {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    fn facts(timecode: Option<&str>) -> PlateFacts {
+    pub(crate) fn facts(timecode: Option<&str>) -> PlateFacts {
         PlateFacts {
             container: "mov".into(),
             codec: "prores".into(),

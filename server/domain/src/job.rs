@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Hash, JobId, ProjectId, QuadmaskId, RunId, ShotId};
+use crate::package::{Movie, What};
+use crate::{Hash, JobId, ProjectId, QuadmaskId, RunId, ShotId, VersionId};
 
 /// Work for a worker.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,9 +19,14 @@ pub enum Job {
     ImportQuadmask { shot_id: ShotId, file: Hash, name: String },
     /// Make `quadmask_0.mp4` of a quadmask version.
     ExportQuadmask { quadmask_id: QuadmaskId },
+    /// Make the movie of an approved version, and the package with it.
+    Package { version_id: VersionId, movie: Movie, what: What },
     /// Render the demo shots into the demo project.
     Demo { project_id: ProjectId },
 }
+
+/// Kinds of jobs that go on beside a shot's way through its phases: they are no shot's newest job.
+pub const BESIDE: [&str; 1] = ["package"];
 
 impl Job {
     pub fn kind(&self) -> &'static str {
@@ -30,6 +36,7 @@ impl Job {
             Self::Remove { .. } => "remove",
             Self::ImportQuadmask { .. } => "import_quadmask",
             Self::ExportQuadmask { .. } => "export_quadmask",
+            Self::Package { .. } => "package",
             Self::Demo { .. } => "demo",
         }
     }
@@ -48,6 +55,7 @@ pub fn title_of_kind(kind: &str) -> &'static str {
         "remove" => "Removal",
         "import_quadmask" => "Import quadmask",
         "export_quadmask" => "Export quadmask",
+        "package" => "Package",
         "demo" => "Make demo shots",
         _ => "Job",
     }
@@ -110,11 +118,14 @@ pub enum Step {
     Verify,
     Encode,
     Render,
+    Movie,
+    Quadmask,
+    Pack,
     Store,
 }
 
 impl Step {
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 21] = [
         Self::Probe,
         Self::Proxy,
         Self::Sound,
@@ -132,6 +143,9 @@ impl Step {
         Self::Verify,
         Self::Encode,
         Self::Render,
+        Self::Movie,
+        Self::Quadmask,
+        Self::Pack,
         Self::Store,
     ];
 
@@ -155,6 +169,9 @@ impl Step {
             Self::Verify => "verify",
             Self::Encode => "encode",
             Self::Render => "render",
+            Self::Movie => "movie",
+            Self::Quadmask => "quadmask",
+            Self::Pack => "pack",
             Self::Store => "store",
         }
     }
@@ -178,6 +195,9 @@ impl Step {
             Self::Verify => "Proving kept pixels",
             Self::Encode => "Encoding",
             Self::Render => "Rendering",
+            Self::Movie => "Encoding the movie",
+            Self::Quadmask => "Writing the quadmask",
+            Self::Pack => "Packing and checking the files",
             Self::Store => "Storing",
         }
     }

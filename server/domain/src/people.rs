@@ -94,10 +94,12 @@ pub enum Action {
     ReadAudit,
     /// Say who works on a shot and until when.
     Assign,
+    /// Have the package of an approved version made.
+    Deliver,
 }
 
 impl Action {
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::ManagePeople,
         Self::CreateProject,
         Self::ManageProject,
@@ -117,6 +119,7 @@ impl Action {
         Self::Share,
         Self::ReadAudit,
         Self::Assign,
+        Self::Deliver,
     ];
 }
 
@@ -139,7 +142,7 @@ pub fn may(role: Role, action: Action) -> bool {
         ManageJobs => &[Owner, Producer],
         Comment => &[Owner, Producer, Supervisor, Artist, Reviewer, Client],
         ResolveThread => &[Owner, Producer, Supervisor, Artist],
-        Share => &[Owner, Producer, Supervisor],
+        Share | Deliver => &[Owner, Producer, Supervisor],
         ReadAudit => &[Owner],
         Assign => &[Owner, Producer, Supervisor],
     };
@@ -173,7 +176,7 @@ mod tests {
     /// Role × action, written out: a change of rights must be made twice, once knowingly.
     #[test]
     fn the_table_of_rights_is_this() {
-        let rows: [(Action, &str); 19] = [
+        let rows: [(Action, &str); 20] = [
             (Action::ManagePeople, "OP----"),
             (Action::CreateProject, "OP----"),
             (Action::ManageProject, "OP----"),
@@ -193,6 +196,7 @@ mod tests {
             (Action::Share, "OPS---"),
             (Action::ReadAudit, "O-----"),
             (Action::Assign, "OPS---"),
+            (Action::Deliver, "OPS---"),
         ];
         for (action, letters) in rows {
             for (role, letter) in Role::ALL.into_iter().zip(letters.chars()) {

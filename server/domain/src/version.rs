@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{DecisionId, Hash, PersonId, QuadmaskId, Role, RunId, ShotId, Verdict, VersionId};
+use crate::{Action, DecisionId, Hash, PersonId, QuadmaskId, Role, RunId, ShotId, Verdict, VersionId, may};
 
 /// What a finished removal measured about itself; stored with the version.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -46,6 +46,15 @@ pub struct Version {
     pub client_visible: bool,
     pub created_at: i64,
     pub decisions: Vec<Decision>,
+}
+
+impl Version {
+    /// Whether the last word of those whose word moves a shot is an approval of what it is. A client's word is on record and
+    /// decides nothing. Asks the decisions that are here.
+    pub fn is_approved(&self) -> bool {
+        let counts = |d: &&Decision| d.subject == self.subject && may(d.role, Action::DecideQuadmask);
+        self.decisions.iter().rfind(counts).is_some_and(|last| last.verdict == Verdict::Approve)
+    }
 }
 
 /// An immutable quadmask version.

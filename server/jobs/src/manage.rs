@@ -65,7 +65,25 @@ pub async fn list(db: &Db, open: bool, projects: &[ProjectId], limit: u32) -> Re
     query.fetch_all(db.pool()).await?.iter().map(read).collect()
 }
 
-/// The newest job of each shot, open or over; `only_open`: those that are not over.
+/// The shot's jobs of one kind with what they do, newest first, at most 100.
+pub async fn of_shot(db: &Db, shot_id: ShotId, kind: &str) -> Result<Vec<(Job, Progress)>> {
+    let rows = sqlx::query(sqlx::AssertSqlSafe(format!(
+        "select {COLUMNS}, payload from job where shot_id = $1 and kind = $2 order by created_at desc, job_id desc limit 100"
+    )))
+    .bind(shot_id.to_string())
+    .bind(kind)
+    .fetch_all(db.pool())
+    .await?;
+    rows.iter()
+        .map(|row| {
+            let payload: String = row.try_get("payload")?;
+            let job = serde_json::from_str(&payload);
+            Ok((job.map_err(|error| Error::Corrupt(format!("job.payload: {error}")))?, read(row)?))
+        })
+        .collect()
+}
+
+/// The newest job of each shot, open or over, but for those beside its way; `only_open`: those that are not over.
 pub async fn latest_of_shots(
     db: &Db,
     shots: &[ShotId],
@@ -76,9 +94,10 @@ pub async fn latest_of_shots(
     }
     let places: Vec<String> = (1..1 + shots.len()).map(|n| format!("${n}")).collect();
     let states = if only_open { "and state in ('queued', 'running')" } else { "" };
+    let beside = domain::job::BESIDE.map(|kind| format!("'{kind}'")).join(", ");
     let mut query = sqlx::query(sqlx::AssertSqlSafe(format!(
-        "select {COLUMNS} from job j where shot_id in ({}) {states}
-         and not exists (select 1 from job k where k.shot_id = j.shot_id {}
+        "select {COLUMNS} from job j where shot_id in ({}) {states} and kind not in ({beside})
+         and not exists (select 1 from job k where k.shot_id = j.shot_id {} and k.kind not in ({beside})
                          and (k.created_at > j.created_at or (k.created_at = j.created_at and k.job_id > j.job_id)))",
         places.join(", "),
         if only_open { "and k.state in ('queued', 'running')" } else { "" }

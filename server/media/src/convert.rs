@@ -166,6 +166,29 @@ impl Scaler {
         height: u32,
         full: bool,
     ) -> Result<Self, Error> {
+        let matrix = if like.format.family() == Family::Yuv { matrix_number(colour) } else { 5 };
+        Self::coded(like, colour, kernel, matrix, (to, width, height, full))
+    }
+
+    /// For the movies of a delivery: limited range, coded with FFmpeg's `matrix`.
+    pub fn to_movie(
+        like: &Picture,
+        colour: &Colour,
+        matrix: c_int,
+        to: AVPixelFormat,
+        width: u32,
+        height: u32,
+    ) -> Result<Self, Error> {
+        Self::coded(like, colour, SWS_BICUBIC, matrix, (to, width, height, false))
+    }
+
+    fn coded(
+        like: &Picture,
+        colour: &Colour,
+        kernel: i64,
+        matrix: c_int,
+        (to, width, height, full): (AVPixelFormat, u32, u32, bool),
+    ) -> Result<Self, Error> {
         let opaque = PixelFormat::new(like.format.family(), like.format.depth(), false, like.format.chroma());
         let from = opaque.unwrap_or(like.format).av();
         let bad = |doing: String| engine(doing)(ffmpeg_next::Error::InvalidData);
@@ -203,10 +226,7 @@ impl Scaler {
             if sws_init_context(context, ptr::null_mut(), ptr::null_mut()) < 0 {
                 return Err(bad(doing()));
             }
-            let table = match like.format.family() {
-                Family::Yuv => sws_getCoefficients(matrix_number(colour)),
-                _ => sws_getCoefficients(5),
-            };
+            let table = sws_getCoefficients(matrix);
             let (full_source, full) = (c_int::from(full_source), c_int::from(full));
             sws_setColorspaceDetails(context, table, full_source, table, full, 0, 1 << 16, 1 << 16);
             Ok(scaler)
@@ -214,7 +234,7 @@ impl Scaler {
     }
 
     /// Scales into the targets: buffers with their strides, each padded by the caller.
-    fn run(&mut self, picture: &Picture, targets: &mut [(&mut Vec<u8>, usize)]) -> Result<(), Error> {
+    pub fn run(&mut self, picture: &Picture, targets: &mut [(&mut Vec<u8>, usize)]) -> Result<(), Error> {
         assert!(picture.is_whole(), "a picture has all its planes");
         assert_eq!(
             self.source,

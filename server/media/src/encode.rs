@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use domain::{Colour, Rate};
 use ffmpeg_next::ffi::{
     AV_CODEC_FLAG_BITEXACT, AV_CODEC_FLAG_GLOBAL_HEADER, AV_CODEC_FLAG_QSCALE, AVFMT_FLAG_BITEXACT,
-    AVPixelFormat, AVRational, FF_QP2LAMBDA, av_frame_is_writable,
+    AVPacketSideDataType, AVPixelFormat, AVRational, FF_QP2LAMBDA, av_display_rotation_set,
+    av_frame_is_writable, av_stream_new_side_data,
 };
 use ffmpeg_next::format::context::Output;
 use ffmpeg_next::util::error::EAGAIN;
@@ -16,6 +17,9 @@ use crate::error::{Error, engine, name, writing};
 use crate::frame::{format_of, write_frame};
 use crate::open::{local, start};
 use crate::sound::{Sound, SoundFrom};
+
+/// A display matrix has nine 32-bit words.
+const MATRIX_BYTES: usize = 36;
 
 /// How a file is to be written.
 pub(crate) struct Settings<'a> {
@@ -33,6 +37,8 @@ pub(crate) struct Settings<'a> {
     pub quantiser: Option<u8>,
     /// FFmpeg's thread kinds: 1 frames, 2 slices, 3 both.
     pub threads: i32,
+    /// Clockwise degrees that players turn the picture, for containers that say so.
+    pub rotation: u16,
     pub carried: Carried<'a>,
 }
 
@@ -83,6 +89,7 @@ impl VideoFile {
             stream.set_time_base(base);
             stream.set_avg_frame_rate(base.invert());
             stream.set_rate(base.invert());
+            turn(&mut stream, settings.rotation);
             if let Some(timecode) = settings.carried.timecode {
                 let mut tags = Dictionary::new();
                 tags.set("timecode", timecode);
@@ -202,6 +209,21 @@ impl Drop for VideoFile {
     fn drop(&mut self) {
         if !self.finished {
             remove(&self.path);
+        }
+    }
+}
+
+/// Says in the container how the picture is turned for display.
+fn turn(stream: &mut format::stream::StreamMut<'_>, rotation: u16) {
+    if rotation.is_multiple_of(360) {
+        return;
+    }
+    let kind = AVPacketSideDataType::AV_PKT_DATA_DISPLAYMATRIX;
+    // SAFETY: the stream lives and its header is not written; the nine words are its own from then on.
+    unsafe {
+        let matrix = av_stream_new_side_data(stream.as_mut_ptr(), kind, MATRIX_BYTES).cast::<i32>();
+        if !matrix.is_null() {
+            av_display_rotation_set(matrix, f64::from(rotation));
         }
     }
 }

@@ -125,6 +125,7 @@ fn settings<'a>(
         options,
         quantiser: None,
         threads: 2,
+        rotation: 0,
         carried: Carried::default(),
     }
 }

@@ -89,6 +89,7 @@ impl QuadmaskWriter {
             options: &[("qp", "0"), ("preset", "ultrafast"), ("movflags", "+faststart")],
             quantiser: None,
             threads: 3,
+            rotation: 0,
             carried: Carried::default(),
         };
         let file = VideoFile::create(path, &settings)?;

@@ -35,6 +35,7 @@ impl MatteWriter {
             options: &[("pred", "none"), ("compression_level", "1")],
             quantiser: None,
             threads: 1,
+            rotation: 0,
             carried: Carried { sound: None, timecode },
         };
         let file = VideoFile::create(path, &settings)?;

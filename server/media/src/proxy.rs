@@ -75,6 +75,7 @@ impl ProxyWriter {
             options: &[("video_track_timescale", &timescale), ("huffman", "default")],
             quantiser: Some(QUANTISER),
             threads: 1,
+            rotation: 0,
             carried: Carried::default(),
         };
         Ok(Self {

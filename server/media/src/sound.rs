@@ -1,15 +1,23 @@
 //! Sound copied from one file to another as it is, in step with the pictures. Never decoded: plain samples are cut where
-//! the pictures begin, compressed ones between two packets.
+//! the pictures begin, compressed ones between two packets, or hidden by an edit list where the container has those.
 
+use std::ffi::CStr;
 use std::path::Path;
 
-use ffmpeg_next::ffi::{AVMediaType, av_get_exact_bits_per_sample, avformat_query_codec};
+use ffmpeg_next::ffi::{
+    AVCodecID, AVMediaType, AVOutputFormat, av_get_exact_bits_per_sample, av_guess_format,
+    avformat_query_codec,
+};
 use ffmpeg_next::format::context::{Input, Output};
 use ffmpeg_next::{Packet, Rational};
 
 use crate::Error;
 use crate::error::writing;
 use crate::open::{only, open, video_stream};
+
+/// Seconds of compressed sound before the first picture that MOV takes along: its decoder needs them, and an edit list hides
+/// them, so that what is heard begins to the sample.
+const LEAD: f64 = 0.1;
 
 /// A file whose first sound track is copied, and where in it the pictures begin.
 #[derive(Debug, Clone, Copy)]
@@ -29,6 +37,8 @@ pub(crate) struct Sound {
     plain: Option<Plain>,
     /// Seconds at which the pictures start in the source.
     start: f64,
+    /// Seconds before that which are taken along.
+    lead: f64,
     /// A packet that was read but not written yet.
     held: Option<Packet>,
     ended: bool,
@@ -61,13 +71,14 @@ impl Sound {
             unsafe {
                 let raw = &*stream.parameters().as_ptr();
                 raw.codec_type == AVMediaType::AVMEDIA_TYPE_AUDIO
-                    && avformat_query_codec((*out.as_ptr()).oformat, raw.codec_id, 0) == 1
+                    && holds((*out.as_ptr()).oformat, raw.codec_id)
             }
         });
         let Some(found) = found else { return Ok(None) };
         let (stream, base, parameters) = (found.index(), found.time_base(), found.parameters());
         let start = picture_start(source, &input);
         let plain = plain(&parameters);
+        let lead = if plain.is_none() && out.format().name().contains("mov") { LEAD } else { 0.0 };
         only(&mut input, stream);
         let mut track = out.add_stream(None::<ffmpeg_next::Codec>).map_err(writing(source))?;
         track.set_parameters(parameters);
@@ -82,6 +93,7 @@ impl Sound {
             base,
             plain,
             start: start + from.skip,
+            lead,
             held: None,
             ended: false,
         }))
@@ -96,7 +108,7 @@ impl Sound {
                 self.held = Some(packet);
                 return Ok(());
             }
-            if at < 0.0 {
+            if at < -self.lead {
                 let Some(rest) = self.rest_of(&packet, -at) else { continue };
                 packet = rest;
             }
@@ -135,6 +147,46 @@ impl Sound {
             }
         }
         None
+    }
+}
+
+/// Whether MOV holds the first sound track of `source` as it is; `None` where there is no sound.
+///
+/// # Errors
+/// The file cannot be opened.
+pub fn fits_in_mov(source: &Path) -> Result<Option<bool>, Error> {
+    let input = open(source)?;
+    let mut sound = None;
+    for stream in input.streams() {
+        // SAFETY: the parameters belong to the open input; the muxer's table is static.
+        unsafe {
+            let raw = &*stream.parameters().as_ptr();
+            if raw.codec_type == AVMediaType::AVMEDIA_TYPE_AUDIO {
+                let mov = av_guess_format(c"mov".as_ptr(), std::ptr::null(), std::ptr::null());
+                sound = Some(sound.unwrap_or(false) || holds(mov, raw.codec_id));
+            }
+        }
+    }
+    Ok(sound)
+}
+
+/// Whether files of a format hold a codec. FFmpeg says so of MOV and some codecs that it then refuses, or that no player of MOV
+/// reads: there it is plain samples and what QuickTime knows.
+///
+/// # Safety
+/// `muxer` is null or one of FFmpeg's.
+unsafe fn holds(muxer: *const AVOutputFormat, codec: AVCodecID) -> bool {
+    use AVCodecID::{AV_CODEC_ID_AAC, AV_CODEC_ID_AC3, AV_CODEC_ID_ALAC, AV_CODEC_ID_EAC3, AV_CODEC_ID_MP3};
+    const KNOWN: [AVCodecID; 5] =
+        [AV_CODEC_ID_AAC, AV_CODEC_ID_AC3, AV_CODEC_ID_ALAC, AV_CODEC_ID_EAC3, AV_CODEC_ID_MP3];
+    // SAFETY: the muxer is one of FFmpeg's static table, its name a static C string.
+    unsafe {
+        if muxer.is_null() || avformat_query_codec(muxer, codec, 0) != 1 {
+            return false;
+        }
+        let is_mov = CStr::from_ptr((*muxer).name).to_bytes() == b"mov";
+        let bits = av_get_exact_bits_per_sample(codec);
+        !is_mov || KNOWN.contains(&codec) || (bits > 0 && bits % 8 == 0)
     }
 }
 

@@ -118,6 +118,7 @@ fn still(
         options: &[("huffman", "optimal")],
         quantiser: Some(quantiser.clamp(2, 31)),
         threads: 0,
+        rotation: 0,
         carried: Carried::default(),
     };
     let mut encoder = encoder(&settings, false)?;

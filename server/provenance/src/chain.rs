@@ -39,39 +39,77 @@ impl Link {
 /// Where a chain does not hold.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BrokenChain {
-    #[error("decision {n} is missing: the next one kept is {found}")]
+    #[error("{}", missing(*n, *found))]
     Missing { n: i64, found: i64 },
+    #[error("decision {n} is there twice: the record forks there")]
+    Doubled { n: i64 },
     #[error("decision {n} was changed after it was made: its hash no longer fits")]
     Changed { n: i64 },
     #[error("decision {n} does not follow from the one before it")]
     Unlinked { n: i64 },
+    #[error("decision {n} belongs to another shot")]
+    Foreign { n: i64 },
 }
 
-/// Checks the decisions of one shot, in order of `n`, each with the row hash that was stored.
-/// Rows cut off at the end cannot be noticed from the rows alone.
+fn missing(n: i64, found: i64) -> String {
+    match found - 1 {
+        last if last > n => format!("decisions {n} to {last} are missing: the next one kept is {found}"),
+        _ => format!("decision {n} is missing: the next one kept is {found}"),
+    }
+}
+
+/// Checks the decisions of one shot, each with the row hash that was stored: the first place where they do not hold.
+///
+/// # Errors
+/// As [`faults`], which has all of them.
 pub fn verify(rows: &[(Link, Hash)]) -> Result<(), BrokenChain> {
-    let mut prev = FIRST_PREV.to_owned();
-    for (at, (link, stored)) in rows.iter().enumerate() {
-        let n = at as i64 + 1;
-        if link.n != n {
-            return Err(BrokenChain::Missing { n, found: link.n });
+    faults(rows).into_iter().next().map_or(Ok(()), Err)
+}
+
+/// Every place where the decisions of one shot do not hold, in order of their numbers; the rows may come in any order.
+/// Rows cut off at the end cannot be noticed from the rows alone.
+pub fn faults(rows: &[(Link, Hash)]) -> Vec<BrokenChain> {
+    let mut rows: Vec<&(Link, Hash)> = rows.iter().collect();
+    rows.sort_by_key(|(link, _)| link.n);
+    let mut faults = Vec::new();
+    // What the next row may carry as `prev`; empty after a gap, where nothing can be said about it.
+    let mut before = vec![FIRST_PREV.to_owned()];
+    let mut here: Vec<String> = Vec::new();
+    let mut next = 1;
+    for (link, stored) in &rows {
+        let n = link.n;
+        let is_doubled = n + 1 == next && !here.is_empty();
+        if is_doubled {
+            faults.push(BrokenChain::Doubled { n });
+        } else {
+            if !here.is_empty() {
+                before = std::mem::take(&mut here);
+            }
+            if n > next {
+                faults.push(BrokenChain::Missing { n: next, found: n });
+                before.clear();
+            }
+            next = n + 1;
         }
         if link.row_hash() != *stored {
-            return Err(BrokenChain::Changed { n });
+            faults.push(BrokenChain::Changed { n });
         }
-        if link.prev != prev {
-            return Err(BrokenChain::Unlinked { n });
+        if link.shot_id != rows[0].0.shot_id {
+            faults.push(BrokenChain::Foreign { n });
         }
-        prev = stored.to_string();
+        if !before.is_empty() && !before.contains(&link.prev) {
+            faults.push(BrokenChain::Unlinked { n });
+        }
+        here.push(stored.to_string());
     }
-    Ok(())
+    faults
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    fn chain(notes: &[&str]) -> Vec<(Link, Hash)> {
+    pub(crate) fn chain(notes: &[&str]) -> Vec<(Link, Hash)> {
         let mut prev = FIRST_PREV.to_owned();
         let mut rows = Vec::new();
         for (at, note) in notes.iter().enumerate() {
@@ -116,5 +154,56 @@ mod tests {
         assert_eq!(verify(&rows), Err(BrokenChain::Changed { n: 1 }));
         rows[0].1 = rows[0].0.row_hash();
         assert_eq!(verify(&rows), Err(BrokenChain::Unlinked { n: 2 }));
+    }
+
+    #[test]
+    fn every_fault_is_named_and_not_only_the_first() {
+        let mut rows = chain(&["a", "b", "c", "d", "e", "f"]);
+        rows[5].0.note = "z".into();
+        rows.drain(1..3);
+        let said: Vec<String> = faults(&rows).iter().map(ToString::to_string).collect();
+        assert_eq!(
+            said,
+            [
+                "decisions 2 to 3 are missing: the next one kept is 4",
+                "decision 6 was changed after it was made: its hash no longer fits",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_doubled_row_is_a_fork() {
+        let mut rows = chain(&["a", "b", "c"]);
+        let mut twin = rows[1].clone();
+        twin.0.note = "another verdict".into();
+        twin.1 = twin.0.row_hash();
+        rows.push(twin);
+        assert_eq!(faults(&rows), [BrokenChain::Doubled { n: 2 }], "in whatever order they come");
+        rows[2].0.prev = rows[3].1.to_string();
+        rows[2].1 = rows[2].0.row_hash();
+        assert_eq!(faults(&rows), [BrokenChain::Doubled { n: 2 }], "the next row may follow either");
+        rows[3].1 = Hash::of(b"made up");
+        assert_eq!(
+            faults(&rows),
+            [BrokenChain::Doubled { n: 2 }, BrokenChain::Changed { n: 2 }, BrokenChain::Unlinked { n: 3 }]
+        );
+    }
+
+    #[test]
+    fn the_first_row_cannot_be_taken_away_and_no_row_borrowed() {
+        let mut rows = chain(&["a", "b"]);
+        rows.remove(0);
+        assert_eq!(faults(&rows), [BrokenChain::Missing { n: 1, found: 2 }]);
+        rows[0].0.n = 1;
+        rows[0].1 = rows[0].0.row_hash();
+        assert_eq!(faults(&rows), [BrokenChain::Unlinked { n: 1 }]);
+        let mut rows = chain(&["a", "b"]);
+        rows[1].0.shot_id = uuid(7);
+        rows[1].1 = rows[1].0.row_hash();
+        assert_eq!(faults(&rows), [BrokenChain::Foreign { n: 2 }]);
+    }
+
+    fn uuid<T: std::str::FromStr>(last: u8) -> T {
+        format!("00000000-0000-0000-0000-0000000000{last:02x}").parse().unwrap_or_else(|_| panic!("an id"))
     }
 }

@@ -1,6 +1,8 @@
 //! Handlers that are not pages: uploads, media, health and metrics.
 
+pub mod deliveries;
 pub mod exact;
+pub mod history;
 pub mod media;
 pub mod share;
 pub mod tus;

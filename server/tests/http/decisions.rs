@@ -1,6 +1,7 @@
 //! Quadmasks, versions, decisions and jobs that are there, by their real ids: each role inside the project, outside of it,
 //! and nobody; as functions and as media.
 
+use app::api::deliveries::AskPackage;
 use app::api::jobs::{CancelJob, JobLog, RetryJob, SetPriority};
 use app::api::quadmasks::{DecideQuadmask, ExportQuadmask, QuadmaskFrames};
 use app::api::session::{GetViewer, Viewer};
@@ -8,7 +9,7 @@ use app::api::shots::{GetShot, ShotView};
 use app::api::versions::{DecideVersion, ShowClient};
 use db::quadmasks::ManifestFrame;
 use domain::{
-    Action, Hash, JobId, Level, Levels, ProjectId, QuadmaskId, Role, ShotId, Verdict, VersionId, may,
+    Action, Hash, JobId, Level, Levels, Movie, ProjectId, QuadmaskId, Role, ShotId, Verdict, VersionId, may,
 };
 use reqwest::StatusCode;
 
@@ -90,6 +91,7 @@ impl Reviewed {
             form(Action::ViewShot, &ExportQuadmask { quadmask_id }),
             form(Action::DecideVersion, &DecideVersion { version_id, seen, verdict, note: note() }),
             form(Action::ShowClient, &ShowClient { version_id, on: false }),
+            form(Action::Deliver, &AskPackage { version_id, movie: Movie::H264 }),
             form(Action::ViewJobs, &JobLog { job_id }),
             form(Action::ManageJobs, &SetPriority { job_id, priority: 1 }),
             form(Action::Run, &RetryJob { job_id }),
@@ -110,6 +112,8 @@ impl Reviewed {
             (format!("/media/shots/{shot_id}/proxy.mov"), true),
             (format!("/media/shots/{shot_id}/sound.wav"), true),
             (format!("/media/shots/{shot_id}/plate"), false),
+            (format!("/media/shots/{shot_id}/history.json"), false),
+            (format!("/media/shots/{shot_id}/history.pdf"), false),
             (format!("/media/shots/{shot_id}/frames/1.png"), false),
             (format!("/media/versions/{version_id}/frames/2.png"), false),
         ]

@@ -2,8 +2,10 @@
 
 mod audit;
 mod decisions;
+mod deliveries;
 mod functions;
 mod harness;
+mod paper;
 mod rights;
 #[path = "../../db/tests/harness/mod.rs"]
 #[expect(dead_code, reason = "these tests need only a part of it")]

@@ -1,13 +1,14 @@
 //! The table of links: every address and function for guests as nobody, as the guest of another link, with a revoked and an
 //! expired link, as people who are signed in; and who makes links.
 
+use app::api::deliveries::AskGuestMovie;
 use app::api::guests::{
     DeleteGuestComment, EditGuestComment, GetGuestThreads, GetShare, GetSharedShot, GuestDecide, GuestReply,
     JoinShare, SeeGuestThread, StartGuestThread, UnlockShare,
 };
 use app::api::shared::ShareView;
 use app::api::shares::{CreateLink, GetShares, RenewLink, RevokeLink, SharesView};
-use domain::{Action, CommentId, Hash, LinkId, LinkState, Role, ThreadId, Verdict, may};
+use domain::{Action, CommentId, Hash, LinkId, LinkState, Movie, Role, ThreadId, Verdict, may};
 use reqwest::StatusCode;
 
 use crate::decisions::{Reviewed, reviewed};
@@ -41,6 +42,7 @@ fn calls(token: &str, made: &Reviewed, thread_id: ThreadId, comment_id: CommentI
         form(action, &SeeGuestThread { token: token.clone(), thread_id, n: 1 }),
         form(action, &EditGuestComment { token: token.clone(), comment_id, text: text() }),
         form(action, &decide),
+        form(action, &AskGuestMovie { token: token.clone(), version_id, movie: Movie::H264 }),
         form(action, &DeleteGuestComment { token, comment_id }),
     ]
 }

@@ -2,6 +2,7 @@
 
 mod ask;
 mod decisions;
+mod package;
 mod pills;
 mod proof;
 mod quadmasks;
@@ -9,6 +10,7 @@ mod transfer;
 
 pub use ask::{AskButton, AskDialog, QuadmaskSteps};
 pub use decisions::{Approvals, DecisionList};
+pub use package::{HistoryFiles, MovieTake, PackagePanel};
 pub use pills::{VersionPills, step_version};
 pub use proof::ProofPanel;
 pub use quadmasks::QuadmaskList;

@@ -17,7 +17,7 @@ use crate::components::share::{GuestName, Hints, ShareBar};
 use crate::components::threads::ThreadsPanel;
 use crate::components::timeline::Timeline;
 use crate::components::ui::{Kind, use_toasts};
-use crate::components::versions::{AskButton, AskDialog, VersionPills};
+use crate::components::versions::{AskButton, AskDialog, MovieTake, VersionPills};
 use crate::pages::shot::keys;
 use crate::routes::href;
 use crate::state::asking::Ask;
@@ -83,6 +83,7 @@ fn Foot(visit: Visit, download: bool) -> impl IntoView {
                 </div>
             </Show>
             {move || file().map(|file| view! { <div class="panel__actions">{file}</div> })}
+            {download.then(|| view! { <MovieTake visit/> })}
         </footer>
     }
     .into_any()

@@ -1,4 +1,4 @@
-//! Step 4: plate against result, its proof, and the decisions about it. What is said about it is in `threads`.
+//! Step 4: plate against result, its proof, the decisions about it, and what is taken away. What is said about it is in `threads`.
 
 use domain::Action;
 use domain::version::Version;
@@ -8,7 +8,9 @@ use crate::api::versions::show_client;
 use crate::components::compare::CompareBar;
 use crate::components::run::JobCard;
 use crate::components::ui::{Check, Kind};
-use crate::components::versions::{AskButton, DecisionList, ProofPanel, VersionPills};
+use crate::components::versions::{
+    AskButton, DecisionList, HistoryFiles, PackagePanel, ProofPanel, VersionPills,
+};
 use crate::routes::href;
 use crate::state::asking::Ask;
 use crate::state::desk::{Desk, Tab, use_desk};
@@ -34,8 +36,17 @@ pub fn ReviewHead() -> impl IntoView {
 pub fn ReviewPanel() -> impl IntoView {
     let desk = use_desk();
     let version = Memo::new(move |_| desk.version());
-    view! { <div class="panel">{move || version.get().map(|version| view! { <About version/> })}</div> }
-        .into_any()
+    let is_team = desk.view.with_untracked(|v| v.may.contains(&Action::ViewShot));
+    view! {
+        <div class="panel">
+            {move || version.get().map(|version| view! {
+                <About version=version.clone()/>
+                {is_team.then(|| view! { <PackagePanel version/> })}
+            })}
+            {is_team.then(|| view! { <HistoryFiles/> })}
+        </div>
+    }
+    .into_any()
 }
 
 /// What can be decided, under both sides of the panel.

@@ -5,6 +5,7 @@ mod harness;
 
 mod decisions;
 mod draft;
+mod history;
 mod people;
 mod share;
 mod shots;

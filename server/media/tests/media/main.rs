@@ -3,6 +3,7 @@
 
 mod clips;
 mod mask;
+mod movie;
 mod probe;
 mod proxy;
 mod read;

@@ -1,6 +1,7 @@
 //! The stages of a removal, each on plain files.
 
 pub mod composite;
+pub mod deliver;
 pub mod engine;
 pub mod ingest;
 pub mod kept;

@@ -2,10 +2,12 @@
 
 mod demo;
 mod ingest;
+mod package;
 mod quadmask_files;
 mod remove;
 mod segment;
 
+use domain::package::What;
 use domain::{Job, Step};
 
 use crate::context::Context;
@@ -26,6 +28,10 @@ pub fn plan(job: &Job) -> &'static [(Step, f32)] {
         ],
         Job::ImportQuadmask { .. } => &[(Step::Probe, 0.05), (Step::Store, 0.95)],
         Job::ExportQuadmask { .. } => &[(Step::Encode, 1.0)],
+        Job::Package { what: What::Movie, .. } => &[(Step::Movie, 1.0)],
+        Job::Package { what: What::Package, .. } => {
+            &[(Step::Movie, 0.7), (Step::Quadmask, 0.08), (Step::Pack, 0.2), (Step::Store, 0.02)]
+        }
         Job::Demo { .. } => &[(Step::Render, 1.0)],
     }
 }
@@ -38,6 +44,7 @@ pub fn run(context: &Context, job: &Job) -> anyhow::Result<()> {
         Job::Remove { run_id } => remove::run(context, *run_id),
         Job::ImportQuadmask { shot_id, file, name } => quadmask_files::import(context, *shot_id, *file, name),
         Job::ExportQuadmask { quadmask_id } => quadmask_files::export(context, *quadmask_id),
+        Job::Package { version_id, movie, what } => package::run(context, *version_id, *movie, *what),
         Job::Demo { project_id } => demo::run(context, *project_id),
     }
 }

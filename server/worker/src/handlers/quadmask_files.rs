@@ -102,17 +102,30 @@ impl Masks for ZipMasks {
 }
 
 pub fn export(context: &Context, quadmask_id: QuadmaskId) -> anyhow::Result<()> {
+    let mut report = context.reporter();
+    movie(context, quadmask_id, &mut |done, total| Ok(report.step(Step::Encode, done, total)?))?;
+    Ok(())
+}
+
+/// `quadmask_0.mp4` in the store: the one that is there, else made and kept. `tell`: frames done of all.
+pub fn movie(
+    context: &Context,
+    quadmask_id: QuadmaskId,
+    tell: &mut dyn FnMut(u64, u64) -> anyhow::Result<()>,
+) -> anyhow::Result<Hash> {
     let pool = context.db.pool();
+    if let Some(there) = context.wait(db::media::of_quadmask(&context.db, quadmask_id))?.movie {
+        return Ok(there);
+    }
     let quadmask = context.wait(db::quadmasks::get(pool, quadmask_id))?;
     let manifest = context.wait(db::quadmasks::manifest(pool, quadmask_id))?;
     let shot = context.wait(db::shots::get(pool, quadmask.shot_id))?;
     let rate = shot.facts.context("The plate is not read yet.")?.rate;
     let path = context.scratch.path().join("quadmask_0.mp4");
     let mut writer = QuadmaskWriter::create(&path, manifest.width, manifest.height, rate)?;
-    let mut report = context.reporter();
     let total = manifest.frames.len() as u64;
     for (at, frame) in (0u64..).zip(&manifest.frames) {
-        report.step(Step::Encode, at, total)?;
+        tell(at, total)?;
         writer.write(&levels(context, frame.png, manifest.width, manifest.height)?.to_grey())?;
     }
     writer.finish()?;
@@ -124,5 +137,5 @@ pub fn export(context: &Context, quadmask_id: QuadmaskId) -> anyhow::Result<()> 
             db::quadmasks::set_movie(tx, quadmask_id, movie).await
         })
     })?;
-    Ok(())
+    Ok(movie)
 }
