@@ -1,7 +1,6 @@
 //! The engine as a whole, with tiny random weights on clips that are made here; and its own chain beside the reference's.
 
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 
 use domain::{Level, Levels, Rate, Step, VoidRecipe};
 use media::{Family, Ffv1Writer, GreyWriter, Picture};
@@ -84,16 +83,14 @@ fn recipe(text: &str) -> VoidRecipe {
     serde_json::from_value(all).unwrap()
 }
 
-/// One model for all tests.
-fn weights() -> &'static Path {
-    static FOLDER: OnceLock<TempDir> = OnceLock::new();
-    let folder = FOLDER.get_or_init(|| {
-        nets::use_one_thread();
-        let folder = tempfile::tempdir().unwrap();
-        test_model::make(folder.path()).unwrap();
-        folder
-    });
-    folder.path()
+/// A model beside a footage.
+fn weights(footage: &Footage) -> PathBuf {
+    nets::use_one_thread();
+    let folder = footage.folder.path().join("weights");
+    if !folder.join(model::TEST_MARK).is_file() {
+        test_model::make(&folder).unwrap();
+    }
+    folder
 }
 
 fn ran(
@@ -103,7 +100,7 @@ fn ran(
     pass1: Option<&Path>,
     report: &mut dyn Reporter,
 ) -> Result<Removed> {
-    let model = Model::open(weights(), if pass1.is_some() { Pass::Two } else { Pass::One })?;
+    let model = Model::open(&weights(footage), if pass1.is_some() { Pass::Two } else { Pass::One })?;
     let out = footage.folder.path().join(out);
     std::fs::create_dir_all(&out).unwrap();
     let plate = Plate::from(&footage.plate);
