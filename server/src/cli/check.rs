@@ -63,11 +63,14 @@ pub async fn check(db: &db::Db, place: Option<&str>, out: &mut impl Write) -> an
         }
     }
     let Found { shots, decisions, broken } = found;
-    let said = if found.is_whole() {
-        "the record is whole".to_owned()
-    } else {
-        format!("the record of {broken} is not whole")
+    let said = match broken {
+        0 => "the record is whole".to_owned(),
+        _ => format!("the record of {} is not whole", count(broken, "shot")),
     };
-    writeln!(out, "Checked {shots} shots with {decisions} decisions: {said}.")?;
+    writeln!(out, "Checked {} with {}: {said}.", count(shots, "shot"), count(decisions, "decision"))?;
     Ok(found)
+}
+
+fn count(n: usize, one: &str) -> String {
+    if n == 1 { format!("1 {one}") } else { format!("{n} {one}s") }
 }

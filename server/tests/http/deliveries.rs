@@ -170,7 +170,10 @@ async fn the_record_is_whole_until_somebody_alters_it_and_says_where() {
         let found = check(db, Some("Ours"), &mut lines).await.expect("checked");
         let said = String::from_utf8(lines).expect("words");
         assert!(!found.is_whole() && said.contains("Decision 2 was changed"), "{said}");
-        assert!(said.contains("Checked 1 shots with 3 decisions: the record of 1 is not whole."), "{said}");
+        assert!(
+            said.contains("Checked 1 shot with 3 decisions: the record of 1 shot is not whole."),
+            "{said}"
+        );
         let nowhere = check(db, Some("Ours/nothing"), &mut Vec::new()).await.expect_err("nothing there");
         assert!(nowhere.to_string().contains("There is no project or shot"), "{nowhere}");
     }
