@@ -10,7 +10,7 @@ import { becomeOwner, inviteLink, join, makeProject } from '../lib/people';
 import { output } from '../lib/place';
 import { expect, listen, open, test } from '../lib/test';
 
-test.describe.configure({ timeout: 240_000 });
+test.describe.configure({ timeout: 360_000 });
 
 const PHONE = { width: 390, height: 844 };
 const DESK = { width: 1440, height: 900 };
