@@ -1,6 +1,7 @@
 //! Who works on a shot, and its due day.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use domain::inbox::EntryKind;
 use domain::work::MOST_SHOTS;
@@ -38,8 +39,8 @@ pub async fn change(
     for shot_id in shots {
         let shot = shots::lock(tx, shot_id).await?;
         if let WorkChange::Assign { person_id } = change {
-            if !allowed.contains_key(&shot.project_id) {
-                allowed.insert(shot.project_id, people(&mut *tx, shot.project_id).await?);
+            if let Entry::Vacant(entry) = allowed.entry(shot.project_id) {
+                entry.insert(people(&mut *tx, shot.project_id).await?);
             }
             if !allowed[&shot.project_id].iter().any(|one| one.person_id == person_id) {
                 return Err(Error::Invalid(
