@@ -57,7 +57,7 @@ fn decisions(sheets: &mut Sheets, history: &History) {
         sheets.text(FAINT, "Nobody has decided about this shot yet.");
     } else {
         let head =
-            [(0.0, "No."), (26.0, "When"), (128.0, "Who"), (262.0, "About"), (342.0, "Verdict and words")];
+            [(0.0, "No."), (26.0, "When"), (134.0, "Who"), (262.0, "About"), (342.0, "Verdict and words")];
         sheets.row(&head.map(|(x, word)| (x, 120.0, FAINT, word)));
         sheets.rule();
     }
@@ -86,7 +86,7 @@ fn decision(sheets: &mut Sheets, entry: &Entry) {
     sheets.row(&[
         (0.0, 24.0, STRONG, &entry.row.n.to_string()),
         (26.0, 100.0, BODY, &moment::utc(entry.row.at)),
-        (128.0, 128.0, BODY, &who),
+        (134.0, 122.0, BODY, &who),
         (262.0, 78.0, BODY, &entry.about),
         (342.0, MEASURE - 342.0, BODY, &said),
     ]);
