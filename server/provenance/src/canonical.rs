@@ -167,7 +167,7 @@ mod tests {
         let stored = serde_json::to_string(&made).expect("JSON");
         assert_eq!(respelled(&stored), canonical_json(&made));
         // Digits that a quick reader takes for the float beside it.
-        let hard = 0.000_340_282_366_920_938_45_f64;
+        let hard: f64 = "0.00034028236692093845".parse().expect("a number");
         assert_eq!(respelled(&format!("{{\"x\":{hard:e}}}")), canonical_json(&json!({ "x": hard })));
     }
 }
