@@ -71,7 +71,9 @@ test('a shot is assigned in one browser and needs somebody in another', async ({
   await dialog.getByLabel('Due date').fill(day(-1));
   await dialog.getByLabel('Due date').blur();
   await expect(supervisor.locator('.work-button').getByText(/^Late: /)).toBeAttached();
+  await shoot(supervisor, 'assign');
   await dialog.getByRole('button', { name: 'Done' }).click();
+  await shoot(supervisor, 'shot');
 
   await expect(artist.getByRole('link', { name: 'Inbox: 1 new' })).toBeVisible();
   await expect(artist.getByRole('navigation', { name: 'Main' }).getByRole('link', { name: /Needs me/ })).toContainText('1');

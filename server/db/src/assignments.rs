@@ -39,10 +39,11 @@ pub async fn change(
     for shot_id in shots {
         let shot = shots::lock(tx, shot_id).await?;
         if let WorkChange::Assign { person_id } = change {
-            if let Entry::Vacant(entry) = allowed.entry(shot.project_id) {
-                entry.insert(people(&mut *tx, shot.project_id).await?);
-            }
-            if !allowed[&shot.project_id].iter().any(|one| one.person_id == person_id) {
+            let here = match allowed.entry(shot.project_id) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(unknown) => unknown.insert(people(&mut *tx, shot.project_id).await?),
+            };
+            if !here.iter().any(|one| one.person_id == person_id) {
                 return Err(Error::Invalid(
                     "Only people of this project can be assigned, and never its clients.".into(),
                 ));

@@ -219,9 +219,6 @@ fn pass_2_follows_the_result_of_pass_1() {
     let other = clip("yuv420p", (96, 64), 6);
     let said = ran(&other, &recipe("{}"), "out", Some(&first.made), &mut ()).unwrap_err().to_string();
     assert!(said.contains("model.mkv has 5 frames, the plate has 6"), "{said}");
-    let other = clip("yuv420p", (80, 64), 5);
-    let said = ran(&other, &recipe("{}"), "out", Some(&first.files.result), &mut ()).map(|_| ());
-    assert!(said.is_ok(), "the canvas's size is taken as it is");
     let other = clip("yuv420p", (64, 64), 5);
     let pass1 = Some(other.plate.as_path());
     let said = ran(&footage, &recipe("{}"), "size", pass1, &mut ()).unwrap_err().to_string();
