@@ -94,14 +94,25 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     });
     let listener = listener.into_std()?;
     match tls {
-        Some(tls) => axum_server::from_tcp_rustls(listener, tls)?.handle(handle).serve(service).await?,
-        None => axum_server::from_tcp(listener)?.handle(handle).serve(service).await?,
+        Some(tls) => patient(axum_server::from_tcp_rustls(listener, tls)?, handle).serve(service).await?,
+        None => patient(axum_server::from_tcp(listener)?, handle).serve(service).await?,
     }
     if let Some(worker) = worker {
         worker.await.ok();
     }
     signals.abort();
     Ok(())
+}
+
+/// Who connects and asks nothing is let go, so that open connections cannot be used up.
+fn patient<A>(
+    mut server: axum_server::Server<SocketAddr, A>,
+    handle: axum_server::Handle<SocketAddr>,
+) -> axum_server::Server<SocketAddr, A> {
+    const FIRST: Duration = Duration::from_secs(20);
+    const HEADERS: Duration = Duration::from_secs(60);
+    server.http_builder().http1().header_read_timeout(HEADERS);
+    server.first_request_timeout(FIRST).handle(handle)
 }
 
 /// Opens database and store, and builds what answers requests. Used by `serve` and by the tests.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request, State};
+use axum::http::Method;
 use axum::middleware::Next;
 use axum::response::Response;
 use prometheus_client::encoding::EncodeLabelSet;
@@ -20,7 +21,7 @@ use crate::state::ServerState;
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Answered {
     route: String,
-    method: String,
+    method: &'static str,
     status: u16,
 }
 
@@ -173,7 +174,7 @@ pub async fn count(State(state): State<ServerState>, request: Request, next: Nex
     let began = Instant::now();
     let matched = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     let route = route(matched.as_deref());
-    let method = request.method().as_str().to_owned();
+    let method = method(request.method());
     let response = next.run(request).await;
     let status = response.status().as_u16();
     if !route.ends_with("events") {
@@ -182,6 +183,19 @@ pub async fn count(State(state): State<ServerState>, request: Request, next: Nex
     }
     state.metrics.requests.get_or_create(&Answered { route, method, status }).inc();
     response
+}
+
+/// The method, if it is one of those that are answered: anybody can make up others, and each label is kept for good.
+fn method(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        _ => "other",
+    }
 }
 
 /// The route without what the framework puts behind the names of server functions, so that series go on over releases.
@@ -203,6 +217,12 @@ mod tests {
         assert_eq!(route(None), "other");
         assert_eq!(route(Some("/api/list_shots1234567890")), "/api/list_shots");
         assert_eq!(route(Some("/media/shots/{shot}/{file}")), "/media/shots/{shot}/{file}");
+    }
+
+    #[test]
+    fn made_up_methods_are_one() {
+        let made_up = Method::from_bytes(b"MADE-UP").expect("a token");
+        assert_eq!([method(&Method::GET), method(&made_up), method(&Method::PUT)], ["GET", "other", "other"]);
     }
 
     #[test]

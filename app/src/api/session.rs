@@ -55,15 +55,20 @@ pub async fn create_owner(name: String, email: String, password: String) -> Resu
         return Err(ApiError::Conflict("This studio has an owner already: sign in.".into()));
     }
     let hash = crate::password::hash(password).await?;
+    let note = note(Deed::Joined, None, &email);
     let person_id = state
         .db
         .write(move |tx| {
-            let (name, email, hash) = (name.clone(), email.clone(), hash.clone());
-            Box::pin(async move { db::people::create_owner(tx, &name, &email, &hash).await })
+            let (name, email, hash, note) = (name.clone(), email.clone(), hash.clone(), note.clone());
+            Box::pin(async move {
+                let person_id = db::people::create_owner(tx, &name, &email, &hash).await?;
+                db::audit::add(tx, &db::audit::Note { by: Some(person_id), ..note }).await?;
+                Ok(person_id)
+            })
         })
         .await?;
     tracing::info!(person.id = %person_id, "The studio has its owner");
-    begin(&state, person_id, Deed::Joined).await
+    begin(&state, person_id).await
 }
 
 #[server]
@@ -102,14 +107,18 @@ pub async fn sign_in(email: String, password: String) -> Result<(), ApiError> {
                 .into(),
         ));
     };
+    let note = note(Deed::SignedIn, tried, &email);
     state
         .db
         .write(move |tx| {
-            let email = email.clone();
-            Box::pin(async move { db::sign_in::succeeded(tx, &email).await })
+            let (email, note) = (email.clone(), note.clone());
+            Box::pin(async move {
+                db::sign_in::succeeded(tx, &email).await?;
+                db::audit::add(tx, &note).await
+            })
         })
         .await?;
-    begin(&state, account.person.person_id, Deed::SignedIn).await
+    begin(&state, account.person.person_id).await
 }
 
 #[server]
@@ -161,14 +170,20 @@ pub async fn accept_invitation(
     let state = crate::context::AppState::here()?;
     get_invitation(token.clone()).await?; // before the slow hash, so that strangers cannot keep us busy
     let hash = crate::password::hash(password).await?;
+    let note = note(Deed::Joined, None, &email);
     let person_id = state
         .db
         .write(move |tx| {
             let (token, name, email, hash) = (secret(&token), name.clone(), email.clone(), hash.clone());
-            Box::pin(async move { db::people::accept(tx, &token, &name, &email, &hash).await })
+            let note = note.clone();
+            Box::pin(async move {
+                let person_id = db::people::accept(tx, &token, &name, &email, &hash).await?;
+                db::audit::add(tx, &db::audit::Note { by: Some(person_id), ..note }).await?;
+                Ok(person_id)
+            })
         })
         .await?;
-    begin(&state, person_id, Deed::Joined).await
+    begin(&state, person_id).await
 }
 
 #[server]
@@ -184,14 +199,19 @@ pub async fn reset_password(token: String, password: String) -> Result<(), ApiEr
     let state = crate::context::AppState::here()?;
     get_reset(token.clone()).await?; // before the slow hash, so that strangers cannot keep us busy
     let hash = crate::password::hash(password).await?;
+    let note = note(Deed::PasswordReset, None, "");
     let person_id = state
         .db
         .write(move |tx| {
-            let (token, hash) = (secret(&token), hash.clone());
-            Box::pin(async move { db::resets::take(tx, &token, &hash).await })
+            let (token, hash, note) = (secret(&token), hash.clone(), note.clone());
+            Box::pin(async move {
+                let person_id = db::resets::take(tx, &token, &hash).await?;
+                db::audit::add(tx, &db::audit::Note { by: Some(person_id), ..note }).await?;
+                Ok(person_id)
+            })
         })
         .await?;
-    begin(&state, person_id, Deed::PasswordReset).await
+    begin(&state, person_id).await
 }
 
 /// Another password for the viewer; every other session of theirs is over.
@@ -216,16 +236,18 @@ pub async fn change_password(current: String, password: String) -> Result<(), Ap
     }
     let hash = crate::password::hash(password).await?;
     let person_id = cx.viewer.person_id;
+    let note = note(Deed::PasswordChanged, Some(person_id), &email);
     cx.db()
         .write(move |tx| {
-            let (email, hash) = (email.clone(), hash.clone());
+            let (email, hash, note) = (email.clone(), hash.clone(), note.clone());
             Box::pin(async move {
                 db::sign_in::succeeded(tx, &email).await?;
-                db::resets::set_password(tx, person_id, &hash).await
+                db::resets::set_password(tx, person_id, &hash).await?;
+                db::audit::add(tx, &note).await
             })
         })
         .await?;
-    begin(&cx.state, person_id, Deed::PasswordChanged).await
+    begin(&cx.state, person_id).await
 }
 
 /// What others call the viewer.
@@ -264,22 +286,10 @@ fn note(deed: Deed, by: Option<domain::PersonId>, email: &str) -> db::audit::Not
     db::audit::Note { deed, by, who: email.to_owned(), project_id: None, about, address }
 }
 
-/// Signs a person in with a fresh session id, so that an id planted before is worth nothing, and notes how they came in.
+/// Signs a person in with a fresh session id, so that an id planted before is worth nothing.
 #[cfg(feature = "ssr")]
-async fn begin(
-    state: &crate::context::AppState,
-    person_id: domain::PersonId,
-    deed: Deed,
-) -> Result<(), ApiError> {
+async fn begin(state: &crate::context::AppState, person_id: domain::PersonId) -> Result<(), ApiError> {
     use crate::context::{key, session};
-    let note = note(deed, Some(person_id), "");
-    state
-        .db
-        .write(move |tx| {
-            let note = note.clone();
-            Box::pin(async move { db::audit::add(tx, &note).await })
-        })
-        .await?;
     let account = db::people::account(&state.db, person_id).await?;
     let session = session()?;
     session.cycle_id().await?;

@@ -165,6 +165,7 @@ pub async fn set_role(tx: &mut AnyConnection, person_id: PersonId, role: Role) -
         .bind(role.word())
         .execute(&mut *tx)
         .await?;
+    crate::resets::withdraw(tx, person_id).await?;
     crate::assignments::drop_unseen(tx, person_id).await?;
     told(tx, done.rows_affected()).await
 }
@@ -184,6 +185,7 @@ pub async fn set_active(tx: &mut AnyConnection, person_id: PersonId, active: boo
         .bind(i64::from(active))
         .execute(&mut *tx)
         .await?;
+    crate::resets::withdraw(tx, person_id).await?;
     told(tx, done.rows_affected()).await
 }
 
@@ -220,6 +222,7 @@ pub async fn sign_out_everywhere(tx: &mut AnyConnection, person_id: PersonId) ->
         .bind(person_id.to_string())
         .execute(&mut *tx)
         .await?;
+    crate::resets::withdraw(tx, person_id).await?;
     told(tx, done.rows_affected()).await
 }
 

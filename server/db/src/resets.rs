@@ -21,7 +21,10 @@ pub async fn make(
     person_id: PersonId,
     made_by: Option<PersonId>,
 ) -> Result<()> {
-    let text = format!("select name, active from person where person_id = $1 and {}", people::HAS_ACCOUNT);
+    let text = format!(
+        "select name, active, password_hash from person where person_id = $1 and {}",
+        people::HAS_ACCOUNT
+    );
     let row = sqlx::query(sqlx::AssertSqlSafe(text))
         .bind(person_id.to_string())
         .fetch_optional(&mut *tx)
@@ -30,6 +33,13 @@ pub async fn make(
     if !row.flag("active")? {
         return Err(Error::Invalid(format!(
             "{} is deactivated: activate the account first.",
+            row.text("name")?
+        )));
+    }
+    // The people of the demo: they are there to be seen, not to be anybody.
+    if row.maybe_text("password_hash")?.is_none() {
+        return Err(Error::Invalid(format!(
+            "{} belongs to the demo and cannot sign in: invite somebody instead.",
             row.text("name")?
         )));
     }
@@ -48,6 +58,16 @@ pub async fn make(
     .bind(now() + VALID_MICROS)
     .execute(&mut *tx)
     .await?;
+    Ok(())
+}
+
+/// Takes back the links for a person and those that the person made: whoever is another now, or is out, must not come in by
+/// an old one.
+pub(crate) async fn withdraw(tx: &mut AnyConnection, person_id: PersonId) -> Result<()> {
+    sqlx::query("delete from password_reset where person_id = $1 or made_by = $1")
+        .bind(person_id.to_string())
+        .execute(&mut *tx)
+        .await?;
     Ok(())
 }
 
@@ -100,5 +120,12 @@ pub async fn set_password(tx: &mut AnyConnection, person_id: PersonId, password_
     .bind(password_hash)
     .execute(&mut *tx)
     .await?;
-    if done.rows_affected() == 0 { Err(over()) } else { Ok(()) }
+    if done.rows_affected() == 0 {
+        return Err(over());
+    }
+    sqlx::query("delete from password_reset where person_id = $1")
+        .bind(person_id.to_string())
+        .execute(&mut *tx)
+        .await?;
+    Ok(())
 }

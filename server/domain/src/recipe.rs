@@ -48,11 +48,19 @@ impl PlateRecipe {
     /// # Errors
     /// A knob that is not there, or a value of another kind.
     pub fn with(&self, wanted: serde_json::Value) -> serde_json::Result<Self> {
-        let wanted: serde_json::Map<String, serde_json::Value> = serde_json::from_value(wanted)?;
-        let mut knobs: serde_json::Map<_, _> = serde_json::from_value(serde_json::to_value(self)?)?;
-        knobs.extend(wanted);
-        serde_json::from_value(knobs.into())
+        named(self, wanted)
     }
+}
+
+/// `plain` with the knobs that `wanted` names; both are JSON objects.
+fn named<T: Serialize + serde::de::DeserializeOwned>(
+    plain: &T,
+    wanted: serde_json::Value,
+) -> serde_json::Result<T> {
+    let wanted: serde_json::Map<String, serde_json::Value> = serde_json::from_value(wanted)?;
+    let mut knobs: serde_json::Map<_, _> = serde_json::from_value(serde_json::to_value(plain)?)?;
+    knobs.extend(wanted);
+    serde_json::from_value(knobs.into())
 }
 
 /// A knob is outside its range.

@@ -14,6 +14,9 @@ use crate::error::{Error, Result};
 use crate::layout::Layout;
 use crate::store::{Film, Store, to_bytes, to_samples};
 
+/// What the model is shown where the quadmask says affected.
+const AFFECTED: u8 = 128;
+
 /// A clip on the canvas.
 pub struct Clip {
     pub layout: Layout,
@@ -74,7 +77,11 @@ impl Clip {
             let grey = masks.levels(frame)?.to_grey();
             let grey = layout.plane(&grey, 1, width as usize, false);
             let levels = prepare::invert(&Tensor::from_slice(&grey), Coding::Quad).to_kind(Kind::Uint8);
-            let levels = Vec::<u8>::try_from(levels).map_err(nets::Error::from)?;
+            let mut levels = Vec::<u8>::try_from(levels).map_err(nets::Error::from)?;
+            if frame == 0 {
+                // Nothing is affected yet on the first frame that the model was trained on (§4.4). The composite is another matter.
+                levels.iter_mut().filter(|level| **level == AFFECTED).for_each(|level| *level = 0);
+            }
             is_left |= levels.iter().any(|&level| level >= 192);
             digest.update(&canvas);
             digest.update(&levels);

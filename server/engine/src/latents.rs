@@ -306,6 +306,7 @@ pub fn denoise(
                 all.push(next);
             }
             latents = denoiser.blend(&latents, &all);
+            finite(&latents, "denoising")?; // before it is kept, or the next start would go on from it
             let histories = (0..windows.len()).map(|number| (number, denoiser.history(number)));
             keep(store, name, index + 1, &latents, histories)?;
         }

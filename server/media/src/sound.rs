@@ -66,13 +66,14 @@ impl Sound {
     pub fn open(from: SoundFrom<'_>, out: &mut Output) -> Result<Option<Self>, Error> {
         let source = from.path;
         let mut input = open(source)?;
-        let found = input.streams().find(|stream| {
-            // SAFETY: the parameters belong to the open input; the muxer's table is static.
-            unsafe {
-                let raw = &*stream.parameters().as_ptr();
-                raw.codec_type == AVMediaType::AVMEDIA_TYPE_AUDIO
-                    && holds((*out.as_ptr()).oformat, raw.codec_id)
-            }
+        // The first track and no other: it is what the player plays.
+        let first = input.streams().find(|stream| {
+            // SAFETY: the parameters belong to the open input.
+            unsafe { (*stream.parameters().as_ptr()).codec_type == AVMediaType::AVMEDIA_TYPE_AUDIO }
+        });
+        // SAFETY: the parameters belong to the open input; the muxer's table is static.
+        let found = first.filter(|stream| unsafe {
+            holds((*out.as_ptr()).oformat, (*stream.parameters().as_ptr()).codec_id)
         });
         let Some(found) = found else { return Ok(None) };
         let (stream, base, parameters) = (found.index(), found.time_base(), found.parameters());
@@ -161,9 +162,9 @@ pub fn fits_in_mov(source: &Path) -> Result<Option<bool>, Error> {
         // SAFETY: the parameters belong to the open input; the muxer's table is static.
         unsafe {
             let raw = &*stream.parameters().as_ptr();
-            if raw.codec_type == AVMediaType::AVMEDIA_TYPE_AUDIO {
+            if sound.is_none() && raw.codec_type == AVMediaType::AVMEDIA_TYPE_AUDIO {
                 let mov = av_guess_format(c"mov".as_ptr(), std::ptr::null(), std::ptr::null());
-                sound = Some(sound.unwrap_or(false) || holds(mov, raw.codec_id));
+                sound = Some(holds(mov, raw.codec_id));
             }
         }
     }

@@ -77,6 +77,9 @@ pub async fn of_link(
     guest.granted(Grant::Download)?;
     let salt = guest.link().link_id.to_string();
     let taken = answer(&state, version_id, (movie, what), Some(&salt), request).await?;
+    // Under the names that a link shows: project and sequence are the studio's.
+    let media = db::media::of_version(&state.app.db, version_id).await.map_err(ApiError::from)?;
+    let taken = attachment(taken, &format!("{}_v{:03}_{}.mov", media.shot_name, media.n, movie.slug()));
     guest.looked(version_id, Look::Downloaded).await?;
     Ok(taken)
 }

@@ -64,9 +64,13 @@ struct Ready {
 pub async fn ready(State(state): State<ServerState>) -> Response {
     let store = state.app.store.clone();
     let written = tokio::task::spawn_blocking(move || {
-        drop(store.scratch().map_err(|error| format!("The store cannot be written: {error}"))?);
-        let free =
-            store.free_bytes().map_err(|error| format!("The disk does not say what is free: {error}"))?;
+        // What is wrong where is for the log: anybody may ask this.
+        let refused = |error: storage::Error| {
+            tracing::error!(error = &error as &dyn std::error::Error, "The store cannot be used");
+            "The store cannot be written: the server's log says why".to_owned()
+        };
+        drop(store.scratch().map_err(refused)?);
+        let free = store.free_bytes().map_err(refused)?;
         if free < LEAST_FREE_BYTES {
             return Err(format!("Only {} MB are free where the store lies", free >> 20));
         }
@@ -96,7 +100,7 @@ pub async fn metrics(
     ConnectInfo(from): ConnectInfo<SocketAddr>,
     headers: HeaderMap,
 ) -> Response {
-    if !may_read(state.metrics_token.as_deref(), from, &headers) {
+    if !may_read(state.metrics_token.as_deref(), state.behind_proxy, from, &headers) {
         let words = "Metrics are for programs on this machine, or with the token of --metrics-token.";
         return (StatusCode::FORBIDDEN, words).into_response();
     }
@@ -112,8 +116,9 @@ pub async fn metrics(
     }
 }
 
-/// Behind a proxy everybody comes from this machine, so what was passed on counts as from elsewhere.
-fn may_read(token: Option<&str>, from: SocketAddr, headers: &HeaderMap) -> bool {
+/// Behind a proxy everybody comes from this machine: then only the token opens, and what was passed on counts as from elsewhere
+/// even where nobody said that there is one.
+fn may_read(token: Option<&str>, behind_proxy: bool, from: SocketAddr, headers: &HeaderMap) -> bool {
     if let Some(token) = token {
         let said = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         let said = said.and_then(|value| value.strip_prefix("Bearer "));
@@ -122,7 +127,7 @@ fn may_read(token: Option<&str>, from: SocketAddr, headers: &HeaderMap) -> bool 
     }
     let passed_on =
         ["x-forwarded-for", "forwarded", "x-real-ip"].iter().any(|name| headers.contains_key(*name));
-    from.ip().to_canonical().is_loopback() && !passed_on
+    from.ip().to_canonical().is_loopback() && !passed_on && !behind_proxy
 }
 
 #[cfg(test)]
@@ -139,12 +144,13 @@ mod tests {
     fn metrics_stay_on_the_machine_unless_somebody_has_the_token() {
         let here: SocketAddr = "127.0.0.1:5000".parse().expect("an address");
         let there: SocketAddr = "192.0.2.7:5000".parse().expect("an address");
-        assert!(may_read(None, here, &headers(&[])));
-        assert!(may_read(None, "[::ffff:127.0.0.1]:1".parse().expect("an address"), &headers(&[])));
-        assert!(!may_read(None, there, &headers(&[])));
-        assert!(!may_read(None, here, &headers(&[("x-forwarded-for", "192.0.2.7")])));
-        assert!(may_read(Some("word"), there, &headers(&[("authorization", "Bearer word")])));
-        assert!(!may_read(Some("word"), here, &headers(&[])));
-        assert!(!may_read(Some("word"), here, &headers(&[("authorization", "Bearer wors")])));
+        assert!(may_read(None, false, here, &headers(&[])));
+        assert!(may_read(None, false, "[::ffff:127.0.0.1]:1".parse().expect("an address"), &headers(&[])));
+        assert!(!may_read(None, true, here, &headers(&[])));
+        assert!(!may_read(None, false, there, &headers(&[])));
+        assert!(!may_read(None, false, here, &headers(&[("x-forwarded-for", "192.0.2.7")])));
+        assert!(may_read(Some("word"), false, there, &headers(&[("authorization", "Bearer word")])));
+        assert!(!may_read(Some("word"), false, here, &headers(&[])));
+        assert!(!may_read(Some("word"), false, here, &headers(&[("authorization", "Bearer wors")])));
     }
 }

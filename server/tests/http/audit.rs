@@ -82,6 +82,27 @@ async fn links_for_passwords_are_made_by_those_who_manage_people_and_for_owners_
         let refused = owner.ask::<_, String>(&link(artist_id)).await.expect_err("deactivated");
         assert!(refused.contains("activate"), "{refused}");
 
+        // Whoever becomes somebody else is not reached by an old link, nor through one that they made.
+        owner.ask::<SetActive, ()>(&SetActive { person_id: artist_id, active: true }).await.expect("done");
+        let before: String = producer.ask(&link(artist_id)).await.expect("a link");
+        owner
+            .ask::<SetRole, ()>(&SetRole { person_id: artist_id, role: Role::Owner })
+            .await
+            .expect("promoted");
+        let take = |link: &str| ResetPassword { token: token(link), password: NEW.into() };
+        assert!(
+            app.nobody().ask::<_, ()>(&take(&before)).await.is_err(),
+            "a producer must not become an owner"
+        );
+        owner.ask::<SetRole, ()>(&SetRole { person_id: artist_id, role: Role::Artist }).await.expect("back");
+        let kept: String = producer.ask(&link(artist_id)).await.expect("a link");
+        let (producer_id, _) = somebody(&owner, Role::Producer).await;
+        owner.ask::<SetActive, ()>(&SetActive { person_id: producer_id, active: false }).await.expect("out");
+        assert!(
+            app.nobody().ask::<_, ()>(&take(&kept)).await.is_err(),
+            "who is out must not come back as another"
+        );
+
         // From the command line, for anybody: whoever can read the data folder may.
         let db = &app.state.app.db;
         let made =

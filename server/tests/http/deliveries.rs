@@ -346,6 +346,8 @@ async fn a_link_gives_its_guests_the_movie_where_it_grants_downloads_and_nothing
             (taken.status(), taken.headers()["content-type"].to_str().ok()),
             (StatusCode::OK, Some("video/quicktime"))
         );
+        let named = taken.headers()["content-disposition"].to_str().expect("ASCII").to_owned();
+        assert!(named.contains("_v001_h264.mov") && !named.contains("Ours"), "{named}");
         let tag = taken.headers()["etag"].to_str().expect("ASCII").to_owned();
         assert!(!tag.contains(&Hash::of(FILM).to_string()), "{engine}: a guest learns no hash");
         assert_eq!(taken.bytes().await.expect("bytes"), FILM);

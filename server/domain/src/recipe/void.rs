@@ -129,6 +129,23 @@ pub enum Affected {
     Affected,
 }
 
+impl VoidRecipe {
+    /// The knobs for a plate of `width`×`height` pixels: the default, with the edge and feather of
+    /// [`super::PlateRecipe::for_plate`].
+    pub fn for_plate(width: u32, height: u32) -> Self {
+        let super::PlateRecipe { edge_px, feather_px, .. } = super::PlateRecipe::for_plate(width, height);
+        Self { edge_px, feather_px, ..Self::default() }
+    }
+
+    /// This recipe with the knobs that `wanted` (a JSON object) names.
+    ///
+    /// # Errors
+    /// A knob that is not there, or a value of another kind.
+    pub fn with(&self, wanted: serde_json::Value) -> serde_json::Result<Self> {
+        super::named(self, wanted)
+    }
+}
+
 impl Default for VoidRecipe {
     fn default() -> Self {
         Self {
@@ -226,8 +243,16 @@ impl VoidRecipe {
             "true, false",
             "show the model black where the target is; the reference shows the plate",
         ),
-        knob("edge_px", "0 to 64", "how far the soft edge may reach beyond what is marked, in plate pixels"),
-        knob("feather_px", "0 to 64", "width of the soft edge, in plate pixels"),
+        knob(
+            "edge_px",
+            "0 to 64",
+            "how far the soft edge may reach beyond what is marked, in plate pixels; larger plates than 1280: their long side / 320",
+        ),
+        knob(
+            "feather_px",
+            "0 to 64",
+            "width of the soft edge, in plate pixels; at least half of edge_px where none is given",
+        ),
         knob("grain", "0 to 2", "the plate's grain on what was made: none to twice as strong"),
         knob(
             "match_colour",

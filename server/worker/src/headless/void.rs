@@ -124,10 +124,25 @@ pub fn run(order: &Order) -> anyhow::Result<()> {
 
     let Order { pass1, plate, quadmask, words, recipe, out } = order;
     let Words { weights, prompt, negative_prompt, seed, device } = words;
-    let mut recipe: VoidRecipe = recipe.map(read_json).transpose()?.unwrap_or_default();
-    recipe.seed = seed.unwrap_or(recipe.seed);
+    let wanted: serde_json::Value =
+        recipe.map(read_json).transpose()?.unwrap_or_else(|| serde_json::json!({}));
+    let recipe = |plain: VoidRecipe| -> anyhow::Result<VoidRecipe> {
+        let recipe = plain.with(wanted.clone()).context("The recipe is not what it should be")?;
+        Ok(VoidRecipe { seed: seed.unwrap_or(recipe.seed), ..recipe })
+    };
     let prompt = prompt.as_deref().unwrap_or_default();
-    engine::check(&recipe, prompt)?;
+    engine::check(&recipe(VoidRecipe::default())?, prompt)?; // before anything is read
+    if let Some(pass1) = pass1 {
+        let lies_in = |folder: &PathBuf| {
+            let at = |path: &std::path::Path| path.canonicalize().ok();
+            pass1.parent().and_then(at).is_some_and(|parent| at(folder) == Some(parent))
+        };
+        anyhow::ensure!(
+            !lies_in(out),
+            "Pass 2 would write over the pass 1 that it reads from {}: give another folder with --out.",
+            out.display()
+        );
+    }
     let device = match (device.as_str(), tch::Cuda::is_available()) {
         ("cuda", false) => anyhow::bail!("There is no GPU that libtorch can use: choose `--device cpu`."),
         ("cpu", _) | (_, false) => Device::Cpu,
@@ -143,6 +158,7 @@ pub fn run(order: &Order) -> anyhow::Result<()> {
     let plate = Plate::from(*plate).known(&mut log)?;
     let (facts, _) = plate.known.clone().expect("it was read through");
     let mut masks = MaskMovie::open(quadmask, facts.frames, facts.width(), facts.height())?;
+    let recipe = recipe(VoidRecipe::for_plate(facts.width(), facts.height()))?;
     make_out(out)?;
     let order = engine::Order {
         plate,
