@@ -8,6 +8,8 @@ export const FIRST_FRAME = 1001;
 
 /** Everything on the page that says which frame it is, at one moment. */
 export type Sight = {
+  /** When it was seen, milliseconds of the page's clock. */
+  at: number;
   /** The number in the pixels of the canvas; `undefined` when they hold none. */
   burnt: number | undefined;
   /** What the canvas says it holds, and what it is to hold. */
@@ -48,6 +50,7 @@ function installLook([width, height, lines]: readonly [number, number, readonly 
     const slider = document.querySelector('.timeline__track')!;
     const box = slider.getBoundingClientRect();
     return {
+      at: performance.now(),
       painted: Number(canvas.dataset.frame ?? -1),
       wanted: Number(canvas.dataset.wanted ?? -1),
       state: document.querySelector('.stage__state')?.textContent ?? '',

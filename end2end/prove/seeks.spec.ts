@@ -249,7 +249,11 @@ class Session {
   private judge(samples: Sight[], keys: string[], low: number, high: number): void {
     const length = high - low + 1;
     const forwards = keys[0] === 'l';
+    const [pictures, seconds] = this.player.clip.rate;
+    // Each press doubles the speed.
+    const perMs = (pictures / seconds / 1000) * 2 ** (keys.length - 1);
     let before: number | undefined;
+    let last: Sight | undefined;
     for (const sight of samples) {
       const { burnt } = sight;
       this.tally.playing_samples += 1;
@@ -261,11 +265,15 @@ class Session {
         wrong ||= !inside;
         const by = forwards ? burnt - before : before - burnt;
         if (by < 0) {
-          if (-by * 2 > length || length < 40) this.tally.loop_wraps += 1;
+          // Back by less than half the range is the loop's end too where that much time went by between two looks; the
+          // picture before may have been late by what the page was ahead of it then.
+          const late = last === undefined ? 0 : Math.abs(last.wanted - last.painted);
+          const possible = last === undefined ? 0 : (sight.at - last.at) * perMs * 1.25 + late + 3;
+          if (-by * 2 > length || length < 40 || length + by <= possible) this.tally.loop_wraps += 1;
           else wrong = true;
         }
       }
-      if (inside) before = burnt;
+      if (inside) [before, last] = [burnt, sight];
       const ahead = forwards ? sight.wanted - sight.painted : sight.painted - sight.wanted;
       const lag = String(((ahead % length) + length) % length);
       this.figures.playing_ahead[lag] = (this.figures.playing_ahead[lag] ?? 0) + 1;
