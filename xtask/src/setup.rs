@@ -35,7 +35,7 @@ const RELEASE: &[&str] = &["brotli"];
 /// Fetches libtorch; where a pip is there already, that one does.
 const PIP: &[&str] = &["python3", "python3-pip"];
 /// What the tests look through: a browser, both databases, another decoder.
-const TEST: &[&str] = &["chromium", "fonts-dejavu-core", "ffmpeg", "postgresql", "sqlite3"];
+const TEST: &[&str] = &["chromium", "fonts-dejavu-core", "ffmpeg", "openssl", "postgresql", "sqlite3"];
 /// The oldest Node that the browser tests run on; Debian 12 has it.
 const NODE: u32 = 18;
 

@@ -41,18 +41,9 @@ impl Day {
         Self((self.0 + days).clamp(0, Self::LAST.0))
     }
 
-    /// Year, month from 1, day from 1, by eras of 400 years that begin on 1 March (Howard Hinnant, “chrono-compatible
-    /// low-level date algorithms”).
+    /// Year, month from 1, day from 1.
     pub fn date(self) -> (i64, u32, u32) {
-        let shifted = i64::from(self.0) + 719_468;
-        let era = shifted.div_euclid(146_097);
-        let of_era = shifted.rem_euclid(146_097);
-        let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-        let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-        let month_from_march = (5 * of_year + 2) / 153;
-        let day = of_year - (153 * month_from_march + 2) / 5 + 1;
-        let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-        (year_of_era + era * 400 + i64::from(month <= 2), month as u32, day as u32)
+        calendar(i64::from(self.0))
     }
 
     /// The same the other way round; a date that no calendar has is `None`.
@@ -115,6 +106,20 @@ impl<'de> Deserialize<'de> for Day {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
     }
+}
+
+/// Year, month from 1 and day from 1 of a number of days since 1970-01-01, by eras of 400 years that begin on 1 March (Howard
+/// Hinnant, “chrono-compatible low-level date algorithms”).
+pub(crate) fn calendar(days: i64) -> (i64, u32, u32) {
+    let shifted = days + 719_468;
+    let era = shifted.div_euclid(146_097);
+    let of_era = shifted.rem_euclid(146_097);
+    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    (year_of_era + era * 400 + i64::from(month <= 2), month as u32, day as u32)
 }
 
 #[cfg(test)]

@@ -4,17 +4,8 @@
 pub fn parts(micros: i64) -> (i64, i64, i64, i64, i64, i64) {
     let seconds = micros.div_euclid(1_000_000);
     let (days, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
-    // Days to date by eras of 400 years that begin on 1 March (Howard Hinnant, “chrono-compatible low-level date algorithms”).
-    let shifted = days + 719_468;
-    let era = shifted.div_euclid(146_097);
-    let of_era = shifted.rem_euclid(146_097);
-    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    (year, month, day, second / 3600, second / 60 % 60, second % 60)
+    let (year, month, day) = crate::day::calendar(days);
+    (year, i64::from(month), i64::from(day), second / 3600, second / 60 % 60, second % 60)
 }
 
 /// `2026-11-29 06:30 UTC`
