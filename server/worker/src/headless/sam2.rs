@@ -9,7 +9,7 @@ use super::Log;
 
 /// What SAM 2 is given.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub struct Net {
     /// Checkpoint of SAM 2.0 or 2.1, any size, as published (.pt) or in the layout of transformers; or a folder with one.
     #[arg(long, value_name = "PATH")]
     weights: Option<PathBuf>,
@@ -35,7 +35,7 @@ mod with {
     use super::*;
 
     /// Loads the network.
-    pub fn open(args: &Args) -> anyhow::Result<Segmenter> {
+    pub fn open(args: &Net) -> anyhow::Result<Segmenter> {
         let place = args.weights.as_ref();
         let place = place.context("SAM 2 needs its weights: give the checkpoint with --weights PATH")?;
         let segmenter = Segmenter::open(place, super::super::device(&args.device)?)?;
@@ -51,7 +51,7 @@ mod with {
 
     pub fn segment(
         segmenter: &mut Segmenter,
-        args: &Args,
+        args: &Net,
         plate: &mut PlateFile,
         prompts: Prompts,
         log: &mut Log,
@@ -69,8 +69,8 @@ mod without {
     /// No network.
     pub enum Never {}
 
-    pub fn open(args: &Args) -> anyhow::Result<Never> {
-        let Args { weights: _, box_of_clicks: _, device: _ } = args;
+    pub fn open(args: &Net) -> anyhow::Result<Never> {
+        let Net { weights: _, box_of_clicks: _, device: _ } = args;
         anyhow::bail!(
             "This worker was built without libtorch, so it has no SAM 2: build it with `cargo build -p worker --features void` and \
              LIBTORCH set to libtorch 2.11.0, or use `--engine plate`."
@@ -83,7 +83,7 @@ mod without {
 
     pub fn segment(
         net: &mut Never,
-        _: &Args,
+        _: &Net,
         _: &mut PlateFile,
         _: Prompts,
         _: &mut Log,

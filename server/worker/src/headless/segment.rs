@@ -30,7 +30,7 @@ pub struct Args {
     #[arg(long, default_value = "plate", value_parser = ["plate", "sam2"])]
     engine: String,
     #[command(flatten)]
-    net: super::sam2::Args,
+    net: super::sam2::Net,
     /// Folder for the results.
     #[arg(long)]
     out: PathBuf,
