@@ -5,6 +5,7 @@ mod decisions;
 mod deliveries;
 mod functions;
 mod harness;
+mod mistakes;
 mod paper;
 mod rights;
 #[path = "../../db/tests/harness/mod.rs"]
