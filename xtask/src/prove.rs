@@ -66,6 +66,11 @@ const PROOFS: &[Proof] = &[
         runner: Runner::Playwright,
     },
     Proof {
+        name: "events",
+        claim: "a comment is on another browser's page within 300 ms while 50 others listen; what 500 event streams cost",
+        runner: Runner::Playwright,
+    },
+    Proof {
         name: "wasm",
         claim: "size of the client, time to the first painted frame, memory of the idle server",
         runner: Runner::Playwright,
