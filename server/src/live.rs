@@ -23,8 +23,10 @@ use crate::metrics::Listener;
 use crate::routes::Refused;
 use crate::state::ServerState;
 
-/// How often the table is read, and how far back, since transactions commit out of order.
+/// How often the table is read for what other processes write, and how far back, since transactions commit out of order.
 const EVERY: Duration = Duration::from_millis(150);
+/// What this process writes is read so soon after it: what comes at once is read at once.
+const SOON: Duration = Duration::from_millis(8);
 const BACK_MICROS: i64 = 4_000_000;
 /// A session is looked at again this often while a stream is open.
 const RECHECK: Duration = Duration::from_secs(20);
@@ -67,6 +69,7 @@ impl Live {
                 }
                 tokio::select! {
                     _ = tokio::time::sleep(EVERY) => {}
+                    () = db.written() => tokio::time::sleep(SOON).await,
                     _ = stopping.changed() => {}
                 }
             }

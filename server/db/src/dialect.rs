@@ -1,6 +1,7 @@
 //! The few places where SQLite and PostgreSQL differ: how they are opened.
 
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
@@ -59,7 +60,7 @@ pub async fn open(url: &str) -> Result<Db> {
         .connect_with(options)
         .await
         .map_err(failed)?;
-    let db = Db { pool, engine };
+    let db = Db { pool, engine, written: Arc::default() };
     migrate(&db).await?;
     Ok(db)
 }
