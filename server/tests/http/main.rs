@@ -5,6 +5,7 @@ mod decisions;
 mod deliveries;
 mod functions;
 mod harness;
+mod live;
 mod mistakes;
 mod paper;
 mod rights;
