@@ -3,7 +3,7 @@
 // package is taken away and the link withdrawn.
 
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join as path } from 'node:path';
 import type { Page } from '@playwright/test';
 import { movingSquare } from '../lib/clips';
@@ -13,7 +13,7 @@ import { phone, press, swipe } from '../lib/phone';
 import { output } from '../lib/place';
 import { expect, listen, open, test } from '../lib/test';
 
-test.describe.configure({ timeout: 240_000 });
+test.describe.configure({ timeout: 480_000 });
 test.use({ origin: 'studio.test' });
 
 const SECRET = 'seven grey stones';
@@ -118,6 +118,7 @@ test('a team and its client sign a removal off and take it away', async ({ page,
     await artist.getByRole('link', { name: /Removal/ }).first().click();
     await artist.getByRole('button', { name: 'Run again' }).click();
     await expect(card(supervisor, `Version ${n} arrived`)).toBeVisible({ timeout: 90_000 });
+    await artist.getByRole('link', { name: /Review/ }).first().click();
   }
   await card(supervisor, 'The edge is hard here').getByText('The edge is hard here').click();
   await supervisor.keyboard.press('r');
@@ -188,7 +189,9 @@ test('a team and its client sign a removal off and take it away', async ({ page,
   await expect(take).toBeVisible({ timeout: 90_000 });
   const folder = path(server.dataDir, 'taken');
   mkdirSync(folder, { recursive: true });
-  writeFileSync(path(folder, 'package.zip'), await (await page.request.get((await take.getAttribute('href'))!)).body());
+  const download = page.waitForEvent('download');
+  await take.click();
+  await (await download).saveAs(path(folder, 'package.zip'));
   execFileSync('python3', ['-m', 'zipfile', '-e', 'package.zip', '.'], { cwd: folder });
   execFileSync('sha256sum', ['--strict', '--quiet', '--check', 'SHA256SUMS'], { cwd: path(folder, 'Night_Tide_square_v003') });
   await shoot(page, 'package');
