@@ -11,6 +11,7 @@ pub mod deliveries;
 pub mod demo;
 mod dialect;
 pub mod draft;
+pub mod dump;
 pub mod edits;
 pub mod events;
 pub mod exact;
@@ -38,7 +39,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-pub use dialect::{Engine, Gate, SKIP_LOCKED, one_at_a_time, open};
+pub use dialect::{Engine, Gate, SKIP_LOCKED, connect, one_at_a_time, open};
 use sqlx::{Any, AnyConnection, AnyPool, Transaction};
 
 /// A pool and the engine behind it. Cheap to clone.
