@@ -57,7 +57,10 @@ async fn file(db: &Db, to: &Path) -> Result<PathBuf> {
     })
     .await?;
     let name = half.to_str().ok_or_else(|| {
-        Error::Refused(format!("The name of {} is no text that SQLite takes: give --data another folder", half.display()))
+        Error::Refused(format!(
+            "The name of {} is no text that SQLite takes: give --data another folder",
+            half.display()
+        ))
     })?;
     copy_file(db, name).await?;
     let to = to.to_owned();

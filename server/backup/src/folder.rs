@@ -49,7 +49,10 @@ impl Folder {
         if root.join(SNAPSHOTS).is_dir() {
             return Ok(Self { root: root.to_owned() });
         }
-        Err(Error::Refused(format!("There is no back-up in {}: `minus-one backup --to DIR` makes one", root.display())))
+        Err(Error::Refused(format!(
+            "There is no back-up in {}: `minus-one backup --to DIR` makes one",
+            root.display()
+        )))
     }
 
     /// Makes what is missing of the folder and clears what a killed back-up left. Blocking.
@@ -72,7 +75,10 @@ impl Folder {
         let path = root.join(".lock");
         let lock = File::create(&path).map_err(at(&path))?;
         if lock.try_lock().is_err() {
-            return Err(Error::Refused(format!("Another back-up is being written to {}: wait for its end", root.display())));
+            return Err(Error::Refused(format!(
+                "Another back-up is being written to {}: wait for its end",
+                root.display()
+            )));
         }
         let folder = Self { root: root.to_owned() };
         folder.clear()?;
@@ -132,7 +138,8 @@ impl Folder {
     pub fn seal(&self, snapshot: &Path, manifest: &Manifest) -> Result<()> {
         let tmp = self.tmp();
         let mut file = tempfile::NamedTempFile::new_in(&tmp).map_err(at(&tmp))?;
-        let mut text = serde_json::to_vec_pretty(manifest).expect("our types have string keys and finite shapes");
+        let mut text =
+            serde_json::to_vec_pretty(manifest).expect("our types have string keys and finite shapes");
         text.push(b'\n');
         file.write_all(&text).map_err(at(&tmp))?;
         self.settle()?;
@@ -159,12 +166,14 @@ impl Folder {
     pub fn snapshot(&self, name: Option<&str>) -> Result<Snapshot> {
         let mut all = self.snapshots()?;
         match name {
-            None => all.pop().ok_or_else(|| {
-                Error::Refused(format!("{} holds no finished back-up", self.root.display()))
-            }),
+            None => all
+                .pop()
+                .ok_or_else(|| Error::Refused(format!("{} holds no finished back-up", self.root.display()))),
             Some(name) => all.into_iter().find(|one| one.name == name).ok_or_else(|| {
                 let at = self.root.display();
-                Error::Refused(format!("{at} holds no back-up “{name}”: `minus-one backup list --from {at}` shows all"))
+                Error::Refused(format!(
+                    "{at} holds no back-up “{name}”: `minus-one backup list --from {at}` shows all"
+                ))
             }),
         }
     }
@@ -183,7 +192,8 @@ impl Folder {
         }
         let manifest: Manifest = serde_json::from_value(value).map_err(|error| damaged(&error))?;
         // Names become files: none may lead out of the folder.
-        let is_plain = |name: &str| name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') && !name.is_empty();
+        let is_plain =
+            |name: &str| name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') && !name.is_empty();
         if let Some(part) = manifest.tables.iter().find(|part| !is_plain(&part.table.name)) {
             return Err(damaged(&format!("“{}” is no table", part.table.name)));
         }

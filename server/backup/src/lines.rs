@@ -226,8 +226,11 @@ mod tests {
     fn a_cut_file_is_damaged_and_not_short() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("a.jsonl.gz");
-        let table =
-            Table { name: "a".into(), columns: vec![Column { name: "n".into(), kind: Kind::Integer }], key: vec![] };
+        let table = Table {
+            name: "a".into(),
+            columns: vec![Column { name: "n".into(), kind: Kind::Integer }],
+            key: vec![],
+        };
         let mut writer = Writer::create(&path).expect("made");
         for n in 0..1000 {
             writer.write(&[Cell::Integer(n)]).expect("written");

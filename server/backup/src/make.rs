@@ -67,7 +67,9 @@ pub async fn make(db: &Db, store: &Store, to: &Path, say: &(dyn Fn(String) + Syn
         let sealed = manifest.clone();
         let name = blocking(move || {
             folder.seal(&snapshot, &sealed)?;
-            Ok::<_, Error>(snapshot.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default())
+            Ok::<_, Error>(
+                snapshot.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
+            )
         })
         .await?;
         return Ok(Made { name, manifest, copied, copied_bytes });
@@ -138,7 +140,11 @@ async fn write_table(moment: &mut Moment, table: Table, snapshot: &Path) -> Resu
             let rows: Vec<db::dump::Row> = rows;
             for row in &rows {
                 if let Some(as_blob) = &as_blob {
-                    blobs.push(as_blob.read(row).ok_or_else(|| Error::Refused("A row of “blob” names no hash".into()))?);
+                    blobs.push(
+                        as_blob
+                            .read(row)
+                            .ok_or_else(|| Error::Refused("A row of “blob” names no hash".into()))?,
+                    );
                 }
                 writer.write(row).map_err(at(&path))?;
             }
@@ -170,7 +176,8 @@ struct Copied {
 
 /// Copies what the folder does not have. Hashed on the way: what is there under a name was once that name's bytes.
 fn copy(folder: &Folder, store: &Store, blobs: &[Blob]) -> Result<Copied> {
-    let is_there = |blob: &&Blob| fs::metadata(folder.blob(blob.hash)).is_ok_and(|meta| meta.len() == blob.size);
+    let is_there =
+        |blob: &&Blob| fs::metadata(folder.blob(blob.hash)).is_ok_and(|meta| meta.len() == blob.size);
     let wanted: Vec<&Blob> = blobs.iter().filter(|blob| !is_there(blob)).collect();
     room(folder, wanted.iter().map(|blob| blob.size).sum())?;
     let mut outcome = Copied::default();

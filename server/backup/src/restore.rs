@@ -56,7 +56,12 @@ pub async fn restore(order: &Order<'_>, say: &(dyn Fn(String) + Sync)) -> Result
             manifest.missing.len()
         )));
     }
-    say(format!("The back-up {} is whole: {} rows, {} blobs", snapshot.name, manifest.rows(), manifest.blobs));
+    say(format!(
+        "The back-up {} is whole: {} rows, {} blobs",
+        snapshot.name,
+        manifest.rows(),
+        manifest.blobs
+    ));
     // Tried first: what is refused is refused before a byte is copied, and the database is not held meanwhile.
     begin(order, manifest).await?.give_up().await?;
     let (store, lacking) = (order.store.clone(), manifest.missing.clone());
@@ -71,7 +76,10 @@ pub async fn restore(order: &Order<'_>, say: &(dyn Fn(String) + Sync)) -> Result
     for part in &manifest.tables {
         let rows = insert(&mut fill, &part.table, snapshot.file(&part.table.name)).await?;
         if rows != part.rows {
-            return Err(Error::Damaged(format!("{rows} rows of {} instead of {}", part.table.name, part.rows)));
+            return Err(Error::Damaged(format!(
+                "{rows} rows of {} instead of {}",
+                part.table.name, part.rows
+            )));
         }
     }
     fill.finish().await?;
@@ -87,13 +95,16 @@ async fn begin(order: &Order<'_>, manifest: &Manifest) -> Result<Fill> {
 /// The tables that this program made from the same migrations are those that the rows are of.
 fn agree(made: &[Table], parts: &[Part]) -> Result<()> {
     let other = |what: String| {
-        Error::Refused(format!("{what}: the program that wrote this back-up had other tables. Use that program, or a later one"))
+        Error::Refused(format!(
+            "{what}: the program that wrote this back-up had other tables. Use that program, or a later one"
+        ))
     };
     for Part { table, .. } in parts {
         let Some(here) = made.iter().find(|one| one.name == table.name) else {
             return Err(other(format!("There is no table “{}” here", table.name)));
         };
-        let is_same = table.columns.len() == here.columns.len() && table.columns.iter().all(|one| here.columns.contains(one));
+        let is_same = table.columns.len() == here.columns.len()
+            && table.columns.iter().all(|one| here.columns.contains(one));
         if !is_same {
             return Err(other(format!("The table “{}” has other columns here", table.name)));
         }

@@ -102,7 +102,12 @@ fn list(from: &std::path::Path, out: &mut impl Write) -> anyhow::Result<ExitCode
             (true, missing) => format!("{} blobs, {missing} of them missing", manifest.blobs),
         };
         let (engine, tables) = (&manifest.engine, manifest.newest());
-        writeln!(out, "{}\t{} rows\t{blobs}\tfrom {engine}, tables {tables}", snapshot.name, manifest.rows())?;
+        writeln!(
+            out,
+            "{}\t{} rows\t{blobs}\tfrom {engine}, tables {tables}",
+            snapshot.name,
+            manifest.rows()
+        )?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -62,7 +62,8 @@ async fn a_back_up_during_edits_is_one_moment() {
             "seed": seed, "editors": EDITORS, "seconds": started.elapsed().as_secs(), "wrong": wrong.len(), "notes": wrong,
             "from": tallies.iter().map(|(on, tally)| (on.clone(), each(tally))).collect::<serde_json::Map<_, _>>(),
         });
-        std::fs::write(out, serde_json::to_string_pretty(&figures).expect("plain values") + "\n").expect("written");
+        std::fs::write(out, serde_json::to_string_pretty(&figures).expect("plain values") + "\n")
+            .expect("written");
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
     for (on, tally) in &tallies {
@@ -118,7 +119,9 @@ async fn during_edits(source: &Bench, count: u64, seed: u64) -> Tally {
             if !(low..=high).contains(&said) {
                 wrong.push(format!("{said} edits, while there were {low} before and {high} after"));
             }
-            tally.wrong.extend(wrong.into_iter().map(|why| format!("{:?} to {:?}: {why}", source.on, target.on)));
+            tally
+                .wrong
+                .extend(wrong.into_iter().map(|why| format!("{:?} to {:?}: {why}", source.on, target.on)));
             match &first {
                 None => first = Some((target.on, all)),
                 Some((on, other)) if *other != all => {
@@ -275,7 +278,10 @@ impl Editor {
 
     async fn comment(&mut self, shot_id: ShotId) -> db::Result<()> {
         let (project_id, artist) = (self.studio.project_id, self.studio.artist);
-        let said = Said { text: format!("„Schatten“ 影 тень {}", self.random.random::<u32>()), drawing: None };
+        let said = Said {
+            text: format!("„Schatten“ 影 тень {}", self.random.random::<u32>()),
+            drawing: None,
+        };
         let place = Place { shot_id, version_id: None, frames: None, client_visible: self.random.random() };
         transact!(self.studio.db, [said], |tx| async move {
             let thread_id = db::comments::start(tx, place, artist, Role::Artist, &said).await?;
@@ -291,21 +297,25 @@ impl Editor {
         let verdict = if self.random.random_bool(0.8) { Verdict::Approve } else { Verdict::Changes };
         let db = self.studio.db.clone();
         let phase = db::shots::get(db.pool(), shot_id).await?.phase;
-        let quadmask = sqlx::query("select quadmask_id, subject from quadmask where shot_id = $1 order by n desc limit 1")
-            .bind(shot_id.to_string())
-            .fetch_optional(db.pool())
-            .await?;
+        let quadmask = sqlx::query(
+            "select quadmask_id, subject from quadmask where shot_id = $1 order by n desc limit 1",
+        )
+        .bind(shot_id.to_string())
+        .fetch_optional(db.pool())
+        .await?;
         let quadmask = quadmask.map(|row| (row.get::<String, _>(0), row.get::<String, _>(1)));
-        let newest = sqlx::query("select version_id, subject from version where shot_id = $1 order by n desc limit 1")
-            .bind(shot_id.to_string())
-            .fetch_optional(db.pool())
-            .await?;
+        let newest =
+            sqlx::query("select version_id, subject from version where shot_id = $1 order by n desc limit 1")
+                .bind(shot_id.to_string())
+                .fetch_optional(db.pool())
+                .await?;
         let newest = newest.map(|row| (row.get::<String, _>(0), row.get::<String, _>(1)));
         match (phase, quadmask, newest) {
             (Phase::QuadmaskReview, Some((id, subject)), _) => {
                 let id = id.parse().expect("an id");
                 let seen = subject.parse().expect("a hash");
-                let ballot = Ballot { person_id: supervisor, role: Role::Supervisor, seen, verdict, note: "seen" };
+                let ballot =
+                    Ballot { person_id: supervisor, role: Role::Supervisor, seen, verdict, note: "seen" };
                 transact!(db, [ballot], |tx| async move {
                     on_quadmask(tx, id, &ballot).await?;
                     note(tx, project_id, supervisor, "a decision").await
@@ -329,7 +339,8 @@ impl Editor {
             (Phase::ResultReview | Phase::ResultChanges, _, Some((id, subject))) => {
                 let id = id.parse().expect("an id");
                 let seen = subject.parse().expect("a hash");
-                let ballot = Ballot { person_id: supervisor, role: Role::Supervisor, seen, verdict, note: "seen" };
+                let ballot =
+                    Ballot { person_id: supervisor, role: Role::Supervisor, seen, verdict, note: "seen" };
                 transact!(db, [ballot], |tx| async move {
                     on_version(tx, id, &ballot).await?;
                     note(tx, project_id, supervisor, "a decision").await

@@ -27,9 +27,7 @@ struct Rules {
     words: BTreeMap<String, String>,
 }
 
-async fn rules(table: &str) -> Rules {
-    let plain = tempfile::tempdir().expect("a folder");
-    let db = db::open(&format!("sqlite://{}", plain.path().join("plain.db").display())).await.expect("opens");
+async fn rules(db: &Db, table: &str) -> Rules {
     let mut rules = Rules::default();
     let text = |row: &sqlx::any::AnyRow, name: &str| row.get::<String, _>(name);
     let keys = r#"select cast("from" as text) as here, cast("table" as text) as there, cast(coalesce("to", '') as text) as place
@@ -37,7 +35,8 @@ async fn rules(table: &str) -> Rules {
     for row in sqlx::query(keys).bind(table.to_owned()).fetch_all(db.pool()).await.expect("keys") {
         rules.parents.insert(text(&row, "here"), (text(&row, "there"), text(&row, "place")));
     }
-    let columns = "select cast(name as text) as name from pragma_table_info($1) where \"notnull\" = 1 or pk > 0";
+    let columns =
+        "select cast(name as text) as name from pragma_table_info($1) where \"notnull\" = 1 or pk > 0";
     for row in sqlx::query(columns).bind(table.to_owned()).fetch_all(db.pool()).await.expect("columns") {
         rules.required.insert(text(&row, "name"));
     }
@@ -59,14 +58,18 @@ async fn rules(table: &str) -> Rules {
 /// When a table takes none: then it has a rule that this does not know.
 pub async fn fill(db: &Db, store: &Store) {
     let tables = Moment::of(db).await.expect("a moment").tables().await.expect("tables");
-    let mut waiting = tables.clone();
+    let folder = tempfile::tempdir().expect("a folder");
+    let plain =
+        db::open(&format!("sqlite://{}", folder.path().join("plain.db").display())).await.expect("opens");
+    let mut waiting = tables;
     let mut filled: BTreeSet<String> = BTreeSet::new();
     while !waiting.is_empty() {
         let before = waiting.len();
         let mut later = Vec::new();
         for table in waiting {
-            let rules = rules(&table.name).await;
-            let is_ready = rules.parents.values().all(|(parent, _)| filled.contains(parent) || *parent == table.name);
+            let rules = rules(&plain, &table.name).await;
+            let is_ready =
+                rules.parents.values().all(|(parent, _)| filled.contains(parent) || *parent == table.name);
             if is_ready {
                 fill_table(db, store, &table, &rules).await;
                 filled.insert(table.name);
@@ -85,7 +88,9 @@ async fn fill_table(db: &Db, store: &Store, table: &Table, rules: &Rules) {
             let bytes = format!("bytes of blob {n}").into_bytes();
             let size = bytes.len() as i64;
             let hash = store.put(bytes).await.expect("stored");
-            db.write(move |tx| Box::pin(async move { db::blobs::record(tx, hash, size).await })).await.expect("known");
+            db.write(move |tx| Box::pin(async move { db::blobs::record(tx, hash, size).await }))
+                .await
+                .expect("known");
             continue;
         }
         let values = values(db, table, rules, n).await;

@@ -19,7 +19,9 @@ async fn studio(on: On) -> Option<(Bench, db::Db)> {
 
 fn refusal(outcome: backup::Result<backup::Restored>) -> String {
     match outcome.expect_err("refused") {
-        error @ (Error::Refused(_) | Error::Db(db::Error::Invalid(_)) | Error::Damaged(_)) => error.to_string(),
+        error @ (Error::Refused(_) | Error::Db(db::Error::Invalid(_)) | Error::Damaged(_)) => {
+            error.to_string()
+        }
         other => panic!("{other:?}"),
     }
 }
@@ -42,7 +44,10 @@ async fn rows_that_are_there_are_kept_unless_it_is_said() {
         assert!(said.contains("not empty") && said.contains("--replace"), "{said}");
         let there = target.open().await;
         assert_eq!(contents(&there).await, before);
-        assert!(files_under(&target.folder.path().join("blobs")).is_empty(), "refused before a byte was copied");
+        assert!(
+            files_under(&target.folder.path().join("blobs")).is_empty(),
+            "refused before a byte was copied"
+        );
         there.pool().close().await;
         target.restore_with(&to, |order| order.replace = true).await.expect("restored");
         assert_eq!(contents(&target.open().await).await, contents(&db).await);
@@ -88,7 +93,8 @@ async fn damage_is_named_and_nothing_is_restored() {
         said
     };
     // One bit of a table.
-    let person = files_under(&whole).into_iter().find(|path| path.ends_with("person.jsonl.gz")).expect("a table");
+    let person =
+        files_under(&whole).into_iter().find(|path| path.ends_with("person.jsonl.gz")).expect("a table");
     let bytes = fs::read(&person).expect("read");
     let mut other = bytes.clone();
     other[20] ^= 1;

@@ -35,9 +35,16 @@ async fn every_table_comes_back_on_every_engine() {
             let second = target.folder.path().join("second");
             back_up(&there, &target.store, &second).await;
             let files = |folder: &std::path::Path| -> Vec<(String, Vec<u8>)> {
-                let found = files_under(folder).into_iter().filter(|path| path.extension().is_some_and(|e| e == "gz"));
+                let found = files_under(folder)
+                    .into_iter()
+                    .filter(|path| path.extension().is_some_and(|e| e == "gz"));
                 found
-                    .map(|path| (path.file_name().expect("named").to_string_lossy().into_owned(), fs::read(&path).expect("read")))
+                    .map(|path| {
+                        (
+                            path.file_name().expect("named").to_string_lossy().into_owned(),
+                            fs::read(&path).expect("read"),
+                        )
+                    })
                     .collect()
             };
             assert_eq!(files(&second), files(&first), "{:?} to {:?}", source.on, target.on);
@@ -59,14 +66,23 @@ async fn a_studio_goes_on_after_its_restore() {
         }
         let shot_id = studio.shot("lime").await;
         let (quadmask_id, seen) = studio.submitted(shot_id).await;
+        let (project_id, artist) = (studio.project_id, studio.artist);
+        transact!(db, [], |tx| db::uploads::create(tx, project_id, None, artist, "half.mov", 100))
+            .expect("begun");
         let to = source.folder.path().join("backup");
         back_up(&db, &source.store, &to).await;
         for target in Bench::each().await {
             target.restore(&to).await.expect("restored");
             let db = target.open().await;
+            assert!(db::uploads::open(&db).await.expect("read").is_empty(), "its bytes are in no store");
             let supervisor = studio.supervisor;
-            let ballot =
-                Ballot { person_id: supervisor, role: Role::Supervisor, seen, verdict: Verdict::Approve, note: "yes" };
+            let ballot = Ballot {
+                person_id: supervisor,
+                role: Role::Supervisor,
+                seen,
+                verdict: Verdict::Approve,
+                note: "yes",
+            };
             transact!(db, [ballot], |tx| on_quadmask(tx, quadmask_id, &ballot)).expect("decided");
             let history = db::history::of_shot(&db, shot_id).await.expect("read");
             assert!(history.check.is_whole && history.decisions.len() == 1, "{:?}", history.check);
@@ -88,7 +104,9 @@ async fn the_second_back_up_copies_what_is_new() {
     let put = async |bytes: Vec<u8>| {
         let size = bytes.len() as i64;
         let hash = source.store.put(bytes).await.expect("stored");
-        db.write(move |tx| Box::pin(async move { db::blobs::record(tx, hash, size).await })).await.expect("known");
+        db.write(move |tx| Box::pin(async move { db::blobs::record(tx, hash, size).await }))
+            .await
+            .expect("known");
         hash
     };
     // Beyond one batch of names.

@@ -151,7 +151,8 @@ impl Fill {
 
     async fn defer(&mut self, how: &str) -> Result<()> {
         for (table, name) in self.foreign_keys.clone() {
-            run(&mut self.tx, format!("alter table {table} alter constraint {} {how}", quoted(&name))).await?;
+            run(&mut self.tx, format!("alter table {table} alter constraint {} {how}", quoted(&name)))
+                .await?;
         }
         Ok(())
     }
@@ -164,17 +165,25 @@ impl Fill {
             let mut places = Vec::with_capacity(rows.len());
             for (at, row) in rows.iter().enumerate() {
                 if row.len() != width {
-                    return Err(Error::Corrupt(format!("a row of {} has {} cells of {width}", table.name, row.len())));
+                    return Err(Error::Corrupt(format!(
+                        "a row of {} has {} cells of {width}",
+                        table.name,
+                        row.len()
+                    )));
                 }
                 for (cell, column) in row.iter().zip(&table.columns) {
-                    bind(&mut arguments, cell, column.kind)
-                        .map_err(|error| Error::Corrupt(format!("{}.{}: {error}", table.name, column.name)))?;
+                    bind(&mut arguments, cell, column.kind).map_err(|error| {
+                        Error::Corrupt(format!("{}.{}: {error}", table.name, column.name))
+                    })?;
                 }
                 places.push(format!("({})", crate::row::places(at * width + 1, width)));
             }
             let (name, columns) = (quoted(&table.name), names(&table.columns));
             let sql = format!("insert into {name} ({columns}) values {}", places.join(", "));
-            sqlx::query_with(sqlx::AssertSqlSafe(sql), arguments).persistent(false).execute(&mut *self.tx).await?;
+            sqlx::query_with(sqlx::AssertSqlSafe(sql), arguments)
+                .persistent(false)
+                .execute(&mut *self.tx)
+                .await?;
         }
         Ok(())
     }
@@ -260,7 +269,8 @@ async fn alone(tx: &mut sqlx::AnyConnection, tables: &[Table]) -> Result<()> {
     match row.fetch_one(&mut *tx).await?.int("many")? {
         0 => Ok(()),
         _ => Err(Error::Invalid(
-            "A worker of this studio was heard of within the last minute: stop its server and workers first".into(),
+            "A worker of this studio was heard of within the last minute: stop its server and workers first"
+                .into(),
         )),
     }
 }

@@ -147,7 +147,12 @@ fn select(table: &Table, engine: Engine) -> String {
         Some(left) => format!(" where not ({})", left.which),
         None => String::new(),
     };
-    format!("select {} from {}{wanted} order by {}", names(&table.columns), quoted(&table.name), order.join(", "))
+    format!(
+        "select {} from {}{wanted} order by {}",
+        names(&table.columns),
+        quoted(&table.name),
+        order.join(", ")
+    )
 }
 
 fn cells(table: &Table, row: &AnyRow) -> Result<Row> {
@@ -166,7 +171,11 @@ fn cell(table: &Table, column: &Column, row: &AnyRow, at: usize) -> Result<Cell>
         (Kind::Bytes, AnyTypeInfoKind::Blob) => Cell::Bytes(row.try_get(at)?),
         _ => {
             let (table, name, held) = (&table.name, &column.name, value.type_info());
-            return Err(Error::Corrupt(format!("{table}.{name} holds {} among {:?}", held.name(), column.kind)));
+            return Err(Error::Corrupt(format!(
+                "{table}.{name} holds {} among {:?}",
+                held.name(),
+                column.kind
+            )));
         }
     })
 }

@@ -36,10 +36,10 @@ pub const MIGRATIONS_TABLE: &str = "_sqlx_migrations";
 const SQLITE_TABLES: &str =
     "select cast(name as text) as name from sqlite_master where type = 'table' and name not like 'sqlite!_%' escape '!'
      order by name";
-const POSTGRES_TABLES: &str =
-    r#"select cast(tablename as text) as name from pg_tables where schemaname = current_schema() order by tablename collate "C""#;
+const POSTGRES_TABLES: &str = r#"select cast(tablename as text) as name from pg_tables where schemaname = current_schema() order by tablename collate "C""#;
 
-const SQLITE_COLUMNS: &str = "select cast(name as text) as name, cast(type as text) as type, cast(pk as bigint) as pk
+const SQLITE_COLUMNS: &str =
+    "select cast(name as text) as name, cast(type as text) as type, cast(pk as bigint) as pk
      from pragma_table_info($1) order by cid";
 const POSTGRES_COLUMNS: &str =
     "select cast(c.column_name as text) as name, cast(c.data_type as text) as type, cast(coalesce(k.ordinal_position, 0) as bigint) as pk
@@ -65,7 +65,8 @@ pub async fn applied(tx: &mut AnyConnection, engine: Engine) -> Result<Vec<i64>>
     if !table_names(tx, engine).await?.contains(MIGRATIONS_TABLE) {
         return Ok(Vec::new());
     }
-    let rows = sqlx::query("select version from _sqlx_migrations order by version").fetch_all(&mut *tx).await?;
+    let rows =
+        sqlx::query("select version from _sqlx_migrations order by version").fetch_all(&mut *tx).await?;
     rows.iter().map(|row| row.int("version")).collect()
 }
 
@@ -130,13 +131,10 @@ mod tests {
 
     #[test]
     fn types_are_the_same_on_both_engines() {
-        assert_eq!(["text", "BIGINT", "double precision", "bytea", "blob"].map(kind), [
-            Some(Kind::Text),
-            Some(Kind::Integer),
-            Some(Kind::Float),
-            Some(Kind::Bytes),
-            Some(Kind::Bytes),
-        ]);
+        assert_eq!(
+            ["text", "BIGINT", "double precision", "bytea", "blob"].map(kind),
+            [Some(Kind::Text), Some(Kind::Integer), Some(Kind::Float), Some(Kind::Bytes), Some(Kind::Bytes),]
+        );
         assert_eq!(kind("boolean"), None);
     }
 }

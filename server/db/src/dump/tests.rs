@@ -27,7 +27,10 @@ async fn schema() -> Option<Place> {
     };
     let schema = format!("dump_{}", crate::new_uuid().simple());
     let admin = crate::connect(&url).await.expect("the PostgreSQL of TEST_DATABASE_URL answers");
-    sqlx::query(sqlx::AssertSqlSafe(format!("create schema {schema}"))).execute(&admin.pool).await.expect("a schema");
+    sqlx::query(sqlx::AssertSqlSafe(format!("create schema {schema}")))
+        .execute(&admin.pool)
+        .await
+        .expect("a schema");
     let mark = if url.contains('?') { '&' } else { '?' };
     let url = format!("{url}{mark}options[search_path]={schema}");
     Some(Place { url, engine: Engine::Postgres, _folder: None })
@@ -81,7 +84,13 @@ impl Place {
 
 fn row(id: &str, number: i64, share: f64, bytes: &[u8], parent: Option<&str>) -> Row {
     let parent = parent.map_or(Cell::Null, |id| Cell::Text(id.to_owned()));
-    vec![Cell::Text(id.into()), Cell::Integer(number), Cell::Float(share), Cell::Bytes(bytes.to_vec()), parent]
+    vec![
+        Cell::Text(id.into()),
+        Cell::Integer(number),
+        Cell::Float(share),
+        Cell::Bytes(bytes.to_vec()),
+        parent,
+    ]
 }
 
 #[tokio::test]
