@@ -1,5 +1,6 @@
-//! The command line: `minus-one serve`, `minus-one users`, `minus-one history check`.
+//! The command line: `minus-one serve`, `minus-one users`, `minus-one history check`, `minus-one backup`, `minus-one restore`.
 
+pub mod backup;
 pub mod check;
 
 use std::net::SocketAddr;
@@ -40,6 +41,10 @@ enum Command {
         #[command(subcommand)]
         what: History,
     },
+    /// Save rows and blobs of one moment, beside a running server or without one.
+    Backup(backup::Args),
+    /// Bring a back-up into an empty database of either engine; the server must not run.
+    Restore(backup::RestoreArgs),
 }
 
 #[derive(Debug, Subcommand)]
@@ -55,6 +60,8 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Serve(config) => runtime.block_on(serve(*config)).map(|()| ExitCode::SUCCESS),
         Command::Users(args) => runtime.block_on(users::run(args)).map(|()| ExitCode::SUCCESS),
         Command::History { what: History::Check(args) } => runtime.block_on(check::run(&args)),
+        Command::Backup(args) => runtime.block_on(backup::run(args)),
+        Command::Restore(args) => runtime.block_on(backup::restore(&args)),
     }
 }
 
@@ -123,7 +130,7 @@ pub async fn start(
 ) -> anyhow::Result<(ServerState, axum::Router)> {
     let public_url = config.place.public_url(config.scheme(), address.port())?;
     let db = config.place.open().await?;
-    let store = storage::Store::open(&config.place.data).context("The store cannot be opened")?;
+    let store = config.place.store()?;
     let app = AppState { db: db.clone(), store, public_url };
     uploads::settle(&app).await.context("Unfinished uploads cannot be settled")?;
     if config.demo {

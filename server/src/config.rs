@@ -111,9 +111,14 @@ impl Place {
         self.open().await
     }
 
-    /// Opens the database, as the server does.
+    /// Opens the database, as the server does: before it is brought up to date, its rows are copied.
     pub async fn open(&self) -> anyhow::Result<db::Db> {
-        db::open(&self.database_url()?).await.context("The database cannot be opened")
+        backup::open(&self.database_url()?, &self.data).await.context("The database cannot be opened")
+    }
+
+    /// Opens the store.
+    pub fn store(&self) -> anyhow::Result<storage::Store> {
+        storage::Store::open(&self.data).context("The store cannot be opened")
     }
 }
 

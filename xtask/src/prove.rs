@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::build::{self, Options};
 use crate::setup::{Scope, setup};
-use crate::{browser, libtorch, place, sh};
+use crate::{browser, libtorch, place, postgres, sh};
 
 pub struct Request {
     pub name: Option<String>,
@@ -21,6 +21,8 @@ enum Runner {
     Playwright,
     /// `minus-one-worker prove NAME [--count N] [--seed S] --out FILE`.
     Worker,
+    /// The Rust tests of a crate, which read the same words as Playwright's, with a private PostgreSQL beside them.
+    Tests { package: &'static str, test: &'static str },
 }
 
 struct Proof {
@@ -71,11 +73,19 @@ const PROOFS: &[Proof] = &[
         runner: Runner::Playwright,
     },
     Proof {
+        name: "backup",
+        claim: "a back-up taken while people edit is one moment, whole, on either engine",
+        runner: Runner::Tests { package: "backup", test: "consistent" },
+    },
+    Proof {
         name: "wasm",
         claim: "size of the client, time to the first painted frame, memory of the idle server",
         runner: Runner::Playwright,
     },
 ];
+
+/// How often a proof of the Rust tests does it where nobody says.
+const USUAL_COUNT: u64 = 100;
 
 pub fn prove(request: &Request) -> Result<()> {
     let Some(name) = &request.name else { bail!("say which proof:\n{}", list()) };
@@ -93,7 +103,9 @@ pub fn prove(request: &Request) -> Result<()> {
     }
     let commit = checked_out()?;
     setup(Scope::Everything, false)?;
-    build::build(Options { release: true, worker: true, void: libtorch::is_there() })?;
+    if !matches!(proof.runner, Runner::Tests { .. }) {
+        build::build(Options { release: true, worker: true, void: libtorch::is_there() })?;
+    }
 
     let folder = place::end2end().join("proof");
     std::fs::create_dir_all(&folder)?;
@@ -118,6 +130,14 @@ pub fn prove(request: &Request) -> Result<()> {
                 }
             }
             sh::run(worker.arg("--out").arg(&out))?;
+        }
+        Runner::Tests { package, test } => {
+            let database = postgres::start()?;
+            let mut cargo = sh::cargo(&["test", "--release", "-p", package, "--test", package, "--", test]);
+            cargo.env("TEST_DATABASE_URL", database.url()).env("PROVE_OUT", &out);
+            cargo.env("PROVE_COUNT", request.count.unwrap_or(USUAL_COUNT).to_string());
+            cargo.env("PROVE_SEED", request.seed.unwrap_or(1).to_string());
+            sh::run(&mut cargo)?;
         }
     }
     let after = std::fs::metadata(&out).and_then(|entry| entry.modified()).ok();

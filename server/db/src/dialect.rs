@@ -15,10 +15,17 @@ pub enum Engine {
     Postgres,
 }
 
-static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations");
+pub(crate) static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations");
 
 /// Opens `sqlite://path/to/file.db` (made when missing) or `postgres://…` and brings its tables up to date.
 pub async fn open(url: &str) -> Result<Db> {
+    let db = connect(url).await?;
+    db.migrate().await?;
+    Ok(db)
+}
+
+/// The engine of an address, and how to reach it.
+pub(crate) fn address(url: &str) -> Result<(Engine, AnyConnectOptions)> {
     sqlx::any::install_default_drivers();
     let engine = match url.split_once(':') {
         Some(("sqlite", _)) => Engine::Sqlite,
@@ -30,12 +37,18 @@ pub async fn open(url: &str) -> Result<Db> {
             )));
         }
     };
-    let failed = |source| Error::Open { url: without_password(url), source };
     let full = match engine {
         Engine::Sqlite if !url.contains('?') => format!("{url}?mode=rwc"),
         _ => url.to_owned(),
     };
-    let options = AnyConnectOptions::from_str(&full).map_err(failed)?;
+    let options = AnyConnectOptions::from_str(&full)
+        .map_err(|source| Error::Open { url: without_password(url), source })?;
+    Ok((engine, options))
+}
+
+/// As [`open`], with the tables as they are: see [`Db::migrate`].
+pub async fn connect(url: &str) -> Result<Db> {
+    let (engine, options) = address(url)?;
     let pool = AnyPoolOptions::new()
         .max_connections(match engine {
             Engine::Sqlite => 8,
@@ -59,23 +72,23 @@ pub async fn open(url: &str) -> Result<Db> {
         })
         .connect_with(options)
         .await
-        .map_err(failed)?;
-    let db = Db { pool, engine, written: Arc::default() };
-    migrate(&db).await?;
-    Ok(db)
+        .map_err(|source| Error::Open { url: without_password(url), source })?;
+    Ok(Db { pool, engine, written: Arc::default() })
 }
 
-/// Two processes may start at once: the loser of the race on SQLite tries again.
-async fn migrate(db: &Db) -> Result<()> {
-    let mut tries = 0;
-    loop {
-        match MIGRATIONS.run(&db.pool).await {
-            Ok(()) => return Ok(()),
-            Err(_) if db.engine == Engine::Sqlite && tries < 5 => {
-                tries += 1;
-                tokio::time::sleep(Duration::from_millis(200)).await;
+impl Db {
+    /// Brings the tables up to date. Two processes may start at once: the loser of the race on SQLite tries again.
+    pub async fn migrate(&self) -> Result<()> {
+        let mut tries = 0;
+        loop {
+            match MIGRATIONS.run(&self.pool).await {
+                Ok(()) => return Ok(()),
+                Err(_) if self.engine == Engine::Sqlite && tries < 5 => {
+                    tries += 1;
+                    tokio::time::sleep(Duration::from_millis(200)).await;
+                }
+                Err(error) => return Err(error.into()),
             }
-            Err(error) => return Err(error.into()),
         }
     }
 }
@@ -101,7 +114,7 @@ pub enum Gate {
 }
 
 /// The address as it may be shown in a message.
-fn without_password(url: &str) -> String {
+pub(crate) fn without_password(url: &str) -> String {
     match (url.find("://"), url.rfind('@')) {
         (Some(scheme), Some(at)) if at > scheme => format!("{}://…{}", &url[..scheme], &url[at..]),
         _ => url.to_owned(),

@@ -11,6 +11,7 @@ pub mod deliveries;
 pub mod demo;
 mod dialect;
 pub mod draft;
+pub mod dump;
 pub mod edits;
 pub mod events;
 pub mod exact;
@@ -39,7 +40,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-pub use dialect::{Engine, Gate, SKIP_LOCKED, one_at_a_time, open};
+pub use dialect::{Engine, Gate, SKIP_LOCKED, connect, one_at_a_time, open};
 use sqlx::{Any, AnyConnection, AnyPool, Transaction};
 use tokio::sync::Notify;
 

@@ -149,6 +149,46 @@ impl Store {
         }
     }
 
+    /// Reads a blob from its beginning.
+    pub fn reader_blocking(&self, hash: Hash) -> Result<Box<dyn Read + Send>> {
+        let at = self.path_of(hash);
+        match File::open(&at) {
+            Ok(file) => Ok(Box::new(file)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(Error::Missing(hash)),
+            Err(source) => Err(Error::Io { at, source }),
+        }
+    }
+
+    /// Stores a blob from its bytes, in the place of one that is damaged too.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] when they are not those of `wanted`; nothing is stored then.
+    pub fn receive_blocking(&self, wanted: Hash, from: &mut dyn Read) -> Result<()> {
+        let at = self.root.join("tmp");
+        let failed = |source| io_error(at.clone(), source);
+        let mut file = tempfile::NamedTempFile::new_in(&at).map_err(failed)?;
+        let mut digest = Sha256::new();
+        let mut buffer = vec![0; 1 << 20];
+        loop {
+            let read = from.read(&mut buffer).map_err(failed)?;
+            if read == 0 {
+                break;
+            }
+            digest.update(&buffer[..read]);
+            file.write_all(&buffer[..read]).map_err(failed)?;
+        }
+        let got = Hash::from_digest(digest.finalize().into());
+        if got != wanted {
+            return Err(Error::Damaged { wanted, got });
+        }
+        file.as_file().sync_all().map_err(failed)?;
+        let to = self.path_of(wanted);
+        let folder = to.parent().expect("a blob lies two folders deep");
+        fs::create_dir_all(folder).map_err(|e| io_error(folder.to_owned(), e))?;
+        file.persist(&to).map_err(|error| io_error(to.clone(), error.error))?;
+        File::open(folder).and_then(|f| f.sync_all()).map_err(|e| io_error(folder.to_owned(), e))
+    }
+
     /// Reads a blob again and compares.
     pub fn verify_blocking(&self, hash: Hash) -> Result<()> {
         let at = self.path_of(hash);

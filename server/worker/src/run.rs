@@ -55,7 +55,7 @@ async fn work(args: &Args) -> anyhow::Result<()> {
         Some(url) => url.clone(),
         None => format!("sqlite://{}", args.data.join("minus-one.db").display()),
     };
-    let db = db::open(&url).await.context("The database cannot be opened")?;
+    let db = backup::open(&url, &args.data).await.context("The database cannot be opened")?;
     let store = Store::open(&args.data).context("The store cannot be opened")?;
     let sweeping = store.clone();
     match tokio::task::spawn_blocking(move || sweeping.sweep_blocking()).await? {
