@@ -66,6 +66,12 @@ fn Head() -> impl IntoView {
     let sees_work = settled(move |_| {
         known.with(|known| known.as_ref().is_some_and(|known| known.may.contains(&Action::ViewShot)))
     });
+    let may_assign = settled(move |_| {
+        known.with(|known| known.as_ref().is_some_and(|known| known.may.contains(&Action::Assign)))
+    });
+    let is_archived = settled(move |_| {
+        known.with(|known| known.as_ref().is_some_and(|known| known.project.is_archived()))
+    });
     let name = move || {
         known.with(|known| known.as_ref().map(|known| known.project.name.clone()).unwrap_or_default())
     };
@@ -75,8 +81,9 @@ fn Head() -> impl IntoView {
             <h1><span class="board__of">{name} " / "</span> "Shots"</h1>
             <FilterBar project=id filter counts/>
             <Show when=move || sees_work.get()><WorkFilter project=id filter people/></Show>
-            <ChooseButton/>
+            <Show when=move || may_assign.get()><ChooseButton/></Show>
         </header>
+        <Show when=move || is_archived.get()><p class="notice" role="note">{domain::project::ARCHIVED}</p></Show>
         <Unfinished project=id/>
         <ChosenBar people/>
     }

@@ -255,7 +255,7 @@ pub async fn invite(
 pub async fn invitation(db: &Db, token_hash: &str) -> Result<Invitation> {
     let row = sqlx::query(
         "select i.invitation_id, i.role, i.project_id, r.name as project_name, p.name as invited_by
-         from invitation i join person p on p.person_id = i.invited_by left join project r on r.project_id = i.project_id
+         from invitation i join person p on p.person_id = i.invited_by left join project r on r.project_id = i.project_id and r.binned_at is null
          where i.token_hash = $1 and i.used_at is null and i.expires_at > $2",
     )
     .bind(token_hash)
