@@ -56,7 +56,7 @@ pub fn SettingsPage() -> impl IntoView {
         Suspend::new(async move {
             view.await.ok().map(|project| {
                 let ProjectView { project, may, .. } = project;
-                view! { <Ending project may/> }
+                view! { <Ending project may changed=move |()| settings.refetch()/> }
             })
         })
     };

@@ -64,6 +64,11 @@ pub async fn restore(tx: &mut AnyConnection, thing: Thing) -> Result<()> {
             let text = "update shot set binned_at = null, binned_by = null, updated_at = $2
                  where shot_id = $1 and binned_at is not null
                  and project_id in (select project_id from project where binned_at is null) returning project_id";
+            let (_, project_id) = named(tx, thing).await?;
+            // Only read, like everything else in it.
+            if matches!(projects::get(&mut *tx, project_id).await, Ok(project) if project.is_archived()) {
+                return Err(Error::Conflict(domain::project::ARCHIVED.into()));
+            }
             sqlx::query(text).bind(shot_id.to_string()).bind(now()).fetch_optional(&mut *tx).await?
         }
     };

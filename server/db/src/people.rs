@@ -291,7 +291,7 @@ pub async fn accept(
     .ok_or_else(|| Error::Conflict("This invitation was used or is over. Ask for a new link.".into()))?;
     let person_id = create(tx, name, email, Some(password_hash), row.word("role")?).await?;
     if let Some(project_id) = row.maybe_word("project_id")? {
-        crate::projects::set_member(tx, project_id, person_id, true).await?;
+        crate::projects::join(tx, project_id, person_id).await?;
     }
     Ok(person_id)
 }

@@ -195,15 +195,28 @@ pub async fn set_member(
     on: bool,
 ) -> Result<()> {
     lock_open(tx, project_id).await?;
-    let text = if on {
-        "insert into project_member (project_id, person_id) values ($1, $2) on conflict (project_id, person_id) do nothing"
-    } else {
-        "delete from project_member where project_id = $1 and person_id = $2"
-    };
-    sqlx::query(text).bind(project_id.to_string()).bind(person_id.to_string()).execute(&mut *tx).await?;
-    if !on {
-        crate::assignments::drop_unseen(tx, person_id).await?;
+    if on {
+        return join(tx, project_id, person_id).await;
     }
+    sqlx::query("delete from project_member where project_id = $1 and person_id = $2")
+        .bind(project_id.to_string())
+        .bind(person_id.to_string())
+        .execute(&mut *tx)
+        .await?;
+    crate::assignments::drop_unseen(tx, person_id).await?;
+    events::tell(tx, Some(project_id), None, &EventKind::Project).await
+}
+
+/// As an invitation promised, whatever became of the project since: an account is not refused because a project rests.
+pub(crate) async fn join(tx: &mut AnyConnection, project_id: ProjectId, person_id: PersonId) -> Result<()> {
+    sqlx::query(
+        "insert into project_member (project_id, person_id) select project_id, $2 from project where project_id = $1
+         on conflict (project_id, person_id) do nothing",
+    )
+    .bind(project_id.to_string())
+    .bind(person_id.to_string())
+    .execute(&mut *tx)
+    .await?;
     events::tell(tx, Some(project_id), None, &EventKind::Project).await
 }
 

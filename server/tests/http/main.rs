@@ -5,6 +5,7 @@ mod decisions;
 mod deliveries;
 mod functions;
 mod harness;
+mod life;
 mod paper;
 mod rights;
 #[path = "../../db/tests/harness/mod.rs"]

@@ -83,7 +83,7 @@ pub fn DiskUse(project_id: ProjectId) -> impl IntoView {
 
 /// Rest, waking, and the way into the bin.
 #[component]
-pub fn Ending(project: Project, may: Vec<Action>) -> impl IntoView {
+pub fn Ending(project: Project, may: Vec<Action>, #[prop(into)] changed: Callback<()>) -> impl IntoView {
     let Project { project_id, name, archived_at, .. } = project;
     let is_archived = archived_at.is_some();
     let toasts = use_toasts();
@@ -99,6 +99,7 @@ pub fn Ending(project: Project, may: Vec<Action>) -> impl IntoView {
                 Err(error) => toasts.fail(error),
             }
             busy.try_set(false);
+            changed.run(());
         });
     };
     let delete = {

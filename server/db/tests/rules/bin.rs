@@ -69,12 +69,13 @@ async fn full(studio: &Studio, name: &str) -> Full {
     transact!(db, [text], |tx| reply(tx, thread_id, guest, eyes, &text)).expect("a guest's answer");
     let wish = db::exact::Wish { file: domain::Hash::of(name.as_bytes()), frame: 0, shot_id, version_id: None };
     db::exact::ask(db, &wish).await.expect("asked");
-    transact!(db, [], |tx| async move {
+    let invitation = format!("invited to {name}");
+    transact!(db, [invitation], |tx| async move {
         db::uploads::create(tx, project_id, None, artist, "next.mov", 10).await?;
         let of_shot = db::uploads::create(tx, project_id, None, artist, "this.mov", 10).await?;
         db::uploads::finish(tx, of_shot, shot_id).await?;
         db::projects::create_sequence(tx, project_id, "NL_204").await?;
-        db::people::invite(tx, "a token", Role::Artist, Some(project_id), supervisor, db::now() + 1_000_000).await
+        db::people::invite(tx, &invitation, Role::Artist, Some(project_id), supervisor, db::now() + 1_000_000).await
     })
     .expect("uploads, a sequence and an invitation");
     Full { shot_id, version_id, link_id, thread_id, guest, token_hash }
@@ -228,6 +229,10 @@ rules! {
         // What its worker made meanwhile is not kept.
         let made = finished("late");
         assert!(transact!(db, [made], |tx| db::versions::create(tx, run_id, &made)).is_err());
+        transact!(db, [], |tx| archive(tx, project_id, true)).expect("archived");
+        assert!(transact!(db, [], |tx| restore(tx, Thing::Shot(shot_id))).is_err(), "archived is read-only");
+        transact!(db, [], |tx| archive(tx, project_id, false)).expect("woken");
+        assert_eq!(of_run().await, ("queued".to_owned(), 1), "still in the bin");
         transact!(db, [], |tx| restore(tx, Thing::Shot(shot_id))).expect("restored");
         assert_eq!(of_run().await, ("queued".to_owned(), 0));
         transact!(db, [], |tx| archive(tx, project_id, true)).expect("archived");
@@ -344,7 +349,7 @@ rules! {
         assert!(db::assignments::counts(&db).await.expect("counts").is_empty());
         // Entries end with their time.
         assert_eq!(db::inbox::prune(&db, db::now() - 1_000_000_000).await.expect("pruned"), 0);
-        assert_eq!(db::inbox::prune(&db, db::now() + 1).await.expect("pruned"), 2);
+        assert_eq!(db::inbox::prune(&db, db::now() + 1).await.expect("pruned"), 4);
     }
 
     async fn clients_who_are_kept_apart_hear_the_team_and_themselves(db) {
