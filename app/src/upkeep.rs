@@ -72,8 +72,7 @@ pub async fn delete_for_good(
         match done {
             // Somebody who had begun before it went into the bin wrote one more row below it.
             Err(db::Error::Sqlx(error))
-                if tries < 5
-                    && error.as_database_error().is_some_and(|e| e.is_foreign_key_violation()) =>
+                if tries < 5 && error.as_database_error().is_some_and(|e| e.is_foreign_key_violation()) =>
             {
                 tries += 1;
             }

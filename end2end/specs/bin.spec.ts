@@ -12,7 +12,7 @@ import { becomeOwner, inviteLink, join, makeProject } from '../lib/people';
 import { output, serverBin } from '../lib/place';
 import { expect, open, test } from '../lib/test';
 
-test.describe.configure({ timeout: 300_000 });
+test.describe.configure({ timeout: 240_000 });
 // What is in the bin answers 404, to the page that asks for it too.
 test.use({ expectedMessages: [/404/] });
 
@@ -185,7 +185,7 @@ test('rename, archive, bin, delete for good, sweep', async ({ page, server }) =>
   await expect(page.getByRole('region', { name: 'Sweep' })).toContainText('put or used within a day');
   age(server.dataDir);
   const dry = execFileSync(serverBin, ['sweep', '--dry-run', '--data', server.dataDir], { encoding: 'utf8' });
-  expect(dry).toMatch(/^Would remove \d+ unused blobs \([\d.]+ [kM]B\)\.$/m);
+  expect(dry).toMatch(/^Would remove \d+ unused files \([\d.]+ [kM]B\)\.$/m);
   await page.reload();
   await page.locator('html[data-hydrated]').waitFor({ state: 'attached' });
   await expect(page.getByRole('region', { name: 'Sweep' })).toContainText('A sweep would remove');
@@ -214,12 +214,12 @@ test('somebody leaves and another takes over', async ({ page, browser }) => {
   await page.getByLabel('Password').fill('four quiet brown horses');
   await page.getByRole('button', { name: 'Sign in' }).click();
   await page.getByRole('heading', { name: 'Projects' }).waitFor();
-  await makeProject(page, 'Leaving');
+  await makeProject(page, 'Handover');
   const project = new URL(page.url()).pathname;
   const clip = movingSquare(path(output, 'leaving.mp4'), 12);
   await page.getByLabel('Plates').first().setInputFiles(clip.path);
   await expect(page.getByText('Ready to annotate').first()).toBeVisible({ timeout: 60_000 });
-  const links = [await inviteLink(page, 'artist', 'Leaving'), await inviteLink(page, 'artist', 'Leaving')];
+  const links = [await inviteLink(page, 'artist', 'Handover'), await inviteLink(page, 'artist', 'Handover')];
   const [leavingContext] = await join(browser, links[0], 'Lea');
   const [heirContext, heir] = await join(browser, links[1], 'Hal');
   await open(page, project);

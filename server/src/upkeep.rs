@@ -23,7 +23,10 @@ pub async fn keep(state: AppState, mut stopping: watch::Receiver<bool>) {
         }
         pause = EVERY;
         if let Err(error) = upkeep::round(&state).await {
-            tracing::warn!(error = &error as &dyn std::error::Error, "The upkeep was not done; it is tried again");
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "The upkeep was not done; it is tried again"
+            );
         }
     }
 }

@@ -38,7 +38,8 @@ pub async fn set_sharing(
 ) -> Result<(), ApiError> {
     let cx = crate::context::Cx::signed_in().await?;
     cx.project(project_id, domain::Action::ManageProject).await?;
-    let words: Vec<&str> = sharers.iter().filter(|role| **role != Role::Owner).map(|role| role.word()).collect();
+    let words: Vec<&str> =
+        sharers.iter().filter(|role| **role != Role::Owner).map(|role| role.word()).collect();
     let apart = if clients_apart { "clients kept apart" } else { "clients see each other" };
     let about = match words.as_slice() {
         [] => format!("only owners share, {apart}"),

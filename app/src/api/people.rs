@@ -105,11 +105,7 @@ pub async fn make_reset_link(person_id: PersonId) -> Result<String, ApiError> {
 /// A deactivated person is signed out everywhere and cannot sign in; what they were assigned goes to `heir`, who finds it in
 /// their inbox, or to nobody, all at once or not at all.
 #[server]
-pub async fn set_active(
-    person_id: PersonId,
-    active: bool,
-    heir: Option<PersonId>,
-) -> Result<(), ApiError> {
+pub async fn set_active(person_id: PersonId, active: bool, heir: Option<PersonId>) -> Result<(), ApiError> {
     let cx = crate::context::Cx::signed_in().await?;
     cx.allowed(domain::Action::ManagePeople)?;
     let person = db::people::account(cx.db(), person_id).await?.person;

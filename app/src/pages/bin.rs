@@ -141,8 +141,8 @@ fn row(
     let (back, away) = (binned.clone(), binned);
     view! {
         <tr>
-            <td><strong class="bin__name">{name}</strong> <span class="faint">{what}</span></td>
-            <td class="muted">{by} <Ago at=Signal::stored(at)/></td>
+            <td><strong class="bin__name">{name}</strong> " " <span class="faint">{what}</span></td>
+            <td class="muted">{by} " " <Ago at=Signal::stored(at)/></td>
             <td class="muted">"gone on " {gone_on}</td>
             <td class="table__actions">
                 <Button small=true on:click=move |_| restore(back.clone())>"Restore"</Button>
@@ -158,7 +158,8 @@ fn row(
 #[component]
 fn DeleteDialog(doomed: RwSignal<Option<Doomed>>, #[prop(into)] done: Callback<()>) -> impl IntoView {
     let open = RwSignal::new(false);
-    let (typed, error, busy) = (RwSignal::new(String::new()), RwSignal::new(None::<String>), RwSignal::new(false));
+    let (typed, error, busy) =
+        (RwSignal::new(String::new()), RwSignal::new(None::<String>), RwSignal::new(false));
     Effect::new(move |_| {
         if doomed.with(Option::is_some) {
             typed.set(String::new());

@@ -69,9 +69,8 @@ fn Head() -> impl IntoView {
     let may_assign = settled(move |_| {
         known.with(|known| known.as_ref().is_some_and(|known| known.may.contains(&Action::Assign)))
     });
-    let is_archived = settled(move |_| {
-        known.with(|known| known.as_ref().is_some_and(|known| known.project.is_archived()))
-    });
+    let is_archived =
+        settled(move |_| known.with(|known| known.as_ref().is_some_and(|known| known.project.is_archived())));
     let name = move || {
         known.with(|known| known.as_ref().map(|known| known.project.name.clone()).unwrap_or_default())
     };

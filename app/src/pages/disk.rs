@@ -33,18 +33,10 @@ pub fn DiskPage() -> impl IntoView {
 
 #[component]
 fn Found(found: DiskView, #[prop(into)] again: Callback<()>) -> impl IntoView {
-    let DiskView {
-        projects,
-        blobs,
-        bytes,
-        unused,
-        sweep,
-        cache_bytes,
-        upload_bytes,
-        free_bytes,
-        swept,
-    } = found;
+    let DiskView { projects, blobs, bytes, unused, sweep, cache_bytes, upload_bytes, free_bytes, swept } =
+        found;
     let most = projects.first().map_or(0, |project| project.bytes).max(1);
+    let is_empty = projects.is_empty();
     let shared = bytes - unused.bytes - projects.iter().map(|project| project.freed_bytes).sum::<i64>();
     let figure = |name: &'static str, bytes: i64, note: String| {
         view! {
@@ -85,9 +77,9 @@ fn Found(found: DiskView, #[prop(into)] again: Callback<()>) -> impl IntoView {
     };
     view! {
         <dl class="figures">
-            {figure("Projects", bytes - unused.bytes, words::count(blobs - unused.blobs, "blob"))}
+            {figure("Projects", bytes - unused.bytes, words::count(blobs - unused.blobs, "file"))}
             {figure("Shared between projects", shared, "counted for each, kept once".to_owned())}
-            {figure("Used by nothing", unused.bytes, words::count(unused.blobs, "blob"))}
+            {figure("Used by nothing", unused.bytes, words::count(unused.blobs, "file"))}
             {figure("Cache", cache_bytes, "can be made again".to_owned())}
             {figure("Uploads on their way", upload_bytes, "until they are shots".to_owned())}
             {figure("Free on the disk", free_bytes, String::new())}
@@ -111,14 +103,14 @@ fn Found(found: DiskView, #[prop(into)] again: Callback<()>) -> impl IntoView {
                 </div>
             })}
         </section>
-        <div class="table-scroll">
+        <div class="table-scroll" hidden=is_empty>
             <table class="table disk">
                 <thead>
                     <tr>
                         <th scope="col">"Project"</th>
                         <th scope="col" class="disk__number">"Takes"</th>
                         <th scope="col" class="disk__number">"Free if deleted"</th>
-                        <th scope="col" class="disk__number">"Blobs"</th>
+                        <th scope="col" class="disk__number">"Files"</th>
                     </tr>
                 </thead>
                 <tbody>{projects.into_iter().map(|project| row(project, most)).collect_view()}</tbody>
@@ -141,7 +133,7 @@ fn row(project: ProjectUse, most: i64) -> impl IntoView {
             </td>
             <td class="disk__number"><span class="disk__label">"takes "</span>{size(bytes)}</td>
             <td class="disk__number"><span class="disk__label">"free if deleted "</span>{size(freed_bytes)}</td>
-            <td class="disk__number">{blobs}<span class="disk__label">" blobs"</span></td>
+            <td class="disk__number">{blobs}<span class="disk__label">" files"</span></td>
         </tr>
     }
 }

@@ -78,9 +78,8 @@ fn Inside(new_sequence: ServerAction<CreateSequence>, pages: Owner) -> impl Into
     let name = Signal::derive(move || {
         known.with(|known| known.as_ref().map(|known| known.project.name.clone()).unwrap_or_default())
     });
-    let is_archived = settled(move |_| {
-        known.with(|known| known.as_ref().is_some_and(|known| known.project.is_archived()))
-    });
+    let is_archived =
+        settled(move |_| known.with(|known| known.as_ref().is_some_and(|known| known.project.is_archived())));
     let query = use_query_map();
     let sequence = Signal::derive(move || query.with(filter_of).sequence_id);
     let nav_open = RwSignal::new(false);

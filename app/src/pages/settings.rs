@@ -7,9 +7,9 @@ use domain::{ApprovalPolicy, Person, PersonId, Role};
 use leptos::prelude::*;
 use leptos_meta::Title;
 
-use super::project::{InProject, use_project};
 use self::life::{DiskUse, Ending, Sequences};
 use self::sharing::Sharing;
+use super::project::{InProject, use_project};
 use crate::api::people::list_people;
 use crate::api::projects::{ProjectView, SetMember, UpdateProject, get_project};
 use crate::components::ui::{Avatar, Button, Check, ErrorLine, Failure, Field, Kind, Loading, use_toasts};

@@ -32,14 +32,14 @@ pub async fn archive(tx: &mut AnyConnection, project_id: ProjectId, on: bool) ->
 pub async fn put(tx: &mut AnyConnection, thing: Thing, by: PersonId) -> Result<()> {
     let (project_id, done) = match thing {
         Thing::Project(project_id) => {
-            let text =
-                "update project set binned_at = $2, binned_by = $3 where project_id = $1 and binned_at is null";
+            let text = "update project set binned_at = $2, binned_by = $3 where project_id = $1 and binned_at is null";
             let query = sqlx::query(text).bind(project_id.to_string());
             (project_id, query.bind(now()).bind(by.to_string()).execute(&mut *tx).await?)
         }
         Thing::Shot(shot_id) => {
             let shot = shots::lock(tx, shot_id).await?;
-            let text = "update shot set binned_at = $2, binned_by = $3 where shot_id = $1 and binned_at is null";
+            let text =
+                "update shot set binned_at = $2, binned_by = $3 where shot_id = $1 and binned_at is null";
             let query = sqlx::query(text).bind(shot_id.to_string());
             (shot.project_id, query.bind(now()).bind(by.to_string()).execute(&mut *tx).await?)
         }
@@ -118,7 +118,8 @@ pub async fn list(db: &Db) -> Result<Vec<Binned>> {
     rows.iter()
         .map(|row| {
             let is_project = row.int("is_project")? != 0;
-            let thing = if is_project { Thing::Project(row.word("id")?) } else { Thing::Shot(row.word("id")?) };
+            let thing =
+                if is_project { Thing::Project(row.word("id")?) } else { Thing::Shot(row.word("id")?) };
             Ok(Binned {
                 thing,
                 name: row.text("name")?,

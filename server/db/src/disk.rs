@@ -33,9 +33,10 @@ pub const JOB: (&str, &str) = ("job", "payload");
 fn project_of(table: &str) -> (&'static str, &'static str) {
     match table {
         "shot" => ("x.project_id", ""),
-        "delivery" => {
-            ("s.project_id", "join version v on v.version_id = x.version_id join shot s on s.shot_id = v.shot_id")
-        }
+        "delivery" => (
+            "s.project_id",
+            "join version v on v.version_id = x.version_id join shot s on s.shot_id = v.shot_id",
+        ),
         _ => ("s.project_id", "join shot s on s.shot_id = x.shot_id"),
     }
 }
@@ -104,9 +105,10 @@ async fn mark(tx: &mut Transaction<'static, Any>) -> Result<Marks> {
             }
         }
     }
-    let mut rows =
-        sqlx::query("select s.project_id as of_project, x.manifest from quadmask x join shot s on s.shot_id = x.shot_id")
-            .fetch(&mut **tx);
+    let mut rows = sqlx::query(
+        "select s.project_id as of_project, x.manifest from quadmask x join shot s on s.shot_id = x.shot_id",
+    )
+    .fetch(&mut **tx);
     while let Some(row) = rows.try_next().await? {
         let place = marks.place(Some(row.word("of_project")?));
         // One that cannot be read ends the mark: nothing is removed while it is unknown what is needed.
@@ -116,10 +118,9 @@ async fn mark(tx: &mut Transaction<'static, Any>) -> Result<Marks> {
         }
     }
     drop(rows);
-    let mut rows = sqlx::query(
-        "select project_id, payload from job where kind = 'import_quadmask' and state <> 'done'",
-    )
-    .fetch(&mut **tx);
+    let mut rows =
+        sqlx::query("select project_id, payload from job where kind = 'import_quadmask' and state <> 'done'")
+            .fetch(&mut **tx);
     while let Some(row) = rows.try_next().await? {
         let project = row.maybe_word("project_id")?;
         if let Job::ImportQuadmask { file, .. } = from_json("payload", &row.text("payload")?)? {
@@ -215,7 +216,8 @@ pub async fn plan(db: &Db, before: i64) -> Result<Plan> {
     let mut tx = db.snapshot().await?;
     let needed = mark(&mut tx).await?;
     let mut unused = Vec::new();
-    let mut rows = sqlx::query("select hash, size_bytes from blob where seen_at < $1").bind(before).fetch(&mut *tx);
+    let mut rows =
+        sqlx::query("select hash, size_bytes from blob where seen_at < $1").bind(before).fetch(&mut *tx);
     while let Some(row) = rows.try_next().await? {
         let hash = row.word("hash")?;
         if !needed.has(hash) {

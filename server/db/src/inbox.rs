@@ -267,11 +267,7 @@ async fn told_if(tx: &mut AnyConnection, person_id: PersonId, rows: u64) -> Resu
 
 /// Forgets what happened before `before` (microseconds UTC), read or not; how many entries.
 pub async fn prune(db: &Db, before: i64) -> Result<u64> {
-    Ok(sqlx::query("delete from inbox where at < $1")
-        .bind(before)
-        .execute(&db.pool)
-        .await?
-        .rows_affected())
+    Ok(sqlx::query("delete from inbox where at < $1").bind(before).execute(&db.pool).await?.rows_affected())
 }
 
 /// Whether anything of a comment is in somebody's inbox already: an edit tells nobody twice.

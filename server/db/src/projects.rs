@@ -305,10 +305,8 @@ pub async fn set_sharing(tx: &mut AnyConnection, project_id: ProjectId, sharing:
             role.word()
         )));
     }
-    let sharers: Vec<Role> = Sharing::all()
-        .into_iter()
-        .filter(|role| *role == Role::Owner || sharers.contains(role))
-        .collect();
+    let sharers: Vec<Role> =
+        Sharing::all().into_iter().filter(|role| *role == Role::Owner || sharers.contains(role)).collect();
     sqlx::query("update project set sharers = $2, clients_apart = $3 where project_id = $1")
         .bind(project_id.to_string())
         .bind(to_json(&sharers))

@@ -101,13 +101,7 @@ pub async fn lock(tx: &mut AnyConnection, shot_id: ShotId) -> Result<Locked> {
         (Some(frames), Some(width), Some(height)) => Some(Size { frames, width, height }),
         _ => None,
     };
-    Ok(Locked {
-        shot_id,
-        project_id,
-        phase: row.word("phase")?,
-        plate: row.word("plate")?,
-        size,
-    })
+    Ok(Locked { shot_id, project_id, phase: row.word("phase")?, plate: row.word("plate")?, size })
 }
 
 /// Takes `step` from the phase that was locked; the phase it led to. Compare-and-set: a shot that moved meanwhile is a

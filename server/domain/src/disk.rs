@@ -45,7 +45,7 @@ pub struct Swept {
 }
 
 impl Swept {
-    /// `12 blobs (3.4 GB) and the parts of 2 uploads (1.1 GB)`
+    /// `12 unused files (3.4 GB) and the parts of 2 uploads (1.1 GB)`
     pub fn words(&self) -> String {
         let Self { blobs, bytes, parts, part_bytes } = *self;
         let count = |n: u32, one: &str| if n == 1 { format!("1 {one}") } else { format!("{n} {one}s") };
@@ -53,7 +53,7 @@ impl Swept {
             0 => String::new(),
             _ => format!(" and the parts of {} ({})", count(parts, "upload"), size(part_bytes)),
         };
-        format!("{} ({}){of_parts}", count(blobs, "unused blob"), size(bytes))
+        format!("{} ({}){of_parts}", count(blobs, "unused file"), size(bytes))
     }
 }
 
@@ -96,9 +96,9 @@ mod tests {
     #[test]
     fn a_sweep_says_what_it_took() {
         let swept = Swept { blobs: 1, bytes: 1000, parts: 0, part_bytes: 0 };
-        assert_eq!(swept.words(), "1 unused blob (1.0 kB)");
+        assert_eq!(swept.words(), "1 unused file (1.0 kB)");
         let swept = Swept { blobs: 12, bytes: 0, parts: 2, part_bytes: 5_000_000 };
-        assert_eq!(swept.words(), "12 unused blobs (0 B) and the parts of 2 uploads (5.0 MB)");
+        assert_eq!(swept.words(), "12 unused files (0 B) and the parts of 2 uploads (5.0 MB)");
         let unused = Unused { blobs: 5, bytes: 50, young_blobs: 2, young_bytes: 20 };
         assert_eq!(unused.ripe(), (3, 30));
     }

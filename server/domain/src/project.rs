@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Action, ApprovalPolicy, Hash, PersonId, Phase, PlateFacts, ProjectId, Role, SequenceId, ShotId, Trim, may};
+use crate::{
+    Action, ApprovalPolicy, Hash, PersonId, Phase, PlateFacts, ProjectId, Role, SequenceId, ShotId, Trim, may,
+};
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Project {

@@ -31,7 +31,8 @@ impl Queue {
 
     async fn try_claim(&self, worker: &str, kinds: &[&str], lease: Duration) -> Result<Option<Lease>> {
         let wanted: Vec<String> = (5..5 + kinds.len()).map(|n| format!("${n}")).collect();
-        let free = "(state = 'queued' or (state = 'running' and lease_until < $3)) and attempt < $4 and held = 0";
+        let free =
+            "(state = 'queued' or (state = 'running' and lease_until < $3)) and attempt < $4 and held = 0";
         let skip = if self.db.engine() == Engine::Postgres { db::SKIP_LOCKED } else { "" };
         let text = format!(
             "update job set state = 'running', attempt = attempt + 1, worker = $1, lease_until = $2,

@@ -138,11 +138,12 @@ impl Queue {
     /// How long the oldest job that may run has waited, microseconds.
     pub async fn oldest_wait_micros(&self) -> Result<Option<i64>> {
         let now = db::now();
-        let since: Option<i64> =
-            sqlx::query_scalar("select min(run_after) from job where state = 'queued' and held = 0 and run_after <= $1")
-                .bind(now)
-                .fetch_one(self.db.pool())
-                .await?;
+        let since: Option<i64> = sqlx::query_scalar(
+            "select min(run_after) from job where state = 'queued' and held = 0 and run_after <= $1",
+        )
+        .bind(now)
+        .fetch_one(self.db.pool())
+        .await?;
         Ok(since.map(|since| now - since))
     }
 

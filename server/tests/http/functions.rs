@@ -2,8 +2,8 @@
 //! refused is what the table of rights refuses, and another project's ids open nothing.
 
 use app::api::audit::ListAudit;
-use app::api::draft::{CopyFrame, DrawStroke, EditDraft, GetDraft, LockFrame, Redo, StartSegment, Undo};
 use app::api::disk::{GetDisk, GetProjectUse, SweepNow};
+use app::api::draft::{CopyFrame, DrawStroke, EditDraft, GetDraft, LockFrame, Redo, StartSegment, Undo};
 use app::api::jobs::ListJobs;
 use app::api::life::{
     ArchiveProject, DeleteForGood, EmptyBin, ListBin, RenameSequence, RestoreFromBin, SetSharing,
@@ -106,8 +106,14 @@ pub fn about_project(project_id: ProjectId) -> Vec<Call> {
         json(Action::ViewClientVersions, &ListShots { project_id, filter, offset: 0, limit: 10 }),
         form(Action::Upload, &ListUploads { project_id }),
         form(Action::Upload, &CreateSequence { project_id, name: format!("S{}", db::new_uuid()) }),
-        form(Action::Upload, &RenameSequence { project_id, sequence_id: SequenceId(db::new_uuid()), name: "S".into() }),
-        json(Action::ManageProject, &SetSharing { project_id, sharers: domain::project::Sharing::all(), clients_apart: false }),
+        form(
+            Action::Upload,
+            &RenameSequence { project_id, sequence_id: SequenceId(db::new_uuid()), name: "S".into() },
+        ),
+        json(
+            Action::ManageProject,
+            &SetSharing { project_id, sharers: domain::project::Sharing::all(), clients_apart: false },
+        ),
         form(Action::ManageProject, &GetProjectUse { project_id }),
         form(Action::ArchiveProject, &ArchiveProject { project_id, on: false }),
     ]

@@ -6,7 +6,9 @@ use std::time::{Duration, SystemTime};
 use app::api::disk::{DiskView, GetDisk, SweepNow};
 use app::api::guests::{GetGuestThreads, GetShare, GuestDecide, GuestReply};
 use app::api::jobs::{JobsView, ListJobs};
-use app::api::life::{ArchiveProject, DeleteForGood, EmptyBin, ListBin, PutIntoBin, RestoreFromBin, SetSharing};
+use app::api::life::{
+    ArchiveProject, DeleteForGood, EmptyBin, ListBin, PutIntoBin, RestoreFromBin, SetSharing,
+};
 use app::api::people::{ListPeople, PersonRow, SetActive};
 use app::api::projects::{GetProject, ListProjects, ProjectCard, ProjectView};
 use app::api::session::{GetViewer, Viewer};
@@ -43,13 +45,19 @@ fn files(of: &Reviewed) -> Vec<String> {
     own.iter()
         .map(|file| format!("/media/shots/{shot_id}/{file}"))
         .chain(of.files().into_iter().map(|(file, _)| file))
-        .chain([format!("/media/shots/{shot_id}/frames/1.png"), format!("/media/versions/{}/frames/2.png", of.version_id)])
+        .chain([
+            format!("/media/shots/{shot_id}/frames/1.png"),
+            format!("/media/versions/{}/frames/2.png", of.version_id),
+        ])
         .collect()
 }
 
 /// As if two days had passed since everything in the store was put and named.
 async fn aged(state: &AppState) {
-    sqlx::query("update blob set seen_at = seen_at - 172800000000").execute(state.db.pool()).await.expect("older");
+    sqlx::query("update blob set seen_at = seen_at - 172800000000")
+        .execute(state.db.pool())
+        .await
+        .expect("older");
     let then = SystemTime::now() - Duration::from_secs(48 * 3600);
     let age = |path: std::path::PathBuf| {
         File::open(path).and_then(|file| file.set_modified(then)).expect("older");
@@ -89,7 +97,12 @@ async fn an_archived_project_is_read_by_everybody_and_changed_by_nobody() {
                 }
                 let status = call.status(actor).await;
                 let is_refused = status == StatusCode::CONFLICT;
-                assert_eq!(is_refused, call.action.changes() || call.path.contains("export_quadmask"), "{engine} {who} {}: {status}", call.path);
+                assert_eq!(
+                    is_refused,
+                    call.action.changes() || call.path.contains("export_quadmask"),
+                    "{engine} {who} {}: {status}",
+                    call.path
+                );
             }
             for file in files(&made) {
                 let status = actor.get(&file).await.status();
@@ -99,13 +112,19 @@ async fn an_archived_project_is_read_by_everybody_and_changed_by_nobody() {
         let refused = owner.form::<_, ()>(&RenameShot { shot_id: made.shot_id, name: "n".into() }).await;
         assert!(refused.is_err_and(|e| e.1.contains(ARCHIVED)));
         let view: ShotView = owner.ask(&GetShot { shot_id: made.shot_id }).await.expect("read");
-        let asleep = owner.ask::<_, ProjectView>(&GetProject { project_id: ours }).await.expect("a project").project;
+        let asleep =
+            owner.ask::<_, ProjectView>(&GetProject { project_id: ours }).await.expect("a project").project;
         assert!(view.is_archived && asleep.is_archived());
-        assert!(view.may.iter().all(|action| asleep.may(Role::Owner, *action)) && !view.may.contains(&domain::Action::EditShot));
+        assert!(
+            view.may.iter().all(|action| asleep.may(Role::Owner, *action))
+                && !view.may.contains(&domain::Action::EditShot)
+        );
         let jobs: JobsView = owner.ask(&ListJobs {}).await.expect("jobs");
         assert!(jobs.open.is_empty() && jobs.over.is_empty(), "{engine}");
         let upload = owner.client.post(format!("{}/api/uploads", app.url)).header("tus-resumable", "1.0.0");
-        let upload = upload.header("upload-length", "10").header("upload-metadata", format!("project {}", base64(&ours.to_string())));
+        let upload = upload
+            .header("upload-length", "10")
+            .header("upload-metadata", format!("project {}", base64(&ours.to_string())));
         assert_eq!(upload.send().await.expect("an answer").status(), StatusCode::CONFLICT);
 
         // Its link says so, on the page, to functions and to files, and to the guest who was in.
@@ -145,7 +164,10 @@ async fn what_lies_in_the_bin_has_no_address() {
             let actor = app.member(&owner, role, Some(ours)).await;
             for thing in [shot_thing, project_thing] {
                 let refused = put(&actor, thing).await;
-                assert!(refused.is_err_and(|e| e.0 == StatusCode::FORBIDDEN || e.0 == StatusCode::NOT_FOUND), "{role:?}");
+                assert!(
+                    refused.is_err_and(|e| e.0 == StatusCode::FORBIDDEN || e.0 == StatusCode::NOT_FOUND),
+                    "{role:?}"
+                );
             }
         }
         for (thing, actor) in [(shot_thing, &producer), (project_thing, &owner)] {
@@ -175,7 +197,10 @@ async fn what_lies_in_the_bin_has_no_address() {
             for file in files(&made) {
                 assert!(owner.get(&file).await.status().is_success(), "{engine} {file}");
             }
-            app.nobody().form::<_, ShareView>(&GetShare { token: token.clone(), shot_id: None }).await.expect("open");
+            app.nobody()
+                .form::<_, ShareView>(&GetShare { token: token.clone(), shot_id: None })
+                .await
+                .expect("open");
         }
     }
 }
@@ -190,7 +215,10 @@ async fn deleted_for_good_frees_what_nobody_else_has_and_leaves_a_line() {
         let (made, kept) = (reviewed(&app, &owner, ours).await, reviewed(&app, &owner, theirs).await);
         let plates = [ours, theirs].map(|id| Hash::of(id.to_string().as_bytes()));
         let thing = Thing::Project(ours);
-        assert!(delete(&owner, thing, "Ours").await.is_err_and(|e| e.0 == StatusCode::CONFLICT), "not in the bin");
+        assert!(
+            delete(&owner, thing, "Ours").await.is_err_and(|e| e.0 == StatusCode::CONFLICT),
+            "not in the bin"
+        );
         put(&owner, thing).await.expect("in the bin");
         assert!(delete(&owner, thing, "ours").await.is_err_and(|e| e.0 == StatusCode::UNPROCESSABLE_ENTITY));
         aged(state).await;
@@ -210,7 +238,12 @@ async fn deleted_for_good_frees_what_nobody_else_has_and_leaves_a_line() {
         for file in files(&kept) {
             assert!(owner.get(&file).await.status().is_success(), "{engine} {file}");
         }
-        assert!(owner.form::<_, ShotView>(&GetShot { shot_id: made.shot_id }).await.is_err_and(|e| e.0 == StatusCode::NOT_FOUND));
+        assert!(
+            owner
+                .form::<_, ShotView>(&GetShot { shot_id: made.shot_id })
+                .await
+                .is_err_and(|e| e.0 == StatusCode::NOT_FOUND)
+        );
         let trail = db::audit::page(&state.db, &Default::default(), 20).await.expect("the trail");
         let line = trail.iter().find(|row| row.deed == domain::Deed::DeletedForGood).expect("a line");
         assert_eq!((line.about.as_str(), line.project_name.as_deref()), ("project “Ours”", Some("Ours")));
@@ -244,7 +277,8 @@ async fn a_sweep_goes_on_where_a_killed_one_stopped() {
         aged(state).await;
         // A sweep that was killed between row and file.
         let before = db::now() - 86_400_000_000;
-        transact!(state.db, [], |tx| async move { db::disk::forget(tx, &[forgotten], before).await }).expect("forgotten");
+        transact!(state.db, [], |tx| async move { db::disk::forget(tx, &[forgotten], before).await })
+            .expect("forgotten");
         // Somebody puts bytes that are there already; their row comes later.
         state.store.put_blocking(b"put again meanwhile").expect("put");
         let look = app::upkeep::look(state).await.expect("looked");
@@ -283,7 +317,9 @@ async fn what_is_named_while_it_is_swept_is_there() {
         });
         for round in 0..12 {
             let put = state.store.put(bytes.to_vec()).await.expect("put");
-            let created = transact!(state.db, [], |tx| db::shots::create(tx, ours, None, person, "p.mov", put, 27)).expect("a shot");
+            let created =
+                transact!(state.db, [], |tx| db::shots::create(tx, ours, None, person, "p.mov", put, 27))
+                    .expect("a shot");
             assert!(state.store.contains(hash), "{} round {round}", app.engine());
             let thing = Thing::Shot(created.shot_id);
             let name = created.name;
@@ -293,7 +329,10 @@ async fn what_is_named_while_it_is_swept_is_there() {
             })
             .expect("gone for good");
             // Two days pass; the sweep may now take it at any moment, also between the next put and its row.
-            sqlx::query("update blob set seen_at = seen_at - 172800000000").execute(state.db.pool()).await.expect("older");
+            sqlx::query("update blob set seen_at = seen_at - 172800000000")
+                .execute(state.db.pool())
+                .await
+                .expect("older");
             if let Ok(file) = File::open(state.store.path_of(hash)) {
                 file.set_modified(SystemTime::now() - Duration::from_secs(48 * 3600)).expect("older");
             }
@@ -310,7 +349,10 @@ async fn whoever_leaves_hands_over_their_shots() {
         let owner = app.owner().await;
         let ours = owner.project("Ours").await;
         let shot_id = shot(&app, &owner, ours).await;
-        let (leaving, heir) = (app.member(&owner, Role::Artist, Some(ours)).await, app.member(&owner, Role::Artist, Some(ours)).await);
+        let (leaving, heir) = (
+            app.member(&owner, Role::Artist, Some(ours)).await,
+            app.member(&owner, Role::Artist, Some(ours)).await,
+        );
         let elsewhere = app.member(&owner, Role::Artist, None).await;
         let id = async |actor: &Actor| -> PersonId {
             let viewer: Viewer = actor.ask(&GetViewer {}).await.expect("a viewer");
@@ -321,7 +363,10 @@ async fn whoever_leaves_hands_over_their_shots() {
         owner.send::<_, ()>(&assign).await.expect("assigned");
         let shots = async || -> Vec<(PersonId, u32)> {
             let rows: Vec<PersonRow> = owner.ask(&ListPeople {}).await.expect("people");
-            rows.into_iter().filter(|row| row.shots > 0).map(|row| (row.person.person_id, row.shots)).collect()
+            rows.into_iter()
+                .filter(|row| row.shots > 0)
+                .map(|row| (row.person.person_id, row.shots))
+                .collect()
         };
         assert_eq!(shots().await, [(person_id, 1)]);
         let leave = |heir| SetActive { person_id, active: false, heir };
@@ -347,10 +392,15 @@ async fn a_project_says_who_shares_and_keeps_its_clients_apart() {
         let made = reviewed(&app, &owner, ours).await;
         let supervisor = app.member(&owner, Role::Supervisor, Some(ours)).await;
         let client = app.member(&owner, Role::Client, Some(ours)).await;
-        owner.form::<_, ()>(&app::api::versions::ShowClient { version_id: made.version_id, on: true }).await.expect("shown");
+        owner
+            .form::<_, ()>(&app::api::versions::ShowClient { version_id: made.version_id, on: true })
+            .await
+            .expect("shown");
         let link = new_link(ours, &[made.version_id], ALL);
-        let (one, other) = (make(&app, &supervisor, link.clone()).await, make(&app, &owner, link.clone()).await);
-        let rules = |sharers: Vec<Role>, clients_apart| SetSharing { project_id: ours, sharers, clients_apart };
+        let (one, other) =
+            (make(&app, &supervisor, link.clone()).await, make(&app, &owner, link.clone()).await);
+        let rules =
+            |sharers: Vec<Role>, clients_apart| SetSharing { project_id: ours, sharers, clients_apart };
         owner.send::<_, ()>(&rules(vec![Role::Producer], true)).await.expect("saved");
         // Fewer may share: on the server, and so the page does not offer it.
         let refused = supervisor.send::<_, String>(&link).await;
@@ -364,18 +414,26 @@ async fn a_project_says_who_shares_and_keeps_its_clients_apart() {
         let (gus, eva) = (guest(&app, &one, "Gus").await, guest(&app, &other, "Eva").await);
         let of_gus: ThreadId = gus.send(&about(&one, made.version_id, "From Gus")).await.expect("said");
         for (guest, token) in [(&gus, &one), (&eva, &other)] {
-            let decide = GuestDecide { token: token.clone(), version_id: made.version_id, seen: made.version, verdict: Verdict::Approve, note: String::new() };
+            let decide = GuestDecide {
+                token: token.clone(),
+                version_id: made.version_id,
+                seen: made.version,
+                verdict: Verdict::Approve,
+                note: String::new(),
+            };
             guest.form::<_, ()>(&decide).await.expect("decided");
         }
         let decided = async |guest: &Actor, token: &str| -> Vec<String> {
-            let view: ShareView = guest.ask(&GetShare { token: token.to_owned(), shot_id: None }).await.expect("open");
+            let view: ShareView =
+                guest.ask(&GetShare { token: token.to_owned(), shot_id: None }).await.expect("open");
             view.shot.versions.iter().flat_map(|v| &v.decisions).map(|d| d.person_name.clone()).collect()
         };
         assert_eq!(decided(&gus, &one).await, ["Gus"], "{engine}");
         assert_eq!(decided(&eva, &other).await, ["Eva"], "{engine}");
         let shot_id = made.shot_id;
         let texts = |view: ThreadsView| serde_json::to_string(&view).expect("plain");
-        let to_eva: ThreadsView = eva.ask(&GetGuestThreads { token: other.clone(), shot_id }).await.expect("threads");
+        let to_eva: ThreadsView =
+            eva.ask(&GetGuestThreads { token: other.clone(), shot_id }).await.expect("threads");
         let to_client: ThreadsView = client.ask(&GetThreads { shot_id }).await.expect("threads");
         for view in [to_eva, to_client] {
             let text = texts(view);
@@ -411,13 +469,21 @@ async fn a_link_is_changed_and_counts_at_once() {
         let change = |grants, days| ChangeLink { link_id, grants, days };
         let download = Grants { download: true, ..WATCH };
         let artist = app.member(&owner, Role::Artist, Some(ours)).await;
-        assert!(artist.send::<_, ()>(&change(download, None)).await.is_err_and(|e| e.0 == StatusCode::FORBIDDEN));
+        assert!(
+            artist.send::<_, ()>(&change(download, None)).await.is_err_and(|e| e.0 == StatusCode::FORBIDDEN)
+        );
         owner.send::<_, ()>(&change(download, None)).await.expect("changed");
         assert_eq!(inside.get(&result).await.status(), StatusCode::OK);
         let after: SharesView = owner.ask(&GetShares { project_id: ours }).await.expect("links");
-        assert_eq!((after.links[0].grants, after.links[0].expires_at), (download, shares.links[0].expires_at));
+        assert_eq!(
+            (after.links[0].grants, after.links[0].expires_at),
+            (download, shares.links[0].expires_at)
+        );
         assert!(owner.send::<_, ()>(&change(download, Some(366))).await.is_err());
-        sqlx::query("update share_link set expires_at = 1").execute(app.state.app.db.pool()).await.expect("over");
+        sqlx::query("update share_link set expires_at = 1")
+            .execute(app.state.app.db.pool())
+            .await
+            .expect("over");
         assert_eq!(inside.get(&result).await.status(), StatusCode::GONE);
         owner.send::<_, ()>(&change(WATCH, Some(0))).await.expect("open again, without end");
         assert_eq!(inside.get(&result).await.status(), StatusCode::FORBIDDEN);
@@ -438,7 +504,10 @@ async fn the_server_looks_after_itself() {
         put(&owner, Thing::Shot(shot_id)).await.expect("in the bin");
         app::upkeep::round(state).await.expect("a round");
         assert_eq!(owner.ask::<_, Vec<Binned>>(&ListBin {}).await.expect("the bin").len(), 1);
-        sqlx::query("update shot set binned_at = binned_at - 2678400000000").execute(state.db.pool()).await.expect("older");
+        sqlx::query("update shot set binned_at = binned_at - 2678400000000")
+            .execute(state.db.pool())
+            .await
+            .expect("older");
         aged(state).await;
         app::upkeep::round(state).await.expect("a round");
         assert!(owner.ask::<_, Vec<Binned>>(&ListBin {}).await.expect("the bin").is_empty());

@@ -34,7 +34,8 @@ pub fn Change(id: LinkId, grants: Grants, expires_at: Option<i64>, open: RwSigna
         spawn_local(async move {
             match change_link(id, grants.get_untracked(), days.get_untracked().parse().ok()).await {
                 Ok(()) => {
-                    toasts.say("The link is changed: it counts from the next step of whoever looks through it");
+                    toasts
+                        .say("The link is changed: it counts from the next step of whoever looks through it");
                     open.try_set(false);
                 }
                 Err(why) => {

@@ -70,7 +70,7 @@ pub fn DiskUse(project_id: ProjectId) -> impl IntoView {
                     size(shared)
                 ),
             };
-            format!("{} in {}; {alone}.", size(bytes), words::count(blobs, "blob"))
+            format!("{} in {}; {alone}.", size(bytes), words::count(blobs, "file"))
         }
     };
     view! {

@@ -31,8 +31,13 @@ async fn full(studio: &Studio, name: &str) -> Full {
     let (artist, supervisor) = (studio.artist, studio.supervisor);
     let shot_id = studio.shot(name).await;
     let (quadmask_id, seen) = studio.submitted(shot_id).await;
-    let ballot = Ballot { person_id: supervisor, role: Role::Supervisor, seen, verdict: Verdict::Approve, note: "" };
-    let run_id = transact!(db, [ballot], |tx| on_quadmask(tx, quadmask_id, &ballot)).expect("approved").run.expect("queued").0;
+    let ballot =
+        Ballot { person_id: supervisor, role: Role::Supervisor, seen, verdict: Verdict::Approve, note: "" };
+    let run_id = transact!(db, [ballot], |tx| on_quadmask(tx, quadmask_id, &ballot))
+        .expect("approved")
+        .run
+        .expect("queued")
+        .0;
     let made = finished(name);
     let version_id = transact!(db, [made], |tx| async move {
         db::runs::started(tx, run_id).await?;
@@ -42,8 +47,10 @@ async fn full(studio: &Studio, name: &str) -> Full {
     let place = Place { shot_id, version_id: Some(version_id), frames: None, client_visible: true };
     let (text, answer) = (said("Look, @Ana"), said("Which one, @Sam?"));
     let thread_id =
-        transact!(db, [text], |tx| start(tx, place, supervisor, (supervisor, Role::Supervisor), &text)).expect("said");
-    transact!(db, [answer], |tx| reply(tx, thread_id, artist, (artist, Role::Artist), &answer)).expect("answered");
+        transact!(db, [text], |tx| start(tx, place, supervisor, (supervisor, Role::Supervisor), &text))
+            .expect("said");
+    transact!(db, [answer], |tx| reply(tx, thread_id, artist, (artist, Role::Artist), &answer))
+        .expect("answered");
     transact!(db, [], |tx| db::threads::seen(tx, thread_id, supervisor, 1)).expect("seen");
     let change = WorkChange::Assign { person_id: artist };
     transact!(db, [], |tx| db::assignments::change(tx, &[shot_id], change, supervisor)).expect("assigned");
@@ -67,7 +74,8 @@ async fn full(studio: &Studio, name: &str) -> Full {
     let text = said("More to the left");
     let eyes = db::threads::Eyes::Guest(link_id);
     transact!(db, [text], |tx| reply(tx, thread_id, guest, eyes, &text)).expect("a guest's answer");
-    let wish = db::exact::Wish { file: domain::Hash::of(name.as_bytes()), frame: 0, shot_id, version_id: None };
+    let wish =
+        db::exact::Wish { file: domain::Hash::of(name.as_bytes()), frame: 0, shot_id, version_id: None };
     db::exact::ask(db, &wish).await.expect("asked");
     let invitation = format!("invited to {name}");
     transact!(db, [invitation], |tx| async move {
@@ -75,7 +83,8 @@ async fn full(studio: &Studio, name: &str) -> Full {
         let of_shot = db::uploads::create(tx, project_id, None, artist, "this.mov", 10).await?;
         db::uploads::finish(tx, of_shot, shot_id).await?;
         db::projects::create_sequence(tx, project_id, "NL_204").await?;
-        db::people::invite(tx, &invitation, Role::Artist, Some(project_id), supervisor, db::now() + 1_000_000).await
+        db::people::invite(tx, &invitation, Role::Artist, Some(project_id), supervisor, db::now() + 1_000_000)
+            .await
     })
     .expect("uploads, a sequence and an invitation");
     Full { shot_id, version_id, link_id, thread_id, guest, token_hash }
@@ -118,7 +127,10 @@ async fn shots_on_board(studio: &Studio) -> u32 {
 
 async fn job_states(db: &db::Db) -> Vec<(String, i64)> {
     use sqlx::Row;
-    let rows = sqlx::query("select state, held from job order by created_at").fetch_all(db.pool()).await.expect("jobs");
+    let rows = sqlx::query("select state, held from job order by created_at")
+        .fetch_all(db.pool())
+        .await
+        .expect("jobs");
     rows.iter().map(|row| (row.get("state"), row.get("held"))).collect()
 }
 

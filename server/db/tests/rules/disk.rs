@@ -49,7 +49,10 @@ const OTHERS: &[(&str, &[&str])] = &[
     ("quadmask", &["quadmask_id", "shot_id", "author", "note", "subject_json", "subject"]),
     ("run", &["run_id", "shot_id", "quadmask_id", "engine", "recipe", "started_by"]),
     // What the manifest names is named by other rows of the same shot too, which go no sooner.
-    ("version", &["version_id", "shot_id", "run_id", "quadmask_id", "manifest", "subject", "proof", "proxy_index"]),
+    (
+        "version",
+        &["version_id", "shot_id", "run_id", "quadmask_id", "manifest", "subject", "proof", "proxy_index"],
+    ),
     (
         "decision",
         &[
@@ -66,7 +69,10 @@ const OTHERS: &[(&str, &[&str])] = &[
             "row_hash",
         ],
     ),
-    ("job", &["job_id", "kind", "dedupe", "project_id", "shot_id", "state", "worker", "step", "error", "log"]),
+    (
+        "job",
+        &["job_id", "kind", "dedupe", "project_id", "shot_id", "state", "worker", "step", "error", "log"],
+    ),
     ("worker", &["worker", "host", "about", "job_id"]),
     ("event", &["project_id", "shot_id", "kind", "version_id"]),
     ("thread", &["thread_id", "shot_id", "version_id", "state", "resolved_by", "started_by"]),
@@ -74,7 +80,10 @@ const OTHERS: &[(&str, &[&str])] = &[
     ("mention", &["comment_id", "person_id"]),
     ("thread_seen", &["thread_id", "person_id"]),
     ("exact_frame", &["shot_id", "version_id", "problem"]),
-    ("share_link", &["link_id", "project_id", "name", "token_hash", "password_hash", "created_by", "revoked_by"]),
+    (
+        "share_link",
+        &["link_id", "project_id", "name", "token_hash", "password_hash", "created_by", "revoked_by"],
+    ),
     ("share_version", &["link_id", "version_id"]),
     ("guest", &["guest_id", "link_id"]),
     ("share_opening", &["opening_id", "link_id", "visitor", "version_id", "what"]),
@@ -82,7 +91,17 @@ const OTHERS: &[(&str, &[&str])] = &[
     ("assignment", &["shot_id", "person_id", "assigned_by"]),
     (
         "inbox",
-        &["entry_id", "person_id", "kind", "shot_id", "by_person", "comment_id", "decision_id", "version_id", "words"],
+        &[
+            "entry_id",
+            "person_id",
+            "kind",
+            "shot_id",
+            "by_person",
+            "comment_id",
+            "decision_id",
+            "version_id",
+            "words",
+        ],
     ),
     ("audit", &["audit_id", "deed", "person_id", "who", "project_id", "project_name", "about", "address"]),
     ("password_reset", &["token_hash", "person_id", "made_by"]),
