@@ -88,6 +88,9 @@ pub struct ShotPage {
     /// Shots that match the filter.
     pub total: u32,
     pub cards: Vec<ShotCard>,
+    /// Whether the viewer may add shots here, as the project stands now.
+    #[serde(default)]
+    pub may_upload: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -238,7 +241,8 @@ pub async fn list_shots(
     limit: u32,
 ) -> Result<ShotPage, ApiError> {
     let cx = crate::context::Cx::signed_in().await?;
-    cx.project(project_id, Action::ViewClientVersions).await?;
+    let project = cx.project(project_id, Action::ViewClientVersions).await?;
+    let may_upload = project.may(cx.viewer.role, Action::Upload);
     let client = cx.is_client();
     let ShotFilter { phases, sequence_id, q, sort, assigned, due } = filter;
     let today = domain::Day::of_micros(db::now());
@@ -309,7 +313,7 @@ pub async fn list_shots(
             updated_at,
         }
     });
-    Ok(ShotPage { total, cards: cards.collect() })
+    Ok(ShotPage { total, cards: cards.collect(), may_upload })
 }
 
 /// Uploads that are not finished.

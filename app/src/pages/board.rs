@@ -34,14 +34,16 @@ pub fn BoardPage() -> impl IntoView {
     let board = move || {
         Suspend::new(async move {
             // Nothing else is awaited here: whatever were, its next reading would make the grid anew from an old page.
-            let may_upload = me.may(Action::Upload);
             match first.await {
-                Ok((filter, page)) => view! {
-                    <BoardGrid project=id.get_untracked() filter first=page may_upload>
-                        <Head/>
-                    </BoardGrid>
+                Ok((filter, page)) => {
+                    let may_upload = page.may_upload;
+                    view! {
+                        <BoardGrid project=id.get_untracked() filter first=page may_upload>
+                            <Head/>
+                        </BoardGrid>
+                    }
+                    .into_any()
                 }
-                .into_any(),
                 Err(error) => view! { <Failure error retry=move |()| first.refetch()/> }.into_any(),
             }
         })
