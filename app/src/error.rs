@@ -130,6 +130,16 @@ mod causes {
         }
     }
 
+    impl From<crate::upkeep::Failed> for ApiError {
+        fn from(failed: crate::upkeep::Failed) -> Self {
+            match failed {
+                crate::upkeep::Failed::Db(error) => error.into(),
+                crate::upkeep::Failed::Store(error) => error.into(),
+                crate::upkeep::Failed::Broken(error) => error.into(),
+            }
+        }
+    }
+
     impl From<tower_sessions::session::Error> for ApiError {
         fn from(error: tower_sessions::session::Error) -> Self {
             broken(&error)

@@ -114,6 +114,9 @@ fn worker_row(worker: jobs::Worker) -> WorkerRow {
 async fn manage(cx: &crate::context::Cx, job_id: JobId) -> Result<(), ApiError> {
     use domain::Action;
     let job = cx.job(job_id, Action::ViewJobs).await?;
+    if let Some(project_id) = job.project_id {
+        cx.not_archived(project_id, Action::ManageJobs).await?;
+    }
     if domain::may(cx.viewer.role, Action::ManageJobs) {
         return Ok(());
     }

@@ -204,6 +204,7 @@ impl SharedShot {
             work: None,
             people: Vec::new(),
             deliveries,
+            is_archived: false,
             may,
             viewer,
             previous,

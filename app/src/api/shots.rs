@@ -40,6 +40,8 @@ pub struct ShotView {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub people: Vec<Assignee>,
     pub deliveries: Deliveries,
+    /// Everybody only reads.
+    pub is_archived: bool,
     /// What the viewer may do here.
     pub may: Vec<Action>,
     pub viewer: PersonId,
@@ -56,6 +58,8 @@ pub async fn get_shot(shot_id: ShotId) -> Result<ShotView, ApiError> {
     let mut shot = cx.shot(shot_id, Action::ViewClientVersions).await?;
     let project = db::projects::get(cx.db().pool(), shot.project_id).await?;
     let client = cx.is_client();
+    let may = cx.rights_in(&project);
+    let (clients_apart, is_archived) = (project.sharing.clients_apart, project.is_archived());
     let grid = shot.facts.as_ref().map(|facts| Grid::of(facts.width(), facts.height()));
     // A hash per frame is for proofs, not for pages.
     if let Some(facts) = &mut shot.facts {
@@ -78,7 +82,8 @@ pub async fn get_shot(shot_id: ShotId) -> Result<ShotView, ApiError> {
         work: None,
         people: Vec::new(),
         deliveries: Deliveries::default(),
-        may: Action::ALL.into_iter().filter(|&action| domain::may(cx.viewer.role, action)).collect(),
+        is_archived,
+        may,
         viewer: cx.viewer.person_id,
         previous,
         next,
@@ -95,7 +100,10 @@ pub async fn get_shot(shot_id: ShotId) -> Result<ShotView, ApiError> {
         }
         for version in &mut view.versions {
             version.recipe = serde_json::Value::Null;
-            version.decisions.retain(|decision| decision.role == Role::Client);
+            let me = cx.viewer.person_id;
+            version.decisions.retain(|decision| {
+                decision.role == Role::Client && (!clients_apart || decision.person_id == me)
+            });
         }
         return Ok(view);
     }
@@ -116,11 +124,19 @@ pub async fn get_shot(shot_id: ShotId) -> Result<ShotView, ApiError> {
 #[server]
 pub async fn rename_shot(shot_id: ShotId, name: String) -> Result<(), ApiError> {
     let cx = crate::context::Cx::signed_in().await?;
-    cx.shot(shot_id, Action::Upload).await?;
+    let shot = cx.shot(shot_id, Action::Upload).await?;
+    let note = cx.note(
+        domain::Deed::ShotRenamed,
+        Some(shot.project_id),
+        format!("“{}” → “{}”", shot.name, name.trim()),
+    );
     cx.db()
         .write(move |tx| {
-            let name = name.clone();
-            Box::pin(async move { db::shots::rename(tx, shot_id, &name).await })
+            let (name, note) = (name.clone(), note.clone());
+            Box::pin(async move {
+                db::shots::rename(tx, shot_id, &name).await?;
+                db::audit::add(tx, &note).await
+            })
         })
         .await?;
     Ok(())

@@ -2,6 +2,7 @@
 
 pub mod assignments;
 pub mod audit;
+pub mod bin;
 pub mod blobs;
 pub mod board;
 pub mod brief;
@@ -10,6 +11,7 @@ pub mod decisions;
 pub mod deliveries;
 pub mod demo;
 mod dialect;
+pub mod disk;
 pub mod draft;
 pub mod dump;
 pub mod edits;
@@ -32,6 +34,7 @@ pub mod share;
 pub mod shots;
 pub mod sign_in;
 pub mod threads;
+pub mod upkeep;
 pub mod uploads;
 pub mod versions;
 

@@ -26,8 +26,10 @@ pub async fn enqueue(
 ) -> Result<Enqueued> {
     let job_id = JobId(new_uuid());
     let made = sqlx::query(
-        "insert into job (job_id, kind, payload, dedupe, project_id, shot_id, state, priority, run_after, created_at)
-         values ($1, $2, $3, $4, $5, $6, 'queued', $7, $8, $8) on conflict do nothing",
+        "insert into job (job_id, kind, payload, dedupe, project_id, shot_id, state, priority, run_after, created_at, held)
+         values ($1, $2, $3, $4, $5, $6, 'queued', $7, $8, $8,
+             (select count(*) from project p where p.project_id = $5 and (p.archived_at is not null or p.binned_at is not null)))
+         on conflict do nothing",
     )
     .bind(job_id.to_string())
     .bind(job.kind())

@@ -3,10 +3,12 @@
 //! No input or output here; it builds for `wasm32-unknown-unknown` so that browser, server and worker share one meaning.
 
 pub mod audit;
+pub mod bin;
 pub mod cause;
 pub mod combine;
 pub mod cover;
 pub mod day;
+pub mod disk;
 pub mod event;
 pub mod facts;
 pub mod hash;
@@ -34,6 +36,7 @@ pub mod version;
 pub mod work;
 
 pub use audit::Deed;
+pub use bin::{Binned, Thing};
 pub use cause::{Cause, CellSpan, Consequence, PathPoint};
 pub use cover::{CellSet, Cover};
 pub use day::Day;

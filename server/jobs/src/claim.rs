@@ -11,7 +11,7 @@ use crate::{MOST_ATTEMPTS, Queue};
 
 impl Queue {
     /// Takes the next job of one of these kinds: highest priority, then oldest. Jobs whose lease ran out are taken over
-    /// until they were tried three times. `None`: nothing to do now.
+    /// until they were tried three times. What is held is passed over. `None`: nothing to do now.
     pub async fn claim(&self, worker: &str, kinds: &[&str], lease: Duration) -> Result<Option<Lease>> {
         if kinds.is_empty() {
             return Ok(None);
@@ -31,7 +31,8 @@ impl Queue {
 
     async fn try_claim(&self, worker: &str, kinds: &[&str], lease: Duration) -> Result<Option<Lease>> {
         let wanted: Vec<String> = (5..5 + kinds.len()).map(|n| format!("${n}")).collect();
-        let free = "(state = 'queued' or (state = 'running' and lease_until < $3)) and attempt < $4";
+        let free =
+            "(state = 'queued' or (state = 'running' and lease_until < $3)) and attempt < $4 and held = 0";
         let skip = if self.db.engine() == Engine::Postgres { db::SKIP_LOCKED } else { "" };
         let text = format!(
             "update job set state = 'running', attempt = attempt + 1, worker = $1, lease_until = $2,
@@ -69,7 +70,7 @@ impl Queue {
     async fn is_waiting(&self, kinds: &[&str]) -> Result<bool> {
         let places: Vec<String> = (3..3 + kinds.len()).map(|n| format!("${n}")).collect();
         let text = format!(
-            "select count(*) as jobs from job where run_after <= $1 and attempt < $2 and kind in ({})
+            "select count(*) as jobs from job where run_after <= $1 and held = 0 and attempt < $2 and kind in ({})
              and (state = 'queued' or (state = 'running' and lease_until < $1))",
             places.join(", ")
         );

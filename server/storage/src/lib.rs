@@ -6,8 +6,10 @@
 
 mod cache;
 mod scratch;
+mod sweep;
 
 pub use scratch::Scratch;
+pub use sweep::{Found, Removed};
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -85,10 +87,10 @@ impl Store {
         Ok(stat.f_bavail * stat.f_frsize)
     }
 
-    /// Stores `bytes`; nothing is written when they are there already.
+    /// Stores `bytes`; nothing is written when they are there already, but that they were put.
     pub fn put_blocking(&self, bytes: &[u8]) -> Result<Hash> {
         let hash = Hash::of(bytes);
-        if self.contains(hash) {
+        if self.put_again(hash)? {
             return Ok(hash);
         }
         let at = self.root.join("tmp");
@@ -110,7 +112,7 @@ impl Store {
 
     /// Stores a file whose hash is known by linking it into place.
     pub fn adopt_blocking(&self, path: &Path, hash: Hash) -> Result<()> {
-        if self.contains(hash) {
+        if self.put_again(hash)? {
             return Ok(());
         }
         File::open(path).and_then(|f| f.sync_all()).map_err(|e| io_error(path.to_owned(), e))?;
@@ -121,10 +123,14 @@ impl Store {
         let to = self.path_of(hash);
         let folder = to.parent().expect("a blob lies two folders deep");
         fs::create_dir_all(folder).map_err(|e| io_error(folder.to_owned(), e))?;
-        match fs::hard_link(from, &to) {
+        let _putting = self.putting()?;
+        // A file that lay elsewhere for long is as new as one that was just written.
+        match fs::hard_link(from, &to).and_then(|()| sweep::touch(&to)) {
             Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
-            // Another disk, or one without links: copy beside, then rename.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && sweep::touch(&to).is_ok() => {
+                return Ok(());
+            }
+            // Another disk, one without links, or a file that is not ours to touch: copy beside, then rename.
             Err(_) => {
                 let at = self.root.join("tmp");
                 let mut copy = tempfile::NamedTempFile::new_in(&at).map_err(|e| io_error(at.clone(), e))?;

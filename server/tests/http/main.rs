@@ -5,6 +5,7 @@ mod decisions;
 mod deliveries;
 mod functions;
 mod harness;
+mod life;
 mod live;
 mod mistakes;
 mod paper;

@@ -3,7 +3,9 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod bin;
 mod decisions;
+mod disk;
 mod draft;
 mod history;
 mod people;
