@@ -3,6 +3,7 @@
 pub mod audit;
 pub mod deliveries;
 pub mod draft;
+pub mod engines;
 pub mod guests;
 pub mod jobs;
 pub mod people;

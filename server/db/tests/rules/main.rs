@@ -5,6 +5,7 @@ mod harness;
 
 mod decisions;
 mod draft;
+mod engines;
 mod history;
 mod people;
 mod share;

@@ -44,11 +44,3 @@ pub fn write_report(out: &Path, report: &serde_json::Value) -> anyhow::Result<()
 pub fn make_out(out: &Path) -> anyhow::Result<()> {
     std::fs::create_dir_all(out).with_context(|| format!("the folder {} cannot be made", out.display()))
 }
-
-/// Largest resident memory of this process so far, in bytes (`VmHWM`).
-pub fn peak_rss_bytes() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kilobytes = line.and_then(|rest| rest.trim().trim_end_matches("kB").trim().parse::<u64>().ok());
-    kilobytes.unwrap_or(0) * 1024
-}

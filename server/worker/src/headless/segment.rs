@@ -9,7 +9,7 @@ use pipeline::PlateFile;
 use pipeline::stages::segment::segment;
 use plate::segment::{FrameMask, SegmentParams};
 
-use super::{Log, make_out, peak_rss_bytes, write_report};
+use super::{Log, make_out, write_report};
 use crate::points;
 
 /// Grows a primary mask from clicks and boxes over all frames, both ways, without weights.
@@ -70,7 +70,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         &args.out,
         &serde_json::json!({
             "frames": frames, "width": width, "height": height, "confidence": confidence,
-            "seconds": started.elapsed().as_secs_f64(), "peak_rss_bytes": peak_rss_bytes(),
+            "seconds": started.elapsed().as_secs_f64(), "peak_rss_bytes": crate::memory::peak_rss_bytes(),
         }),
     )
 }
