@@ -173,7 +173,9 @@ fn local_worker(
     let database_url = config.place.database_url()?;
     match config.worker_program() {
         Ok(program) => {
-            let setup = WorkerSetup { program, data: config.place.data.clone(), database_url };
+            let data = config.place.data.clone();
+            let models = config.models.clone().unwrap_or_else(|| data.join("models"));
+            let setup = WorkerSetup { program, data, models, database_url };
             Ok(Some(tokio::spawn(watch_worker(setup, queue, stopping))))
         }
         Err(why) => {

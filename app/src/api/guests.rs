@@ -80,6 +80,8 @@ async fn shared_shot(guest: &crate::context::guest::Guest, shot_id: ShotId) -> R
             .collect(),
         version_id: version.version_id,
         n: version.n,
+        pass: version.made_by.as_ref().map(|made_by| made_by.pass),
+        is_of_test_model: version.is_of_test_model(),
         engine: version.engine,
         subject: version.subject,
         created_at: version.created_at,

@@ -105,7 +105,8 @@ pub async fn job_log(job_id: JobId) -> Result<String, ApiError> {
 
 #[cfg(feature = "ssr")]
 fn worker_row(worker: jobs::Worker) -> WorkerRow {
-    let jobs::Worker { worker, host, pid: _, about, started_at: _, seen_at, job_id, is_alive } = worker;
+    let jobs::Worker { worker, host, pid: _, about, started_at: _, seen_at, job_id, is_alive, abilities: _ } =
+        worker;
     WorkerRow { worker, host, about, is_alive, job_id, seen_at }
 }
 

@@ -4,6 +4,7 @@ pub mod audit;
 pub mod deliveries;
 pub mod disk;
 pub mod draft;
+pub mod engines;
 pub mod guests;
 pub mod jobs;
 pub mod life;

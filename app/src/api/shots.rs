@@ -1,16 +1,17 @@
 //! One shot: everything its workspace shows, and the brief (targets, words, causes).
 
 use domain::project::Shot;
-use domain::version::{Quadmask, Version};
+use domain::version::{MadeBy, Quadmask, Version};
 use domain::{
-    Action, ApprovalPolicy, Assignee, Cause, CauseId, Grid, PersonId, Progress, ProjectId, SequenceId,
-    ShotId, Target, TargetId, Trim, Words,
+    Action, ApprovalPolicy, Assignee, Cause, CauseId, Grid, PersonId, Progress, ProjectId, Recipe,
+    SequenceId, ShotId, Target, TargetId, Trim, Words,
 };
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::deliveries::Deliveries;
 use super::draft::DraftView;
+use super::engines::Engines;
 use super::work::Work;
 use crate::error::ApiError;
 
@@ -33,6 +34,11 @@ pub struct ShotView {
     pub versions: Vec<Version>,
     /// The newest job of this shot, open or just over; packages are beside it.
     pub job: Option<Progress>,
+    /// What the newest run was asked with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<Recipe>,
+    #[serde(default)]
+    pub engines: Engines,
     /// Who works on it until when; `None`: not the viewer's business.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub work: Option<Work>,
@@ -79,6 +85,8 @@ pub async fn get_shot(shot_id: ShotId) -> Result<ShotView, ApiError> {
         quadmasks: Vec::new(),
         versions: db::versions::list(cx.db(), shot_id, client).await?,
         job: None,
+        run: None,
+        engines: Engines::default(),
         work: None,
         people: Vec::new(),
         deliveries: Deliveries::default(),
@@ -101,6 +109,9 @@ pub async fn get_shot(shot_id: ShotId) -> Result<ShotView, ApiError> {
         for version in &mut view.versions {
             version.recipe = serde_json::Value::Null;
             let me = cx.viewer.person_id;
+            version.model_output = None;
+            let told = |made_by: MadeBy| super::shared::networks(made_by.pass, made_by.is_test_model);
+            version.made_by = version.made_by.take().map(told);
             version.decisions.retain(|decision| {
                 decision.role == Role::Client && (!clients_apart || decision.person_id == me)
             });
@@ -117,6 +128,10 @@ pub async fn get_shot(shot_id: ShotId) -> Result<ShotView, ApiError> {
     view.draft = super::draft::draft_view(&cx, shot_id).await?;
     view.quadmasks = db::quadmasks::list(cx.db(), shot_id).await?;
     view.deliveries = Deliveries::of_shot(cx.db(), shot_id, &view.versions).await?;
+    if let Some(run_id) = db::runs::newest(cx.db(), shot_id).await? {
+        view.run = Some(db::runs::get(cx.db().pool(), run_id).await?.recipe);
+    }
+    view.engines = Engines::now(&cx).await?;
     view.job = jobs::latest_of_shots(cx.db(), &[shot_id], false).await?.remove(&shot_id);
     Ok(view)
 }

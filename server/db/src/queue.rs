@@ -1,6 +1,7 @@
 //! What other changes need of the job table inside their own transaction: putting work in and taking it back, and what
 //! the end of a job means for its shot. Leases are `jobs`' business.
 
+use domain::run::Need;
 use domain::{EventKind, Job, JobId, JobState, ProjectId, ShotId, ShotStep};
 use sqlx::AnyConnection;
 
@@ -54,6 +55,16 @@ pub async fn enqueue(
         Some(id) => Ok(Enqueued { job_id: crate::parse("job_id", &id)?, is_new: false }),
         None => Err(Error::Conflict("The same job just ended. Try again.".into())),
     }
+}
+
+/// Leaves a job that was just put in to workers that can do what it needs.
+pub async fn demand(tx: &mut AnyConnection, job_id: JobId, need: Need) -> Result<()> {
+    sqlx::query("update job set needs = $2 where job_id = $1")
+        .bind(job_id.to_string())
+        .bind(need.word())
+        .execute(&mut *tx)
+        .await?;
+    Ok(())
 }
 
 /// Says that a job moved.

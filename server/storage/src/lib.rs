@@ -2,14 +2,16 @@
 //!
 //! A blob appears under its name only when it is whole and on the disk: it is written beside, synced, then renamed.
 //! Layout: `blobs/ab/cd/<hash>`, `parts/<upload>` for uploads on their way, `tmp/` for everything else in the making, `cache/` for
-//! what can be made again.
+//! what can be made again, `latents/<run>` for what a long run has done so far.
 
 mod cache;
 mod scratch;
 mod sweep;
+mod workplace;
 
 pub use scratch::Scratch;
 pub use sweep::{Found, Removed};
+pub use workplace::Workplace;
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};

@@ -257,7 +257,12 @@ async fn an_exact_frame_is_asked_for_once_and_comes_or_says_why_not() {
         let nobody_works = owner.get(&at(0)).await;
         assert_eq!(nobody_works.status(), StatusCode::SERVICE_UNAVAILABLE, "{}", app.engine());
         assert!(nobody_works.text().await.expect("words").contains("no worker is running"));
-        app.state.app.queue().register("w", "host", 1, "plate engine").await.expect("there");
+        app.state
+            .app
+            .queue()
+            .register("w", "host", 1, "plate engine", &Default::default())
+            .await
+            .expect("there");
 
         // A worker: what is asked for is taken once.
         let (store, asked) = (app.state.app.store.clone(), owner.clone());

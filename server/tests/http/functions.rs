@@ -90,7 +90,7 @@ pub fn about_shot(shot_id: ShotId) -> Vec<Call> {
         json(Action::Comment, &about_whole(shot_id, false)),
         json(Action::ShowClient, &about_whole(shot_id, true)),
         json(Action::Assign, &ChangeWork { shots: vec![shot_id], change: WorkChange::NotDue }),
-        json(Action::Run, &StartRun { shot_id, recipe: PlateRecipe::default() }),
+        json(Action::Run, &StartRun { shot_id, recipe: PlateRecipe::default().into() }),
     ]
 }
 

@@ -3,6 +3,7 @@
 mod audit;
 mod decisions;
 mod deliveries;
+mod engines;
 mod functions;
 mod harness;
 mod life;

@@ -7,6 +7,7 @@ mod bin;
 mod decisions;
 mod disk;
 mod draft;
+mod engines;
 mod history;
 mod people;
 mod share;

@@ -46,14 +46,6 @@ pub fn make_out(out: &Path) -> anyhow::Result<()> {
     std::fs::create_dir_all(out).with_context(|| format!("the folder {} cannot be made", out.display()))
 }
 
-/// Largest resident memory of this process so far, in bytes (`VmHWM`).
-pub fn peak_rss_bytes() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kilobytes = line.and_then(|rest| rest.trim().trim_end_matches("kB").trim().parse::<u64>().ok());
-    kilobytes.unwrap_or(0) * 1024
-}
-
 /// Where networks compute: a GPU where there is one, unless it is said.
 #[cfg(feature = "void")]
 pub fn device(wanted: &str) -> anyhow::Result<tch::Device> {

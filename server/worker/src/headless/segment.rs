@@ -9,7 +9,7 @@ use pipeline::PlateFile;
 use pipeline::stages::segment::segment;
 use plate::segment::{FrameMask, SegmentParams};
 
-use super::{Log, make_out, peak_rss_bytes, write_report};
+use super::{Log, make_out, write_report};
 use crate::points;
 
 /// Grows a primary mask from clicks and boxes over all frames, both ways: without weights, or with SAM 2.
@@ -83,7 +83,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         &serde_json::json!({
             "engine": args.engine, "model": net.as_ref().map(super::sam2::named),
             "frames": frames, "width": width, "height": height, "confidence": confidence,
-            "seconds": started.elapsed().as_secs_f64(), "peak_rss_bytes": peak_rss_bytes(),
+            "seconds": started.elapsed().as_secs_f64(), "peak_rss_bytes": crate::memory::peak_rss_bytes(),
         }),
     )
 }

@@ -125,7 +125,7 @@ pub fn run(order: &Order) -> anyhow::Result<()> {
     use engine::{Model, Pass};
     use pipeline::{MaskMovie, Plate};
 
-    use super::{Log, make_out, peak_rss_bytes, read_json, write_report};
+    use super::{Log, make_out, read_json, write_report};
 
     let Order { pass1, plate, quadmask, words, recipe, out } = order;
     let Words { weights, prompt, negative_prompt, seed, device } = words;
@@ -190,7 +190,7 @@ pub fn run(order: &Order) -> anyhow::Result<()> {
             "model": about.model, "device": about.device, "precision": about.precision, "canvas": about.canvas,
             "region": about.region, "length": about.length, "windows": about.windows,
             "resumed_steps": about.resumed_steps, "notes": removed.notes,
-            "seconds": proof.seconds, "peak_rss_bytes": peak_rss_bytes(),
+            "seconds": proof.seconds, "peak_rss_bytes": crate::memory::peak_rss_bytes(),
         }),
     )
 }
