@@ -21,7 +21,7 @@ pub const COLUMNS: [(&str, &[&str]); 7] = [
     ("draft_frame", &["levels", "locks"]),
     ("draft_edit", &["levels_before", "locks_before", "levels_after", "locks_after"]),
     ("quadmask", &["movie"]),
-    ("version", &["result", "matte", "proxy"]),
+    ("version", &["result", "matte", "proxy", "model_output"]),
     ("delivery", &["file"]),
     ("exact_frame", &["file"]),
 ];

@@ -41,9 +41,10 @@ async fn a_list_of_comments_takes_as_many_statements_for_a_hundred_as_for_one() 
                 db.write(move |tx| {
                     let said = said.clone();
                     Box::pin(async move {
-                        let thread_id = db::comments::start(tx, place, author, Role::Owner, &said).await?;
+                        let thread_id =
+                            db::comments::start(tx, place, author, (author, Role::Owner), &said).await?;
                         for _ in 0..3 {
-                            db::comments::reply(tx, thread_id, author, Role::Owner, &said).await?;
+                            db::comments::reply(tx, thread_id, author, (author, Role::Owner), &said).await?;
                         }
                         Ok(())
                     })

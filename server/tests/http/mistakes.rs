@@ -189,7 +189,7 @@ async fn the_last_owner_cannot_take_their_own_rights_away() {
     for app in TestApp::each().await {
         let owner = app.owner().await;
         let person_id = me(&owner).await;
-        let off = owner.form::<_, ()>(&SetActive { person_id, active: false }).await;
+        let off = owner.form::<_, ()>(&SetActive { person_id, active: false, heir: None }).await;
         assert!(off.is_err(), "{}", app.engine());
         for role in Role::ALL.into_iter().filter(|role| *role != Role::Owner) {
             assert!(owner.form::<_, ()>(&SetRole { person_id, role }).await.is_err(), "{role:?}");

@@ -284,8 +284,8 @@ impl Editor {
         };
         let place = Place { shot_id, version_id: None, frames: None, client_visible: self.random.random() };
         transact!(self.studio.db, [said], |tx| async move {
-            let thread_id = db::comments::start(tx, place, artist, Role::Artist, &said).await?;
-            db::comments::reply(tx, thread_id, artist, Role::Artist, &said).await?;
+            let thread_id = db::comments::start(tx, place, artist, (artist, Role::Artist), &said).await?;
+            db::comments::reply(tx, thread_id, artist, (artist, Role::Artist), &said).await?;
             note(tx, project_id, artist, "a comment").await
         })
     }

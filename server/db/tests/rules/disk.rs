@@ -51,7 +51,17 @@ const OTHERS: &[(&str, &[&str])] = &[
     // What the manifest names is named by other rows of the same shot too, which go no sooner.
     (
         "version",
-        &["version_id", "shot_id", "run_id", "quadmask_id", "manifest", "subject", "proof", "proxy_index"],
+        &[
+            "version_id",
+            "shot_id",
+            "run_id",
+            "quadmask_id",
+            "manifest",
+            "subject",
+            "proof",
+            "proxy_index",
+            "made_by",
+        ],
     ),
     (
         "decision",
@@ -71,9 +81,21 @@ const OTHERS: &[(&str, &[&str])] = &[
     ),
     (
         "job",
-        &["job_id", "kind", "dedupe", "project_id", "shot_id", "state", "worker", "step", "error", "log"],
+        &[
+            "job_id",
+            "kind",
+            "dedupe",
+            "project_id",
+            "shot_id",
+            "state",
+            "worker",
+            "step",
+            "error",
+            "log",
+            "needs",
+        ],
     ),
-    ("worker", &["worker", "host", "about", "job_id"]),
+    ("worker", &["worker", "host", "about", "job_id", "abilities"]),
     ("event", &["project_id", "shot_id", "kind", "version_id"]),
     ("thread", &["thread_id", "shot_id", "version_id", "state", "resolved_by", "started_by"]),
     ("comment", &["comment_id", "thread_id", "kind", "author", "text", "drawing", "version_id"]),
