@@ -1,5 +1,6 @@
 //! The draft of a quadmask: one per shot, on the server, one editor at a time.
 
+use domain::run::{GrownBy, Segmenter};
 use domain::stroke::Stroke;
 use domain::{CellSet, JobId, PersonId, ShotId};
 use leptos::prelude::*;
@@ -39,6 +40,9 @@ pub struct DraftView {
     pub frames: Vec<DraftFrame>,
     pub can_undo: bool,
     pub can_redo: bool,
+    /// What grew the primary mask last; `None`: nothing did.
+    #[serde(default)]
+    pub grown_by: Option<GrownBy>,
 }
 
 #[server]
@@ -119,11 +123,14 @@ pub async fn redo(shot_id: ShotId) -> Result<Option<DraftFrame>, ApiError> {
     walk(shot_id, db::edits::Walk::Redo).await
 }
 
-/// Grows the primary mask from the clicks over all frames, both ways. Needs a marked target.
+/// Grows the primary mask from the clicks over all frames, both ways. Needs a marked target; SAM 2 needs a worker that has it.
 #[server]
-pub async fn start_segment(shot_id: ShotId) -> Result<JobId, ApiError> {
+pub async fn start_segment(shot_id: ShotId, by: Segmenter) -> Result<JobId, ApiError> {
     let cx = crate::context::Cx::signed_in().await?;
     cx.shot(shot_id, domain::Action::EditShot).await?;
+    if by == Segmenter::Sam2 {
+        super::engines::Engines::now(&cx).await?.sam2().map_err(ApiError::Invalid)?;
+    }
     let person_id = cx.viewer.person_id;
     let job_id = cx
         .db()
@@ -139,8 +146,13 @@ pub async fn start_segment(shot_id: ShotId) -> Result<JobId, ApiError> {
                 let shot = db::shots::edit(tx, shot_id).await?;
                 shot.size()?;
                 db::draft::hold(tx, shot_id, person_id, false).await?;
-                let (job, key) = (domain::Job::Segment { shot_id }, format!("segment:{shot_id}"));
-                jobs::enqueue(tx, &job, Some(shot.project_id), Some(shot_id), Some(&key), 0).await
+                let (job, key) = (domain::Job::Segment { shot_id, by }, format!("segment:{shot_id}"));
+                let job_id =
+                    jobs::enqueue(tx, &job, Some(shot.project_id), Some(shot_id), Some(&key), 0).await?;
+                if let Some(need) = by.need() {
+                    db::queue::demand(tx, job_id, need).await?;
+                }
+                Ok(job_id)
             })
         })
         .await?;
@@ -152,7 +164,7 @@ pub(crate) async fn draft_view(cx: &crate::context::Cx, shot_id: ShotId) -> Resu
     use db::edits::{Walk, can};
     let pool = cx.db().pool();
     let person_id = cx.viewer.person_id;
-    let db::draft::State { editor, revision } = db::draft::state(pool, shot_id).await?;
+    let db::draft::State { editor, revision, grown_by } = db::draft::state(pool, shot_id).await?;
     let frames = db::draft::frames(pool, shot_id).await?;
     let (editor, editor_name) = editor.unzip();
     Ok(DraftView {
@@ -162,6 +174,7 @@ pub(crate) async fn draft_view(cx: &crate::context::Cx, shot_id: ShotId) -> Resu
         frames: frames.iter().filter(|frame| frame.says_something()).map(crate::masks::view).collect(),
         can_undo: can(pool, shot_id, person_id, Walk::Undo).await?,
         can_redo: can(pool, shot_id, person_id, Walk::Redo).await?,
+        grown_by,
     })
 }
 

@@ -1,7 +1,7 @@
 //! Which engines the living workers have, and what earlier runs of them took.
 
 use domain::recipe::{Forecast, Plan, VoidRecipe};
-use domain::run::{Need, VoidAbility, Weights};
+use domain::run::{Need, Network, Sam2Ability, Segmenter, VoidAbility, Weights};
 use domain::version::MadeBy;
 use serde::{Deserialize, Serialize};
 
@@ -13,12 +13,17 @@ pub struct Engines {
     pub void: Option<VoidAbility>,
     /// Its host.
     pub host: String,
+    /// What the worker that can do most can do with SAM 2; `None`: no worker lives.
+    pub sam2: Option<Sam2Ability>,
     /// What earlier runs on that host with those weights took, newest first.
     pub measured: Vec<MadeBy>,
 }
 
 const NOBODY: &str = "No worker is running, so it is not known whether VOID is there. Start one: the server does unless it was told \
      not to, or `minus-one-worker run`.";
+
+const NOBODY_SAM2: &str = "No worker is running, so it is not known whether SAM 2 is there. Start one: the server does unless it was \
+     told not to, or `minus-one-worker run`.";
 
 impl Engines {
     /// The weights that a pass would run on now.
@@ -39,6 +44,22 @@ impl Engines {
         made.fingerprint == weights.fingerprint && made.device == weights.device && made.host == self.host
     }
 
+    /// The network that SAM 2 would run on now.
+    ///
+    /// # Errors
+    /// What is missing and what to do.
+    pub fn sam2(&self) -> Result<&Network, String> {
+        self.sam2.as_ref().ok_or_else(|| NOBODY_SAM2.to_owned())?.network()
+    }
+
+    /// Who grows masks unless somebody else is asked for: real weights before none, none before random ones.
+    pub fn segmenter(&self) -> Segmenter {
+        match self.sam2() {
+            Ok(network) if !network.is_test_model => Segmenter::Sam2,
+            _ => Segmenter::Plate,
+        }
+    }
+
     /// Whether a pass with these knobs could run now.
     ///
     /// # Errors
@@ -53,7 +74,8 @@ impl Engines {
     /// As they are now.
     pub async fn now(cx: &crate::context::Cx) -> Result<Self, crate::error::ApiError> {
         let Some((void, host)) = cx.state.queue().void().await? else { return Ok(Self::default()) };
-        let mut engines = Self { void: Some(void), host, measured: Vec::new() };
+        let sam2 = cx.state.queue().sam2().await?;
+        let mut engines = Self { void: Some(void), host, sam2, measured: Vec::new() };
         let mut measured = db::versions::measured(cx.db()).await?;
         measured.retain(|made| {
             [Need::VoidPass1, Need::VoidPass2]

@@ -6,6 +6,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::run::Segmenter;
 use domain::version::{Quadmask, Version};
 use domain::{Action, Phase, PlateFacts, QuadmaskId, Rate, ShotId, ShotStep, Timecode, VersionId, may};
 use leptos::prelude::*;
@@ -93,6 +94,8 @@ pub struct Desk {
     pub ask: RwSignal<Option<Ask>>,
     /// The version of pass 1 that the next run of VOID refines; `None`: it starts from the plate.
     pub refine: RwSignal<Option<VersionId>>,
+    /// Who grows the mask, where somebody chose it; `None`: the best that is there.
+    pub grow_with: RwSignal<Option<Segmenter>>,
     /// The picture of the wanted frame.
     pub arrival: RwSignal<Arrival>,
     /// The frame that is on the canvas.
@@ -137,6 +140,7 @@ impl Desk {
             toasts,
             ask: RwSignal::new(None),
             refine: RwSignal::new(None),
+            grow_with: RwSignal::new(None),
             arrival: RwSignal::new(Arrival::Waiting),
             painted: RwSignal::new(None),
             loaded: RwSignal::new(Vec::new()),

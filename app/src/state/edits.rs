@@ -1,6 +1,7 @@
 //! What a person does to targets, strokes, cells and paths: shown at once where that is exact, sent, and put right by the
 //! server's answer.
 
+use domain::run::Segmenter;
 use domain::stroke::Stroke;
 use domain::{BoxPrompt, Cause, CauseId, PathPoint, PointPrompt, Target, TargetId};
 use leptos::prelude::*;
@@ -283,6 +284,11 @@ impl Desk {
         }
     }
 
+    /// Who grows the mask: what was asked for, or the best that is there.
+    pub fn segmenter(self) -> Segmenter {
+        self.grow_with.get().unwrap_or_else(|| self.view.with(|v| v.engines.segmenter()))
+    }
+
     /// Grows the primary mask over the shot.
     pub fn propagate(self) {
         if self.refuses_edit() {
@@ -292,7 +298,7 @@ impl Desk {
             self.toasts.fail("Nothing is marked yet: click the target on any frame first.");
             return;
         }
-        self.edit_then(start_segment(self.shot_id), move |answer| {
+        self.edit_then(start_segment(self.shot_id, untrack(|| self.segmenter())), move |answer| {
             if answer.is_ok() {
                 self.refresh();
             }

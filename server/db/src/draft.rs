@@ -1,12 +1,13 @@
 //! The draft of a quadmask: who edits it, its frames, and what the segmenter or an import puts into it. What people
 //! paint, with undo, is in `edits`.
 
+use domain::run::GrownBy;
 use domain::{Cover, EventKind, Hash, PersonId, ShotId};
 use sqlx::AnyConnection;
 use sqlx::any::{AnyExecutor, AnyRow};
 
 use crate::row::Cells;
-use crate::{Error, Result, blobs, events, now, shots};
+use crate::{Error, Result, blobs, events, from_json, now, shots, to_json};
 
 /// An editor who was not heard of for this long is gone.
 pub const EDITOR_GONE_MICROS: i64 = 60_000_000;
@@ -94,11 +95,13 @@ pub async fn frames<'e>(executor: impl AnyExecutor<'e>, shot_id: ShotId) -> Resu
 pub struct State {
     pub editor: Option<(PersonId, String)>,
     pub revision: i64,
+    /// What grew the primary mask last.
+    pub grown_by: Option<GrownBy>,
 }
 
 pub async fn state<'e>(executor: impl AnyExecutor<'e>, shot_id: ShotId) -> Result<State> {
     let row = sqlx::query(
-        "select d.editor, p.name, d.editor_seen_at, d.revision from draft d left join person p on p.person_id = d.editor
+        "select d.editor, p.name, d.editor_seen_at, d.revision, d.grown_by from draft d left join person p on p.person_id = d.editor
          where d.shot_id = $1",
     )
     .bind(shot_id.to_string())
@@ -110,7 +113,20 @@ pub async fn state<'e>(executor: impl AnyExecutor<'e>, shot_id: ShotId) -> Resul
         (Some(id), Some(name)) if is_here => Some((id, name)),
         _ => None,
     };
-    Ok(State { editor, revision: row.int("revision")? })
+    let grown_by = row.maybe_text("grown_by")?.map(|text| from_json("grown_by", &text)).transpose()?;
+    Ok(State { editor, revision: row.int("revision")?, grown_by })
+}
+
+/// Says what grows the primary mask from now on.
+pub async fn grow_by(tx: &mut AnyConnection, shot_id: ShotId, grown_by: &GrownBy) -> Result<()> {
+    sqlx::query(
+        "insert into draft (shot_id, grown_by) values ($1, $2) on conflict (shot_id) do update set grown_by = excluded.grown_by",
+    )
+    .bind(shot_id.to_string())
+    .bind(to_json(grown_by))
+    .execute(&mut *tx)
+    .await?;
+    Ok(())
 }
 
 /// Raises the draft's revision; makes its row. Lock the shot first.

@@ -159,7 +159,7 @@ pub async fn retry(tx: &mut AnyConnection, job_id: JobId) -> Result<()> {
             shots::step(tx, &shot, ShotStep::RetryIngest).await?;
         }
         Job::Remove { run_id } => runs::again(tx, run_id).await?,
-        Job::Segment { shot_id } | Job::ImportQuadmask { shot_id, .. } => {
+        Job::Segment { shot_id, .. } | Job::ImportQuadmask { shot_id, .. } => {
             shots::edit(tx, shot_id).await?;
         }
         Job::Package { version_id, .. } => deliveries::check(tx, version_id).await?,

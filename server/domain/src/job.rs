@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::package::{Movie, What};
+use crate::run::Segmenter;
 use crate::{Hash, JobId, ProjectId, QuadmaskId, RunId, ShotId, VersionId};
 
 /// Work for a worker.
@@ -12,7 +13,11 @@ pub enum Job {
     /// Read a plate: facts, proxy, strip, poster, sound.
     Ingest { shot_id: ShotId },
     /// Clicks to a primary mask on every frame.
-    Segment { shot_id: ShotId },
+    Segment {
+        shot_id: ShotId,
+        #[serde(default)]
+        by: Segmenter,
+    },
     /// Run a removal and make a version.
     Remove { run_id: RunId },
     /// Put a quadmask file (`quadmask_0.mp4` or a zip of PNGs) into the draft.

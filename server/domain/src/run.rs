@@ -39,6 +39,7 @@ pub struct VoidOrder {
 pub enum Need {
     VoidPass1,
     VoidPass2,
+    Sam2,
 }
 
 impl Need {
@@ -46,6 +47,7 @@ impl Need {
         match self {
             Self::VoidPass1 => "void_pass1",
             Self::VoidPass2 => "void_pass2",
+            Self::Sam2 => "sam2",
         }
     }
 }
@@ -135,6 +137,103 @@ impl From<VoidOrder> for Recipe {
 #[serde(default)]
 pub struct Abilities {
     pub void: VoidAbility,
+    pub sam2: Sam2Ability,
+}
+
+/// Who grows a primary mask from clicks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Segmenter {
+    /// The one that needs no weights and is always there.
+    #[default]
+    Plate,
+    Sam2,
+}
+
+impl Segmenter {
+    /// As people call it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Plate => "Without weights",
+            Self::Sam2 => "SAM 2",
+        }
+    }
+
+    pub fn need(self) -> Option<Need> {
+        match self {
+            Self::Plate => None,
+            Self::Sam2 => Some(Need::Sam2),
+        }
+    }
+}
+
+/// What grew a draft's primary mask last.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GrownBy {
+    pub by: Segmenter,
+    /// Of SAM 2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network: Option<Network>,
+}
+
+impl GrownBy {
+    /// In words, e.g. “SAM 2.1 · sam2.1_hiera_large”.
+    pub fn words(&self) -> String {
+        match &self.network {
+            Some(network) if network.is_test_model => "SAM 2 · test model: random weights".to_owned(),
+            Some(network) => network.name.clone(),
+            None => "the segmenter that needs no weights".to_owned(),
+        }
+    }
+}
+
+/// A network on one device.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Network {
+    /// Its generation and its file, or “test model” where its weights are random.
+    pub name: String,
+    pub is_test_model: bool,
+    pub fingerprint: Hash,
+    /// `cpu` or `cuda`.
+    pub device: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum Sam2Ability {
+    /// Built without libtorch, or older than this list.
+    #[default]
+    WithoutLibtorch,
+    /// Its checkpoint is not there, or not whole; `why` names the folder or file and what to do.
+    Lacking {
+        why: String,
+    },
+    Able {
+        network: Network,
+    },
+}
+
+impl Sam2Ability {
+    /// The network that grows a mask.
+    ///
+    /// # Errors
+    /// What is missing and what to do.
+    pub fn network(&self) -> Result<&Network, String> {
+        match self {
+            Self::WithoutLibtorch => Err(SAM2_WITHOUT_LIBTORCH.to_owned()),
+            Self::Lacking { why } => Err(why.clone()),
+            Self::Able { network } => Ok(network),
+        }
+    }
+
+    /// Which of two workers' words is worth more.
+    pub fn rank(&self) -> u32 {
+        match self {
+            Self::WithoutLibtorch => 0,
+            Self::Lacking { .. } => 1,
+            Self::Able { .. } => 2,
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -195,6 +294,7 @@ impl VoidAbility {
             (Self::Lacking { why }, _) => Err(why.clone()),
             (Self::Able { pass1, .. }, Need::VoidPass1) => Ok(pass1),
             (Self::Able { pass2: Some(pass2), .. }, Need::VoidPass2) => Ok(pass2),
+            (Self::Able { .. }, Need::Sam2) => Err("SAM 2 is no part of VOID.".to_owned()),
             (Self::Able { pass2_lacks, .. }, Need::VoidPass2) => {
                 Err(pass2_lacks.clone().unwrap_or_else(|| "The weights of pass 2 are not there.".to_owned()))
             }
@@ -212,14 +312,20 @@ impl VoidAbility {
     }
 }
 
+const SAM2_WITHOUT_LIBTORCH: &str = "The worker was built without libtorch, so it cannot run SAM 2. Build it with its networks: \
+     `cargo xtask run` does, unless it is given `--without-void`.";
+
 const WITHOUT_LIBTORCH: &str = "The worker was built without libtorch, so it cannot run VOID. Build it with VOID: \
      `cargo xtask run` does, unless it is given `--without-void`.";
 
 impl Abilities {
     /// Words of the needs that are met, for the queue.
     pub fn needs(&self) -> Vec<&'static str> {
-        let met = |need: &Need| self.void.weights(*need).is_ok();
-        [Need::VoidPass1, Need::VoidPass2].into_iter().filter(met).map(Need::word).collect()
+        let met = |need: &Need| match need {
+            Need::Sam2 => self.sam2.network().is_ok(),
+            need => self.void.weights(*need).is_ok(),
+        };
+        [Need::VoidPass1, Need::VoidPass2, Need::Sam2].into_iter().filter(met).map(Need::word).collect()
     }
 }
 
@@ -264,6 +370,7 @@ mod tests {
         };
         let able = |pass2: Option<Weights>, lacks: Option<&str>| Abilities {
             void: VoidAbility::Able { pass1: weights.clone(), pass2, pass2_lacks: lacks.map(str::to_owned) },
+            ..Abilities::default()
         };
         let half = able(None, Some("void_pass2.safetensors is not there."));
         assert_eq!(half.needs(), ["void_pass1"]);

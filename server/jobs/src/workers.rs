@@ -1,7 +1,7 @@
 //! Who does the work: a row per worker process, kept alive by being seen.
 
 use db::{Error, Result};
-use domain::run::VoidAbility;
+use domain::run::{Sam2Ability, VoidAbility};
 use domain::{Abilities, JobId};
 use sqlx::Row;
 
@@ -153,5 +153,11 @@ impl Queue {
         let alive = self.workers().await?.into_iter().filter(|worker| worker.is_alive);
         let best = alive.max_by_key(|worker| worker.abilities.void.rank());
         Ok(best.map(|worker| (worker.abilities.void, worker.host)))
+    }
+
+    /// The same about SAM 2.
+    pub async fn sam2(&self) -> Result<Option<Sam2Ability>> {
+        let alive = self.workers().await?.into_iter().filter(|worker| worker.is_alive);
+        Ok(alive.map(|worker| worker.abilities.sam2).max_by_key(Sam2Ability::rank))
     }
 }

@@ -22,7 +22,7 @@ async fn enqueue(studio: &Studio, shot_id: ShotId, dedupe: Option<String>, prior
     let project_id = studio.project_id;
     transact!(studio.db, [dedupe], |tx| jobs::enqueue(
         tx,
-        &Job::Segment { shot_id },
+        &Job::Segment { shot_id, by: Default::default() },
         Some(project_id),
         Some(shot_id),
         dedupe.as_deref(),
@@ -98,7 +98,7 @@ rules! {
         let queue = Queue::new(db.clone());
         assert_eq!(queue.void().await.expect("asked"), None);
         let say = async |name: &str, void: VoidAbility| {
-            queue.register(name, &format!("host of {name}"), 1, "about", &Abilities { void }).await.expect("there");
+            queue.register(name, &format!("host of {name}"), 1, "about", &Abilities { void, ..Abilities::default() }).await.expect("there");
         };
         say("plain", VoidAbility::WithoutLibtorch).await;
         say("empty", VoidAbility::Lacking { why: "void_pass1.safetensors is not there.".into() }).await;

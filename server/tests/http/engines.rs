@@ -23,7 +23,10 @@ fn weights() -> Weights {
 
 async fn worker(app: &TestApp, name: &str, void: VoidAbility) {
     let queue = app.state.app.queue();
-    queue.register(name, "gpu-1", 1, "about", &Abilities { void }).await.expect("there");
+    queue
+        .register(name, "gpu-1", 1, "about", &Abilities { void, ..Abilities::default() })
+        .await
+        .expect("there");
 }
 
 async fn start(actor: &Actor, shot_id: ShotId, order: VoidOrder) -> Result<JobId, (StatusCode, String)> {

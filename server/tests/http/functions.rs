@@ -83,7 +83,7 @@ pub fn about_shot(shot_id: ShotId) -> Vec<Call> {
         form(Action::EditShot, &CopyFrame { shot_id, from: 0, to: 1 }),
         form(Action::EditShot, &Undo { shot_id }),
         form(Action::EditShot, &Redo { shot_id }),
-        form(Action::EditShot, &StartSegment { shot_id }),
+        form(Action::EditShot, &StartSegment { shot_id, by: Default::default() }),
         form(Action::EditShot, &SubmitQuadmask { shot_id, note: String::new() }),
         form(Action::EditShot, &Reopen { shot_id }),
         form(Action::ViewClientVersions, &GetThreads { shot_id }),

@@ -9,15 +9,21 @@ use domain::{Abilities, Hash};
 
 /// Where VOID's weights lie in the folder of models.
 const VOID: &str = "void";
+/// Where a checkpoint of SAM 2 lies.
+const SAM2: &str = "sam2";
 
 /// The models of this worker. Blocking throughout.
 pub struct Models {
     /// VOID's.
     folder: PathBuf,
+    #[cfg_attr(not(feature = "void"), expect(dead_code, reason = "only networks have weights"))]
+    sam2_folder: PathBuf,
     /// What was found, and what the folder looked like then.
     seen: Mutex<Option<(Hash, Abilities)>>,
     #[cfg(feature = "void")]
     open: Mutex<Option<with_libtorch::Open>>,
+    #[cfg(feature = "void")]
+    sam2: Mutex<Option<with_libtorch::OpenSam2>>,
 }
 
 impl Models {
@@ -25,15 +31,19 @@ impl Models {
     pub fn new(folder: &Path) -> Self {
         Self {
             folder: folder.join(VOID),
+            sam2_folder: folder.join(SAM2),
             seen: Mutex::default(),
             #[cfg(feature = "void")]
             open: Mutex::default(),
+            #[cfg(feature = "void")]
+            sam2: Mutex::default(),
         }
     }
 
     /// What this worker can do now, if that is not what it could do when it was asked last.
     pub fn news(&self) -> Option<Abilities> {
-        let look = look_of(&self.folder);
+        let both = [&self.folder, &self.sam2_folder].map(|folder| look_of(folder).to_string()).concat();
+        let look = Hash::of(both.as_bytes());
         let mut seen = self.seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if seen.as_ref().is_some_and(|(before, _)| *before == look) {
             return None;
@@ -53,7 +63,15 @@ impl Models {
 
 /// In words, for people who look at the workers.
 pub fn about(abilities: &Abilities, threads: usize) -> String {
-    use domain::run::VoidAbility;
+    use domain::run::{Sam2Ability, VoidAbility};
+    let sam2 = match &abilities.sam2 {
+        Sam2Ability::WithoutLibtorch => String::new(),
+        Sam2Ability::Lacking { .. } => " · SAM 2 without weights".to_owned(),
+        Sam2Ability::Able { network } if network.is_test_model => {
+            format!(" · SAM 2 (test model on {})", network.device)
+        }
+        Sam2Ability::Able { network } => format!(" · {} on {}", network.name, network.device),
+    };
     let void = match &abilities.void {
         VoidAbility::WithoutLibtorch => String::new(),
         VoidAbility::Lacking { .. } => " · VOID without weights".to_owned(),
@@ -62,7 +80,7 @@ pub fn about(abilities: &Abilities, threads: usize) -> String {
             format!(" · VOID ({} on {}{passes})", pass1.name, pass1.device)
         }
     };
-    format!("plate engine{void} · {threads} threads")
+    format!("plate engine{void}{sam2} · {threads} threads")
 }
 
 /// Changes whenever a file in the folder does, three levels deep.
@@ -89,8 +107,12 @@ fn look_of(folder: &Path) -> Hash {
 }
 
 #[cfg(feature = "void")]
+pub use with_libtorch::network_of;
+
+#[cfg(feature = "void")]
 mod with_libtorch {
-    use domain::run::{VoidAbility, Weights};
+    use domain::run::{Network, Sam2Ability, VoidAbility, Weights};
+    use engine::track::Segmenter;
     use engine::{Error, Model, Pass};
     use tch::Device;
 
@@ -103,7 +125,45 @@ mod with_libtorch {
         model: Model,
     }
 
+    /// SAM 2 as it was opened.
+    pub struct OpenSam2 {
+        look: Hash,
+        segmenter: Segmenter,
+    }
+
     impl Models {
+        /// Gives `work` SAM 2, opened now unless it still is from the job before.
+        ///
+        /// # Errors
+        /// What is missing or broken in its folder; whatever `work` ends with.
+        pub fn with_sam2<T>(
+            &self,
+            work: impl FnOnce(&mut Segmenter) -> engine::Result<T>,
+        ) -> engine::Result<T> {
+            let mut open = self.sam2.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let look = look_of(&self.sam2_folder);
+            let held = match open.take().filter(|held| held.look == look) {
+                Some(held) => held,
+                None => OpenSam2 { look, segmenter: Segmenter::open(&self.sam2_folder, device())? },
+            };
+            work(&mut open.insert(held).segmenter)
+        }
+
+        /// Opens it, since only then is it known whether the whole of it is there: it is the smallest of the networks.
+        fn find_sam2(&self) -> Sam2Ability {
+            match self.with_sam2(|segmenter| Ok(network_of(segmenter))) {
+                Ok(network) => Sam2Ability::Able { network },
+                Err(Error::NoFolder { path }) => Sam2Ability::Lacking {
+                    why: format!(
+                        "There are no weights of SAM 2: the folder {} is missing. Put a checkpoint of SAM 2.0 or 2.1 there, of any \
+                         size, as it was published.",
+                        path.display()
+                    ),
+                },
+                Err(error) => Sam2Ability::Lacking { why: error.to_string() },
+            }
+        }
+
         pub(super) fn find(&self) -> Abilities {
             let weights = |pass| {
                 let model = Model::open(&self.folder, pass)?;
@@ -133,7 +193,7 @@ mod with_libtorch {
                     VoidAbility::Able { pass1, pass2, pass2_lacks }
                 }
             };
-            Abilities { void }
+            Abilities { void, sam2: self.find_sam2() }
         }
 
         /// Gives `work` the model of a pass, opened now unless it still is from the job before.
@@ -155,6 +215,17 @@ mod with_libtorch {
         }
     }
 
+    /// What was opened, as rows name it.
+    pub fn network_of(segmenter: &Segmenter) -> Network {
+        let named = segmenter.named();
+        Network {
+            name: named.name.clone(),
+            is_test_model: named.is_test_model,
+            fingerprint: named.fingerprint,
+            device: device_word(device()).to_owned(),
+        }
+    }
+
     /// The first GPU, or the CPU.
     pub fn device() -> Device {
         if tch::Cuda::is_available() { Device::Cuda(0) } else { Device::Cpu }
@@ -171,6 +242,24 @@ mod tests {
     use engine::Pass;
 
     use super::*;
+
+    #[test]
+    fn a_checkpoint_of_sam2_is_found_when_it_comes_and_stays_open() {
+        let folder = tempfile::tempdir().unwrap();
+        let models = Models::new(folder.path());
+        let lacking = models.news().expect("the first word");
+        assert!(lacking.sam2.network().unwrap_err().contains("no weights of SAM 2"), "{lacking:?}");
+        engine::track::make_test_model(&folder.path().join("sam2")).unwrap();
+        let able = models.news().expect("a checkpoint came");
+        assert_eq!(able.needs(), ["sam2"]);
+        assert!(about(&able, 2).contains("SAM 2 (test model on "), "{}", about(&able, 2));
+        let print = || models.with_sam2(|segmenter| Ok(segmenter.named().fingerprint)).unwrap();
+        assert_eq!(print(), able.sam2.network().unwrap().fingerprint);
+        let file = folder.path().join("sam2/model.safetensors");
+        std::fs::File::options().write(true).open(file).unwrap().set_len(9_000).unwrap();
+        let cut = models.news().expect("cut off");
+        assert!(cut.sam2.network().unwrap_err().contains("cut off"), "{cut:?}");
+    }
 
     #[test]
     fn what_lies_in_the_folder_is_what_the_worker_can_do() {

@@ -1,5 +1,6 @@
 //! Step 1: what goes, and growing its mask over the shot.
 
+use domain::run::Segmenter;
 use domain::{JobState, Phase, ShotStep, Target};
 use leptos::prelude::*;
 
@@ -8,7 +9,7 @@ use crate::api::shots::retry_ingest;
 use crate::components::range::RangeSection;
 use crate::components::run::{JobCard, job_of};
 use crate::components::targets::{ByNumbers, TargetList, WordsForm};
-use crate::components::ui::{Button, Kind};
+use crate::components::ui::{Button, Kind, Select};
 use crate::routes::href;
 use crate::state::desk::{Tab, use_desk};
 
@@ -43,6 +44,7 @@ pub fn TargetsPanel() -> impl IntoView {
                         n => format!("The target is covered on {n} of {} frames.", desk.clip().frames),
                     }}
                 </p>
+                <GrownWith/>
                 <JobCard kinds=&["segment", "import_quadmask"]/>
                 <PlateNotes/>
             </section>
@@ -62,6 +64,53 @@ pub fn TargetsPanel() -> impl IntoView {
                 </Button>
             </div>
         </footer>
+    }
+    .into_any()
+}
+
+/// Who grows the mask, what that lacks, and what grew the one that is there.
+#[component]
+fn GrownWith() -> impl IntoView {
+    let desk = use_desk();
+    let grown_by = move || {
+        desk.view.with(|v| v.draft.grown_by.as_ref().map(|grown| format!("Grown by {}.", grown.words())))
+    };
+    let choices: Vec<(String, String)> = [(Segmenter::Plate, "plate"), (Segmenter::Sam2, "sam2")]
+        .into_iter()
+        .map(|(segmenter, slug)| (slug.to_owned(), segmenter.word().to_owned()))
+        .collect();
+    let value = Signal::derive(move || match desk.segmenter() {
+        Segmenter::Plate => "plate".to_owned(),
+        Segmenter::Sam2 => "sam2".to_owned(),
+    });
+    let choose = move |slug: String| {
+        desk.grow_with.set(Some(if slug == "sam2" { Segmenter::Sam2 } else { Segmenter::Plate }));
+    };
+    let about = move || {
+        let sam2 = desk.view.with(|v| v.engines.sam2().cloned());
+        match (desk.segmenter(), sam2) {
+            (Segmenter::Plate, _) => None,
+            (Segmenter::Sam2, Ok(network)) if network.is_test_model => {
+                Some((true, "Test model: random weights. What it marks is no object.".to_owned()))
+            }
+            (Segmenter::Sam2, Ok(network)) => {
+                Some((false, format!("{} on {}", network.name, network.device)))
+            }
+            (Segmenter::Sam2, Err(why)) => Some((true, why)),
+        }
+    };
+    view! {
+        <Show when=move || desk.may_edit()>
+            <Select label="Grow it with" name="grow-with" choices=choices.clone() value on_change=choose/>
+            {move || about().map(|(warns, words)| {
+                if warns {
+                    view! { <p class="note-line" data-tone="hold">{words}</p> }.into_any()
+                } else {
+                    view! { <p class="muted">{words}</p> }.into_any()
+                }
+            })}
+        </Show>
+        {move || grown_by().map(|words| view! { <p class="muted">{words}</p> })}
     }
     .into_any()
 }

@@ -42,7 +42,7 @@ const OTHERS: &[(&str, &[&str])] = &[
     ("target", &["target_id", "shot_id", "name", "colour", "points", "boxes"]),
     ("words", &["shot_id", "removal", "after"]),
     ("cause", &["cause_id", "shot_id", "name", "reason", "consequence", "path", "spans"]),
-    ("draft", &["shot_id", "editor"]),
+    ("draft", &["shot_id", "editor", "grown_by"]),
     ("draft_frame", &["shot_id", "primary_cells"]),
     ("draft_edit", &["shot_id", "person_id", "cells_before", "cells_after"]),
     // The subject is a hash of a text that lies beside it.

@@ -44,7 +44,7 @@ pub fn plan(job: &Job) -> &'static [(Step, f32)] {
 pub fn run(context: &Context, job: &Job) -> anyhow::Result<()> {
     match job {
         Job::Ingest { shot_id } => ingest::run(context, *shot_id),
-        Job::Segment { shot_id } => segment::run(context, *shot_id),
+        Job::Segment { shot_id, by } => segment::run(context, *shot_id, *by),
         Job::Remove { run_id } => remove::run(context, *run_id),
         Job::ImportQuadmask { shot_id, file, name } => quadmask_files::import(context, *shot_id, *file, name),
         Job::ExportQuadmask { quadmask_id } => quadmask_files::export(context, *quadmask_id),

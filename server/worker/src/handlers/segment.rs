@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
 use db::draft::{Frame, MadeFrame};
+use domain::run::{GrownBy, Segmenter};
 use domain::{Cover, Hash, Levels, ShotId, Target};
 use pipeline::stages::segment::segment;
 use pipeline::{Error, PlateFile};
@@ -15,7 +16,7 @@ use crate::context::Context;
 const EVERY: Duration = Duration::from_millis(700);
 const AT_MOST: usize = 12;
 
-pub fn run(context: &Context, shot_id: ShotId) -> anyhow::Result<()> {
+pub fn run(context: &Context, shot_id: ShotId, by: Segmenter) -> anyhow::Result<()> {
     let shot = context.wait(db::shots::get(context.db.pool(), shot_id))?;
     let targets = context.wait(db::brief::targets(context.db.pool(), shot_id))?;
     let plate = context.plate(&shot)?;
@@ -34,12 +35,89 @@ pub fn run(context: &Context, shot_id: ShotId) -> anyhow::Result<()> {
     };
     let mut locks = draft.locks();
     let mut each = |mask: FrameMask| draft.take(mask);
-    segment(&mut plate, &prompts(&targets), &mut locks, &SegmentParams::default(), &mut report, &mut each)?;
+    match by {
+        Segmenter::Plate => {
+            grown_by(context, shot_id, GrownBy { by, network: None })?;
+            let prompts = prompts(&targets);
+            segment(&mut plate, &prompts, &mut locks, &SegmentParams::default(), &mut report, &mut each)?;
+        }
+        Segmenter::Sam2 => {
+            // Each target is an object of its own.
+            let targets: Vec<Prompts> =
+                targets.iter().map(|target| prompts(std::slice::from_ref(target))).collect();
+            let seen_as = Hash::of(format!("{} {:?}", shot.plate, shot.trim).as_bytes());
+            sam2::run(context, shot_id, seen_as, &mut plate, &targets, &mut locks, &mut report, &mut each)?;
+        }
+    }
     draft.flush()?;
     Ok(())
 }
 
-/// All prompts of all targets: one primary mask is the union of the targets.
+/// Says what grows the mask, so that the page can.
+fn grown_by(context: &Context, shot_id: ShotId, grown_by: GrownBy) -> anyhow::Result<()> {
+    context.log(format!("The mask is grown by {}.", grown_by.words()));
+    context.write(|tx| {
+        let grown_by = grown_by.clone();
+        Box::pin(async move { db::draft::grow_by(tx, shot_id, &grown_by).await })
+    })?;
+    Ok(())
+}
+
+#[cfg(not(feature = "void"))]
+mod sam2 {
+    use super::*;
+
+    #[expect(clippy::too_many_arguments, reason = "one signature with and without the networks")]
+    pub fn run(
+        _: &Context,
+        _: ShotId,
+        _: Hash,
+        _: &mut PlateFile,
+        _: &[Prompts],
+        _: &mut DraftLocks<'_>,
+        _: &mut dyn pipeline::Reporter,
+        _: &mut dyn FnMut(FrameMask) -> pipeline::Result<()>,
+    ) -> anyhow::Result<()> {
+        anyhow::bail!(
+            "This worker was built without libtorch, so it has no SAM 2. Grow the mask without weights instead."
+        )
+    }
+}
+
+#[cfg(feature = "void")]
+mod sam2 {
+    use engine::track::{self, Options};
+
+    use super::*;
+
+    #[expect(clippy::too_many_arguments, reason = "one signature with and without the networks")]
+    pub fn run(
+        context: &Context,
+        shot_id: ShotId,
+        seen_as: Hash,
+        plate: &mut PlateFile,
+        targets: &[Prompts],
+        locks: &mut DraftLocks<'_>,
+        report: &mut dyn pipeline::Reporter,
+        each: &mut dyn FnMut(FrameMask) -> pipeline::Result<()>,
+    ) -> anyhow::Result<()> {
+        let mut said = Ok(());
+        let outcome = context.models.with_sam2(|segmenter| {
+            let network = Some(crate::models::network_of(segmenter));
+            said = grown_by(context, shot_id, GrownBy { by: Segmenter::Sam2, network });
+            let options = Options { plate: Some(seen_as), ..Options::default() };
+            track::segment(segmenter, plate, targets, locks, options, report, each)
+        });
+        outcome.map_err(|error| match error {
+            // As the worker's loop knows it: that somebody stopped the job is no failure.
+            engine::Error::Pipeline(error) => anyhow::Error::from(error),
+            error => error.into(),
+        })?;
+        said
+    }
+}
+
+/// All prompts of some targets: one primary mask is the union of the targets.
 fn prompts(targets: &[Target]) -> Prompts {
     let mut prompts = Prompts::default();
     for target in targets {
