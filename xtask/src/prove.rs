@@ -68,6 +68,11 @@ const PROOFS: &[Proof] = &[
         runner: Runner::Playwright,
     },
     Proof {
+        name: "clicks",
+        claim: "how soon after a click SAM 2's first mask and its whole track are there, with a test model",
+        runner: Runner::Playwright,
+    },
+    Proof {
         name: "events",
         claim: "a comment is on another browser's page within 300 ms while 50 others listen; what 500 event streams cost",
         runner: Runner::Playwright,
