@@ -104,7 +104,9 @@ pub async fn get_shot(shot_id: ShotId) -> Result<ShotView, ApiError> {
         for version in &mut view.versions {
             version.recipe = serde_json::Value::Null;
             version.model_output = None;
-            let told = |made_by: domain::version::MadeBy| super::shared::networks(made_by.pass, made_by.is_test_model);
+            let told = |made_by: domain::version::MadeBy| {
+                super::shared::networks(made_by.pass, made_by.is_test_model)
+            };
             version.made_by = version.made_by.take().map(told);
             version.decisions.retain(|decision| decision.role == Role::Client);
         }
