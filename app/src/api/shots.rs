@@ -1,7 +1,7 @@
 //! One shot: everything its workspace shows, and the brief (targets, words, causes).
 
 use domain::project::Shot;
-use domain::version::{MadeBy, Quadmask, Version};
+use domain::version::{Quadmask, Version};
 use domain::{
     Action, ApprovalPolicy, Assignee, Cause, CauseId, Grid, PersonId, Progress, ProjectId, Recipe,
     SequenceId, ShotId, Target, TargetId, Trim, Words,
@@ -110,7 +110,9 @@ pub async fn get_shot(shot_id: ShotId) -> Result<ShotView, ApiError> {
             version.recipe = serde_json::Value::Null;
             let me = cx.viewer.person_id;
             version.model_output = None;
-            let told = |made_by: MadeBy| super::shared::networks(made_by.pass, made_by.is_test_model);
+            let told = |made_by: domain::version::MadeBy| {
+                super::shared::networks(made_by.pass, made_by.is_test_model)
+            };
             version.made_by = version.made_by.take().map(told);
             version.decisions.retain(|decision| {
                 decision.role == Role::Client && (!clients_apart || decision.person_id == me)

@@ -4,7 +4,7 @@
 mod archive;
 mod report;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use std::path::Path;
 

@@ -26,7 +26,7 @@ use crate::transact;
 
 #[path = "../../../../db/tests/harness/mod.rs"]
 #[expect(dead_code, reason = "these tests need only a part of it")]
-mod rows;
+pub mod rows;
 
 const FRAMES: u32 = 6;
 const WIDTH: u32 = 128;
@@ -80,17 +80,17 @@ fn levels(frame: u32) -> Levels {
     levels
 }
 
-struct Made {
-    db: Db,
-    store: Store,
-    studio: rows::Studio,
-    shot_id: ShotId,
+pub struct Made {
+    pub db: Db,
+    pub store: Store,
+    pub studio: rows::Studio,
+    pub shot_id: ShotId,
     version_id: VersionId,
 }
 
 impl Made {
     /// A reviewed version, made by the handlers themselves.
-    async fn new(db: Db, folder: &Path) -> Self {
+    pub async fn new(db: Db, folder: &Path) -> Self {
         let store = Store::open(folder.join("data")).expect("a store");
         let studio = rows::Studio::new(&db).await;
         let bytes = plate(folder);

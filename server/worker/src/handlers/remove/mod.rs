@@ -1,5 +1,7 @@
 //! Remove: an approved quadmask and a recipe to a version.
 
+#[cfg(all(test, feature = "void"))]
+mod tests;
 mod void;
 
 use std::path::{Path, PathBuf};
