@@ -40,12 +40,13 @@ fn read(row: &AnyRow) -> Result<Shot> {
     })
 }
 
-/// What lies in the bin is not there.
+/// What lies in the bin, or in a project that does, is not there.
 pub async fn get<'e>(executor: impl AnyExecutor<'e>, shot_id: ShotId) -> Result<Shot> {
     let row = sqlx::query(
         "select s.shot_id, s.project_id, s.sequence_id, s.name, s.file_name, s.phase, s.problem, s.plate, b.size_bytes,
              s.trim_first, s.trim_frames, s.frame_index, s.facts, s.proxy, s.poster, s.strip, s.sound, d.editor, d.editor_seen_at, s.created_at, s.updated_at
-         from shot s join blob b on b.hash = s.plate left join draft d on d.shot_id = s.shot_id where s.shot_id = $1 and s.binned_at is null",
+         from shot s join project p on p.project_id = s.project_id and p.binned_at is null
+         join blob b on b.hash = s.plate left join draft d on d.shot_id = s.shot_id where s.shot_id = $1 and s.binned_at is null",
     )
     .bind(shot_id.to_string())
     .fetch_optional(executor)

@@ -211,6 +211,7 @@ rules! {
         // With its project.
         transact!(db, [], |tx| put(tx, Thing::Project(project_id), supervisor)).expect("in the bin");
         assert!(db::projects::get(db.pool(), project_id).await.is_err());
+        assert!(db::shots::get(db.pool(), shot_id).await.is_err(), "a shot of a project in the bin");
         assert!(db::projects::list(&db).await.expect("projects").is_empty());
         assert!(db::projects::all_ids(&db).await.expect("ids").is_empty());
         assert!(db::projects::ids_of(&db, studio.artist).await.expect("ids").is_empty());
