@@ -1,5 +1,6 @@
 // One event stream for all tabs of this browser: on HTTP/1.1 an origin has six connections, and every open tab would
-// hold one. Tabs say "join", "leave" and "again" (somebody else signed in); they hear "open", "lost", "reset" and events.
+// hold one. Tabs say "join", "leave" and "again" (a new page, or somebody else signed in; with a number: since when they want to
+// know what happened); they hear "open", "lost", "reset" and events.
 "use strict";
 
 const ports = new Set();
@@ -18,16 +19,16 @@ function close() {
   state = "lost";
 }
 
-function open() {
+function open(since) {
   close();
-  source = new EventSource("/events");
+  source = new EventSource(since ? `/events?since=${since}` : "/events");
   source.onopen = () => tell((state = "open"));
   source.onmessage = (event) => tell(event.data);
   source.addEventListener("reset", () => tell("reset"));
   source.onerror = () => {
     tell((state = "lost"));
     // The browser reconnects by itself unless the answer was a refusal.
-    if (source?.readyState === EventSource.CLOSED) timer = setTimeout(open, 3000);
+    if (source?.readyState === EventSource.CLOSED) timer = setTimeout(() => open(), 3000);
   };
 }
 
@@ -39,7 +40,8 @@ onconnect = ({ ports: [port] }) => {
       return;
     }
     ports.add(port);
-    if (data === "again" || source === null) open();
+    const [word, since] = data.split(" ");
+    if (word === "again" || source === null) open(since);
     else port.postMessage(state);
   };
 };

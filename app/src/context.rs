@@ -63,6 +63,10 @@ pub(crate) fn browser_here() -> String {
     domain::audit::browser(agent.as_deref().unwrap_or_default())
 }
 
+fn archived() -> ApiError {
+    ApiError::Conflict(domain::project::ARCHIVED.to_owned())
+}
+
 /// Keys in the session's record.
 pub(crate) mod key {
     pub const PERSON: &str = "person_id";
@@ -151,12 +155,31 @@ impl Cx {
         if sees { Ok(()) } else { Err(ApiError::NotFound) }
     }
 
-    /// The project, if it is the viewer's and the role allows `action` in it.
+    /// The project, if it is the viewer's and the role allows `action` in it. One that is archived is only read.
     pub async fn project(&self, project_id: ProjectId, action: Action) -> Result<Project, ApiError> {
+        let project = self.project_at_rest(project_id, action).await?;
+        if project.may(self.viewer.role, action) { Ok(project) } else { Err(archived()) }
+    }
+
+    /// As [`Self::project`], for looking at what only those with the right may look at: archived ones too.
+    pub async fn project_at_rest(&self, project_id: ProjectId, action: Action) -> Result<Project, ApiError> {
         self.sees_project(project_id).await?;
         let project = db::projects::get(self.db().pool(), project_id).await?;
-        self.allowed(action)?;
-        Ok(project)
+        if project.sharing.may(self.viewer.role, action) { Ok(project) } else { Err(ApiError::Forbidden) }
+    }
+
+    /// What the viewer may do in the project as it stands now.
+    pub fn rights_in(&self, project: &Project) -> Vec<Action> {
+        Action::ALL.into_iter().filter(|&action| project.may(self.viewer.role, action)).collect()
+    }
+
+    /// Refuses what changes something of a project that is archived.
+    pub async fn not_archived(&self, project_id: ProjectId, action: Action) -> Result<(), ApiError> {
+        if !action.changes() {
+            return Ok(());
+        }
+        let project = db::projects::get(self.db().pool(), project_id).await?;
+        if project.is_archived() { Err(archived()) } else { Ok(()) }
     }
 
     /// The sequence must belong to the project.
@@ -174,6 +197,7 @@ impl Cx {
             return Err(ApiError::NotFound);
         }
         self.allowed(action)?;
+        self.not_archived(shot.project_id, action).await?;
         Ok(shot)
     }
 
@@ -189,6 +213,11 @@ impl Cx {
             self.shot(*shot_id, action).await?;
         }
         if shots.is_empty() { self.allowed(action) } else { Ok(()) }
+    }
+
+    /// What the viewer sees of threads.
+    pub fn eyes(&self) -> db::threads::Eyes {
+        db::threads::Eyes::of(self.viewer.person_id, self.viewer.role)
     }
 
     /// The viewer as a reader of what is kept over all projects.
@@ -221,10 +250,11 @@ impl Cx {
         let thread = db::threads::get(self.db().pool(), thread_id).await?;
         let shot = self.shot(thread.shot_id, Action::ViewClientVersions).await?;
         // Before the role: a refusal would say that the thread is there.
-        if self.is_client() && !thread.is_seen_by_clients {
+        if self.is_client() && !db::threads::is_seen(self.db(), thread_id, self.eyes()).await? {
             return Err(ApiError::NotFound);
         }
         self.allowed(action)?;
+        self.not_archived(shot.project_id, action).await?;
         Ok((thread, shot))
     }
 
@@ -246,11 +276,21 @@ impl Cx {
         let job = self.state.queue().get(job_id).await?;
         if let Some(project_id) = job.project_id {
             self.sees_project(project_id).await?;
+            // What is in the bin is not there, nor is its work.
+            db::projects::get(self.db().pool(), project_id).await?;
         }
         if self.is_client() {
             return Err(ApiError::NotFound);
         }
+        if let Some(shot_id) = job.shot_id
+            && db::board::names(self.db(), &[shot_id]).await?.is_empty()
+        {
+            return Err(ApiError::NotFound);
+        }
         self.allowed(action)?;
+        if let Some(project_id) = job.project_id {
+            self.not_archived(project_id, action).await?;
+        }
         Ok(job)
     }
 

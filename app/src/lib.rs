@@ -14,6 +14,8 @@ pub mod pages;
 mod password;
 pub mod routes;
 pub mod state;
+#[cfg(feature = "ssr")]
+pub mod upkeep;
 
 use leptos::prelude::*;
 use leptos_meta::{MetaTags, Title, provide_meta_context};
@@ -35,6 +37,7 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
                 <meta charset="utf-8"/>
                 <meta name="viewport" content="width=device-width, initial-scale=1"/>
                 <meta name="color-scheme" content="dark light"/>
+                <meta name="made" content=browser::clock::made_now()/>
                 <script src="/theme.js"></script>
                 <link rel="icon" href="/favicon.svg" type="image/svg+xml"/>
                 <link rel="preload" href="/fonts/inter-latin.woff2" r#as="font" r#type="font/woff2" crossorigin=""/>
@@ -74,6 +77,8 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/audit") view=pages::audit::AuditPage ssr=SsrMode::Async/>
                     <Route path=path!("/needs-me") view=pages::needs::NeedsPage ssr=SsrMode::Async/>
                     <Route path=path!("/inbox") view=pages::inbox::InboxPage ssr=SsrMode::Async/>
+                    <Route path=path!("/bin") view=pages::bin::BinPage ssr=SsrMode::Async/>
+                    <Route path=path!("/disk") view=pages::disk::DiskPage ssr=SsrMode::Async/>
                     <Route path=path!("/jobs") view=pages::jobs::JobsPage ssr=SsrMode::Async/>
                     <Route path=path!("/shots/:shot/:tab") view=pages::shot::ShotPage ssr=SsrMode::Async/>
                     <ParentRoute path=path!("/projects/:project") view=pages::project::ProjectFrame ssr=SsrMode::Async>

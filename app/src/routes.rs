@@ -14,6 +14,15 @@ pub mod href {
 
     pub const JOBS: &str = "/jobs";
 
+    /// What was deleted and can still be taken out again.
+    pub const BIN: &str = "/bin";
+
+    /// What takes the disk's room.
+    pub const DISK: &str = "/disk";
+
+    /// Projects at rest.
+    pub const ARCHIVE: &str = "/?show=archived";
+
     pub const AUDIT: &str = "/audit";
 
     pub const PROFILE: &str = "/profile";

@@ -72,7 +72,8 @@ export function audit(dataDir: string, settled: boolean): Audit {
      union select json_extract(frame.value, '$.png'), 'quadmask.manifest' from quadmask, json_each(quadmask.manifest, '$.frames') as frame
      union select movie, 'quadmask.movie' from quadmask
      union select result, 'version.result' from version union select matte, 'version.matte' from version
-     union select proxy, 'version.proxy' from version union select file, 'delivery.file' from delivery`,
+     union select proxy, 'version.proxy' from version
+     union select model_output, 'version.model_output' from version union select file, 'delivery.file' from delivery`,
   ).filter((row) => row.hash !== null);
   for (const row of referenced) {
     if (!recorded.has(String(row.hash))) wrong.push(`${row.at} names ${row.hash}, of which no blob row knows`);

@@ -61,7 +61,7 @@ export class Server {
     const logFile = join(logs, `server-${port}.log`);
     const log = createWriteStream(logFile, { flags: 'a' });
     // What the developer's environment names, a database above all, is not for tests.
-    const { DATABASE_URL: _, STORAGE_URL: __, DATA_DIR: ___, ...inherited } = process.env;
+    const { DATABASE_URL: _, STORAGE_URL: __, DATA_DIR: ___, MODELS_DIR: ____, ...inherited } = process.env;
     const child = spawn(serverBin, args, { cwd: root, env: { ...inherited, ...options.env }, stdio: ['ignore', 'pipe', 'pipe'] });
     child.stdout?.pipe(log, { end: false });
     child.stderr?.pipe(log, { end: false });

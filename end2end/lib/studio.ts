@@ -41,6 +41,18 @@ export class Studio {
     return studio;
   }
 
+  /** Somebody who has an account. */
+  static async signedIn(baseURL: string, email: string, password: string): Promise<Studio> {
+    const studio = new Studio(baseURL);
+    await studio.call('sign_in', { email, password });
+    return studio;
+  }
+
+  /** What the server knows this session by. */
+  get cookies(): string {
+    return this.cookie;
+  }
+
   /** Calls a server function; plain arguments go as a form, others as JSON where the function asks for it. */
   async call<T>(name: string, args: Record<string, unknown>, as: 'form' | 'json' = 'form'): Promise<T> {
     known ??= addresses();

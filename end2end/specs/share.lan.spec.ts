@@ -3,10 +3,11 @@
 
 import { mkdirSync } from 'node:fs';
 import { join as path } from 'node:path';
-import type { Browser, BrowserContext, Locator, Page } from '@playwright/test';
+import type { Page } from '@playwright/test';
 import { movingSquare } from '../lib/clips';
 import { onPlate } from '../lib/desk';
 import { becomeOwner, makeProject } from '../lib/people';
+import { phone, press, swipe } from '../lib/phone';
 import { output } from '../lib/place';
 import { firstResult } from '../lib/results';
 import { expect, listen, open, test } from '../lib/test';
@@ -22,32 +23,6 @@ async function shoot(page: Page, origin: string, name: string): Promise<void> {
   mkdirSync(folder, { recursive: true });
   await page.waitForTimeout(400);
   await page.screenshot({ path: path(folder, `${name}-${origin}.png`) });
-}
-
-/** A phone: a small screen that is touched, in a browser of its own. */
-async function phone(browser: Browser, baseURL: string): Promise<[BrowserContext, Page]> {
-  const viewport = { width: 390, height: 844 };
-  const context = await browser.newContext({ baseURL, viewport, hasTouch: true, isMobile: true, deviceScaleFactor: 2 });
-  return [context, await context.newPage()];
-}
-
-/** One finger over the picture, through places of it. */
-async function swipe(page: Page, places: { x: number; y: number }[]): Promise<void> {
-  const session = await page.context().newCDPSession(page);
-  const touch = (type: 'touchStart' | 'touchMove' | 'touchEnd', at?: { x: number; y: number }) =>
-    session.send('Input.dispatchTouchEvent', { type, touchPoints: at ? [at] : [] });
-  await touch('touchStart', places[0]);
-  for (const place of places.slice(1)) await touch('touchMove', place);
-  await touch('touchEnd');
-  await session.detach();
-}
-
-/** Taps until what should come is there: on a machine with much to do, a tap may last so long that it is none. */
-async function press(button: Locator, comes: Locator): Promise<void> {
-  await expect(async () => {
-    if (!(await comes.isVisible())) await button.tap();
-    await expect(comes).toBeVisible({ timeout: 3_000 });
-  }).toPass({ timeout: 60_000 });
 }
 
 const card = (page: Page, text: string) => page.getByRole('article').filter({ hasText: text });

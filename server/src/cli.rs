@@ -1,4 +1,4 @@
-//! The command line: `minus-one serve`, `minus-one users`, `minus-one history check`, `minus-one backup`, `minus-one restore`.
+//! The command line: `minus-one serve`, `users`, `history check`, `sweep`, `backup`, `restore`.
 
 pub mod backup;
 pub mod check;
@@ -20,7 +20,7 @@ use crate::live::Live;
 use crate::metrics::Metrics;
 use crate::state::ServerState;
 use crate::supervisor::{WorkerSetup, watch_worker};
-use crate::{router, telemetry, tls, uploads, users};
+use crate::{router, telemetry, tls, upkeep, uploads, users};
 
 /// Minus One: remove things from video together with everything they did to the scene.
 #[derive(Debug, Parser)]
@@ -36,6 +36,8 @@ enum Command {
     Serve(Box<Config>),
     /// Look after accounts, where nobody can sign in to do it.
     Users(users::Args),
+    /// Remove from the disk what nothing needs and nobody used within a day; beside a running server or without one.
+    Sweep(upkeep::Args),
     /// The record of decisions.
     History {
         #[command(subcommand)]
@@ -59,6 +61,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Serve(config) => runtime.block_on(serve(*config)).map(|()| ExitCode::SUCCESS),
         Command::Users(args) => runtime.block_on(users::run(args)).map(|()| ExitCode::SUCCESS),
+        Command::Sweep(args) => runtime.block_on(upkeep::run(&args)).map(|()| ExitCode::SUCCESS),
         Command::History { what: History::Check(args) } => runtime.block_on(check::run(&args)),
         Command::Backup(args) => runtime.block_on(backup::run(args)),
         Command::Restore(args) => runtime.block_on(backup::restore(&args)),
@@ -82,6 +85,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
         .with_context(|| format!("Cannot listen on {}: is another server running there?", config.listen))?;
     let (stop, stopping) = watch::channel(false);
     let (state, router) = start(&config, listener.local_addr()?, stopping.clone()).await?;
+    tokio::spawn(upkeep::keep(state.app.clone(), stopping.clone()));
     let worker = local_worker(&config, state.app.queue(), stopping.clone())?;
     tracing::info!("Minus One is open at {}", state.app.public_url);
 
@@ -169,7 +173,9 @@ fn local_worker(
     let database_url = config.place.database_url()?;
     match config.worker_program() {
         Ok(program) => {
-            let setup = WorkerSetup { program, data: config.place.data.clone(), database_url };
+            let data = config.place.data.clone();
+            let models = config.models.clone().unwrap_or_else(|| data.join("models"));
+            let setup = WorkerSetup { program, data, models, database_url };
             Ok(Some(tokio::spawn(watch_worker(setup, queue, stopping))))
         }
         Err(why) => {

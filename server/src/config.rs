@@ -32,6 +32,10 @@ pub struct Config {
     #[arg(long, env = "WORKER_BIN")]
     pub worker_bin: Option<PathBuf>,
 
+    /// Folder of the models' weights, VOID's in its `void`; default: `models` in the data folder.
+    #[arg(long, env = "MODELS_DIR")]
+    pub models: Option<PathBuf>,
+
     /// Certificate chain (PEM) for https; read again on SIGHUP. Without it the server speaks plain http.
     #[arg(long, env = "TLS_CERT", requires = "tls_key")]
     pub tls_cert: Option<PathBuf>,

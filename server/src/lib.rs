@@ -14,5 +14,6 @@ pub mod state;
 pub mod supervisor;
 pub mod telemetry;
 mod tls;
+pub mod upkeep;
 pub mod uploads;
 pub mod users;

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use app::context::Cx;
 use app::error::ApiError;
-use axum::extract::State;
+use axum::extract::{Query, State};
 use axum::response::sse::{KeepAlive, Sse};
 use db::Db;
 use db::events::Told;
@@ -23,8 +23,10 @@ use crate::metrics::Listener;
 use crate::routes::Refused;
 use crate::state::ServerState;
 
-/// How often the table is read, and how far back, since transactions commit out of order.
+/// How often the table is read for what other processes write, and how far back, since transactions commit out of order.
 const EVERY: Duration = Duration::from_millis(150);
+/// What this process writes is read so soon after it: what comes at once is read at once.
+const SOON: Duration = Duration::from_millis(8);
 const BACK_MICROS: i64 = 4_000_000;
 /// A session is looked at again this often while a stream is open.
 const RECHECK: Duration = Duration::from_secs(20);
@@ -67,6 +69,7 @@ impl Live {
                 }
                 tokio::select! {
                     _ = tokio::time::sleep(EVERY) => {}
+                    () = db.written() => tokio::time::sleep(SOON).await,
                     _ = stopping.changed() => {}
                 }
             }
@@ -160,10 +163,33 @@ fn hello() -> Message {
     Message::default().event("hello").data("{}").retry(Duration::from_millis(800))
 }
 
-/// `GET /events`: `data:` is a [`domain::Event`]; an event named `reset` means “read everything again”.
+/// Transactions that were open while a page was made: their events bear an earlier time.
+const OPEN_MICROS: i64 = 2_000_000;
+/// With more than so many events to tell, everything is read again instead.
+const MOST_MISSED: usize = 100;
+
+/// Since when a new stream wants to know what happened.
+#[derive(Debug, Default, serde::Deserialize)]
+pub struct Since {
+    /// Microseconds UTC, as the page says when it was made.
+    since: Option<i64>,
+}
+
+/// What happened since a page was made, before its stream was there: what `hears` lets through, or that everything must be
+/// read again.
+async fn missed(db: &Db, Since { since }: &Since, hears: impl Fn(&Told) -> Option<Message>) -> Vec<Message> {
+    let Some(at) = since else { return Vec::new() };
+    let Ok(told) = db::events::since(db, at.saturating_sub(OPEN_MICROS)).await else { return vec![reset()] };
+    let heard: Vec<_> = told.iter().filter_map(hears).take(MOST_MISSED + 1).collect();
+    if heard.len() > MOST_MISSED { vec![reset()] } else { heard }
+}
+
+/// `GET /events`: `data:` is a [`domain::Event`]; an event named `reset` means “read everything again”. With `since`, it
+/// begins with what happened since then.
 pub async fn events(
     State(state): State<ServerState>,
     session: Session,
+    Query(since): Query<Since>,
 ) -> Result<Sse<impl Stream<Item = Result<Message, Infallible>>>, Refused> {
     let receiver = state.live.sender.subscribe();
     let counted = state.metrics.listener();
@@ -178,7 +204,10 @@ pub async fn events(
         _counted: counted,
     };
     ear.look_again().await?;
-    let hello = futures::stream::iter([Ok(hello())]);
+    // Heard from here on, and read from before: what comes both ways is told twice, which costs a reading.
+    let missed =
+        missed(&ear.state.app.db, &since, |told| ear.hears(&told.event).then(|| said(&told.event))).await;
+    let hello = futures::stream::iter([hello()].into_iter().chain(missed).map(Ok));
     let rest = unfold(ear, |mut ear| async move { ear.next().await.map(|message| (Ok(message), ear)) });
     let stream = futures::StreamExt::chain(hello, rest);
     Ok(Sse::new(stream).keep_alive(KeepAlive::new().interval(Duration::from_secs(15))))

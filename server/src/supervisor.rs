@@ -14,6 +14,8 @@ use tokio::time::Instant;
 pub struct WorkerSetup {
     pub program: PathBuf,
     pub data: PathBuf,
+    /// Folder of the models' weights.
+    pub models: PathBuf,
     pub database_url: String,
 }
 
@@ -78,6 +80,8 @@ fn spawn(setup: &WorkerSetup, token: &str) -> std::io::Result<Child> {
         .arg("--stop-with-stdin")
         .arg("--data")
         .arg(&setup.data)
+        .arg("--models")
+        .arg(&setup.models)
         .env("DATABASE_URL", &setup.database_url)
         .env("WORKER_TOKEN", token)
         .stdin(Stdio::piped())

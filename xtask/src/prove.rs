@@ -68,6 +68,11 @@ const PROOFS: &[Proof] = &[
         runner: Runner::Playwright,
     },
     Proof {
+        name: "events",
+        claim: "a comment is on another browser's page within 300 ms while 50 others listen; what 500 event streams cost",
+        runner: Runner::Playwright,
+    },
+    Proof {
         name: "backup",
         claim: "a back-up taken while people edit is one moment, whole, on either engine",
         runner: Runner::Tests { package: "backup", test: "consistent" },

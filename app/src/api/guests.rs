@@ -65,6 +65,12 @@ async fn shared_shot(guest: &crate::context::guest::Guest, shot_id: ShotId) -> R
     let stamp = |hash: Option<Hash>| hash.map(|hash| Hash::of(format!("{link_id} {hash}").as_bytes()));
     let grants_download = guest.granted(domain::Grant::Download).is_ok();
     let movies = if grants_download { movies(guest.db(), shot_id).await? } else { Vec::new() };
+    // Where clients are kept apart, those who came through this link are one client.
+    let heard = match project.sharing.clients_apart {
+        true => Some(db::share::guests::ids(guest.db(), link_id).await?),
+        false => None,
+    };
+    let is_heard = |id: &PersonId| heard.as_ref().is_none_or(|ids| ids.contains(id));
     let versions = versions.into_iter().map(|version| SharedVersion {
         has_movies: grants_download && version.is_approved(),
         movies: movies
@@ -74,10 +80,16 @@ async fn shared_shot(guest: &crate::context::guest::Guest, shot_id: ShotId) -> R
             .collect(),
         version_id: version.version_id,
         n: version.n,
+        pass: version.made_by.as_ref().map(|made_by| made_by.pass),
+        is_of_test_model: version.is_of_test_model(),
         engine: version.engine,
         subject: version.subject,
         created_at: version.created_at,
-        decisions: version.decisions.into_iter().filter(|d| d.role == Role::Client).collect(),
+        decisions: version
+            .decisions
+            .into_iter()
+            .filter(|d| d.role == Role::Client && is_heard(&d.person_id))
+            .collect(),
     });
     Ok(SharedShot {
         shot_id,

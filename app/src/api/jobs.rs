@@ -105,7 +105,8 @@ pub async fn job_log(job_id: JobId) -> Result<String, ApiError> {
 
 #[cfg(feature = "ssr")]
 fn worker_row(worker: jobs::Worker) -> WorkerRow {
-    let jobs::Worker { worker, host, pid: _, about, started_at: _, seen_at, job_id, is_alive } = worker;
+    let jobs::Worker { worker, host, pid: _, about, started_at: _, seen_at, job_id, is_alive, abilities: _ } =
+        worker;
     WorkerRow { worker, host, about, is_alive, job_id, seen_at }
 }
 
@@ -114,6 +115,9 @@ fn worker_row(worker: jobs::Worker) -> WorkerRow {
 async fn manage(cx: &crate::context::Cx, job_id: JobId) -> Result<(), ApiError> {
     use domain::Action;
     let job = cx.job(job_id, Action::ViewJobs).await?;
+    if let Some(project_id) = job.project_id {
+        cx.not_archived(project_id, Action::ManageJobs).await?;
+    }
     if domain::may(cx.viewer.role, Action::ManageJobs) {
         return Ok(());
     }

@@ -2,9 +2,12 @@
 
 pub mod audit;
 pub mod deliveries;
+pub mod disk;
 pub mod draft;
+pub mod engines;
 pub mod guests;
 pub mod jobs;
+pub mod life;
 pub mod people;
 pub mod projects;
 pub mod quadmasks;

@@ -11,6 +11,9 @@ pub struct PersonRow {
     pub person: Person,
     /// Projects the person was added to.
     pub projects: Vec<ProjectId>,
+    /// Shots that they are assigned.
+    #[serde(default)]
+    pub shots: u32,
 }
 
 #[server]
@@ -18,7 +21,12 @@ pub async fn list_people() -> Result<Vec<PersonRow>, ApiError> {
     let cx = crate::context::Cx::signed_in().await?;
     cx.allowed(domain::Action::ManagePeople)?;
     let people = db::people::list(cx.db()).await?;
-    Ok(people.into_iter().map(|(person, projects)| PersonRow { person, projects }).collect())
+    let counts = db::assignments::counts(cx.db()).await?;
+    let row = |(person, projects): (Person, Vec<ProjectId>)| {
+        let shots = counts.get(&person.person_id).copied().unwrap_or(0);
+        PersonRow { person, projects, shots }
+    };
+    Ok(people.into_iter().map(row).collect())
 }
 
 /// A link that makes one account; valid for seven days. With a project, the new person belongs to it at once.
@@ -94,22 +102,36 @@ pub async fn make_reset_link(person_id: PersonId) -> Result<String, ApiError> {
     Ok(format!("{}{}", cx.state.public_url, crate::routes::href::reset(&token)))
 }
 
-/// A deactivated person is signed out everywhere and cannot sign in.
+/// A deactivated person is signed out everywhere and cannot sign in; what they were assigned goes to `heir`, who finds it in
+/// their inbox, or to nobody, all at once or not at all.
 #[server]
-pub async fn set_active(person_id: PersonId, active: bool) -> Result<(), ApiError> {
+pub async fn set_active(person_id: PersonId, active: bool, heir: Option<PersonId>) -> Result<(), ApiError> {
     let cx = crate::context::Cx::signed_in().await?;
     cx.allowed(domain::Action::ManagePeople)?;
     let person = db::people::account(cx.db(), person_id).await?.person;
     only_owners_make_owners(&cx, person.role)?;
     let deed = if active { domain::Deed::Activated } else { domain::Deed::Deactivated };
+    let to = match heir.filter(|_| !active) {
+        Some(heir) => Some(db::people::account(cx.db(), heir).await?.person.name),
+        None => None,
+    };
     let note = cx.note(deed, None, format!("{} ({})", person.name, person.email));
+    let by = cx.viewer.person_id;
     Ok(cx
         .db()
         .write(move |tx| {
-            let note = note.clone();
+            let (note, to) = (note.clone(), to.clone());
             Box::pin(async move {
+                let mut about = note.about.clone();
+                if !active {
+                    let shots = db::assignments::hand_over(tx, person_id, heir, by).await?;
+                    let to = to.map_or_else(|| "nobody".to_owned(), |name| name);
+                    if shots > 0 {
+                        about += &format!(", shots handed over to {to}: {shots}");
+                    }
+                }
                 db::people::set_active(tx, person_id, active).await?;
-                db::audit::add(tx, &note).await
+                db::audit::add(tx, &db::audit::Note { about, ..note }).await
             })
         })
         .await?)

@@ -88,6 +88,9 @@ pub struct ShotPage {
     /// Shots that match the filter.
     pub total: u32,
     pub cards: Vec<ShotCard>,
+    /// Whether the viewer may add shots here, as the project stands now.
+    #[serde(default)]
+    pub may_upload: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -148,7 +151,7 @@ pub async fn create_project(name: String) -> Result<ProjectId, ApiError> {
 pub async fn get_project(project_id: ProjectId) -> Result<ProjectView, ApiError> {
     let cx = crate::context::Cx::signed_in().await?;
     let project = cx.project(project_id, Action::ViewClientVersions).await?;
-    let may: Vec<Action> = Action::ALL.into_iter().filter(|&a| domain::may(cx.viewer.role, a)).collect();
+    let may = cx.rights_in(&project);
     let all = db::projects::counts(cx.db(), cx.is_client()).await?;
     let counts = all.into_iter().filter(|(id, ..)| *id == project_id);
     let mut counts: Vec<(Phase, u32)> = counts.map(|(_, phase, shots)| (phase, shots)).collect();
@@ -180,8 +183,9 @@ pub async fn update_project(
     policy: ApprovalPolicy,
 ) -> Result<(), ApiError> {
     let cx = crate::context::Cx::signed_in().await?;
-    cx.project(project_id, Action::ManageProject).await?;
-    let about = format!("name “{name}”, first frame {first_frame}, approval: {}", policy.sentence());
+    let before = cx.project(project_id, Action::ManageProject).await?;
+    let named = if before.name == name.trim() { name.clone() } else { format!("{} → {name}", before.name) };
+    let about = format!("name “{named}”, first frame {first_frame}, approval: {}", policy.sentence());
     let note = cx.note(domain::Deed::ProjectChanged, Some(project_id), about);
     cx.db()
         .write(move |tx| {
@@ -237,7 +241,8 @@ pub async fn list_shots(
     limit: u32,
 ) -> Result<ShotPage, ApiError> {
     let cx = crate::context::Cx::signed_in().await?;
-    cx.project(project_id, Action::ViewClientVersions).await?;
+    let project = cx.project(project_id, Action::ViewClientVersions).await?;
+    let may_upload = project.may(cx.viewer.role, Action::Upload);
     let client = cx.is_client();
     let ShotFilter { phases, sequence_id, q, sort, assigned, due } = filter;
     let today = domain::Day::of_micros(db::now());
@@ -308,14 +313,14 @@ pub async fn list_shots(
             updated_at,
         }
     });
-    Ok(ShotPage { total, cards: cards.collect() })
+    Ok(ShotPage { total, cards: cards.collect(), may_upload })
 }
 
 /// Uploads that are not finished.
 #[server]
 pub async fn list_uploads(project_id: ProjectId) -> Result<Vec<UploadRow>, ApiError> {
     let cx = crate::context::Cx::signed_in().await?;
-    cx.project(project_id, Action::Upload).await?;
+    cx.project_at_rest(project_id, Action::Upload).await?;
     let mut rows = Vec::new();
     for upload in db::uploads::open_in(cx.db(), project_id).await? {
         let part = cx.state.store.part_path(&upload.upload_id.to_string());

@@ -82,6 +82,7 @@ pub async fn export_quadmask(quadmask_id: QuadmaskId) -> Result<Option<JobId>, A
     if db::media::of_quadmask(cx.db(), quadmask_id).await?.movie.is_some() {
         return Ok(None);
     }
+    cx.not_archived(shot.project_id, domain::Action::EditShot).await?;
     let (project_id, shot_id) = (shot.project_id, shot.shot_id);
     let job_id = cx
         .db()

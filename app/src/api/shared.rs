@@ -1,7 +1,7 @@
 //! What a link shows, as it travels: types of their own, so that what is added to a shot for the team does not reach guests.
 
 use domain::package::{Delivery, What};
-use domain::version::{Decision, Proof, Version};
+use domain::version::{Decision, MadeBy, Proof, Version};
 use domain::{
     Action, Colour, Grants, Hash, JobId, JobState, Movie, PersonId, PlateFacts, Progress, ProjectId,
     QuadmaskId, Rate, RunId, ShotId, VersionId,
@@ -67,6 +67,12 @@ pub struct SharedVersion {
     pub version_id: VersionId,
     pub n: u32,
     pub engine: String,
+    /// The pass of VOID that made it.
+    #[serde(default)]
+    pub pass: Option<u32>,
+    /// It was made with random weights: no removal.
+    #[serde(default)]
+    pub is_of_test_model: bool,
     /// What a decision is about.
     pub subject: Hash,
     pub created_at: i64,
@@ -155,6 +161,8 @@ impl SharedShot {
             quadmask_n: 0,
             engine: v.engine,
             recipe: serde_json::Value::Null,
+            made_by: v.pass.map(|pass| networks(pass, v.is_of_test_model)),
+            model_output: None,
             proof: proof.clone(),
             result: nothing,
             matte: nothing,
@@ -201,14 +209,37 @@ impl SharedShot {
             quadmasks: Vec::new(),
             versions,
             job: None,
+            run: None,
+            engines: Default::default(),
             work: None,
             people: Vec::new(),
             deliveries,
+            is_archived: false,
             may,
             viewer,
             previous,
             next,
         }
+    }
+}
+
+/// What guests and clients are told of the networks behind a version.
+pub(super) fn networks(pass: u32, is_test_model: bool) -> MadeBy {
+    MadeBy {
+        pass,
+        model: String::new(),
+        is_test_model,
+        fingerprint: Hash::from_digest([0; 32]),
+        host: String::new(),
+        device: String::new(),
+        precision: String::new(),
+        canvas: [0, 0],
+        length: 0,
+        windows: Vec::new(),
+        forwards: 0,
+        resumed_steps: 0,
+        seconds: 0.0,
+        peak_rss_bytes: None,
     }
 }
 

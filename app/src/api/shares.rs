@@ -59,7 +59,7 @@ pub struct OpeningView {
 #[server]
 pub async fn get_shares(project_id: ProjectId) -> Result<SharesView, ApiError> {
     let cx = crate::context::Cx::signed_in().await?;
-    cx.project(project_id, domain::Action::Share).await?;
+    cx.project_at_rest(project_id, domain::Action::Share).await?;
     let shareable = |shown: db::share::Shown| Shareable {
         version_id: shown.version_id,
         n: shown.n,
@@ -154,6 +154,46 @@ pub async fn create_link(
 #[cfg(feature = "ssr")]
 fn address(cx: &crate::context::Cx, token: &str) -> String {
     format!("{}{}", cx.state.public_url, crate::routes::href::share(token, None))
+}
+
+/// Changes what a link allows; `days` from now until it ends, 0: open until it is withdrawn, `None`: its end stays. One that has
+/// expired opens again with a later end.
+#[server(input = server_fn::codec::Json)]
+pub async fn change_link(link_id: LinkId, grants: Grants, days: Option<u32>) -> Result<(), ApiError> {
+    use db::share::Until;
+    use domain::share::MOST_DAYS;
+    let cx = crate::context::Cx::signed_in().await?;
+    let link = cx.link(link_id, domain::Action::Share).await?;
+    let until = match days {
+        None => Until::Kept,
+        Some(0) => Until::Set(None),
+        Some(days) if days <= MOST_DAYS => {
+            Until::Set(Some(db::now() + i64::from(days) * 24 * 3600 * 1_000_000))
+        }
+        Some(_) => {
+            return Err(ApiError::Invalid(format!(
+                "A link that ends is open for 1 to {MOST_DAYS} days: choose another number, or let it have no end."
+            )));
+        }
+    };
+    let end = match days {
+        None => String::new(),
+        Some(0) => ", without end".to_owned(),
+        Some(1) => ", for one day".to_owned(),
+        Some(days) => format!(", for {days} days"),
+    };
+    let about = format!("{}: {}{end}", link.name, grants.words());
+    let note = cx.note(domain::Deed::LinkChanged, Some(link.project_id), about);
+    Ok(cx
+        .db()
+        .write(move |tx| {
+            let note = note.clone();
+            Box::pin(async move {
+                db::share::change(tx, link_id, grants, until).await?;
+                db::audit::add(tx, &note).await
+            })
+        })
+        .await?)
 }
 
 /// Another address for a link whose address was lost; the one before opens nothing any more.

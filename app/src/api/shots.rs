@@ -1,16 +1,17 @@
 //! One shot: everything its workspace shows, and the brief (targets, words, causes).
 
 use domain::project::Shot;
-use domain::version::{Quadmask, Version};
+use domain::version::{MadeBy, Quadmask, Version};
 use domain::{
-    Action, ApprovalPolicy, Assignee, Cause, CauseId, Grid, PersonId, Progress, ProjectId, SequenceId,
-    ShotId, Target, TargetId, Trim, Words,
+    Action, ApprovalPolicy, Assignee, Cause, CauseId, Grid, PersonId, Progress, ProjectId, Recipe,
+    SequenceId, ShotId, Target, TargetId, Trim, Words,
 };
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::deliveries::Deliveries;
 use super::draft::DraftView;
+use super::engines::Engines;
 use super::work::Work;
 use crate::error::ApiError;
 
@@ -33,6 +34,11 @@ pub struct ShotView {
     pub versions: Vec<Version>,
     /// The newest job of this shot, open or just over; packages are beside it.
     pub job: Option<Progress>,
+    /// What the newest run was asked with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<Recipe>,
+    #[serde(default)]
+    pub engines: Engines,
     /// Who works on it until when; `None`: not the viewer's business.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub work: Option<Work>,
@@ -40,6 +46,8 @@ pub struct ShotView {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub people: Vec<Assignee>,
     pub deliveries: Deliveries,
+    /// Everybody only reads.
+    pub is_archived: bool,
     /// What the viewer may do here.
     pub may: Vec<Action>,
     pub viewer: PersonId,
@@ -56,6 +64,8 @@ pub async fn get_shot(shot_id: ShotId) -> Result<ShotView, ApiError> {
     let mut shot = cx.shot(shot_id, Action::ViewClientVersions).await?;
     let project = db::projects::get(cx.db().pool(), shot.project_id).await?;
     let client = cx.is_client();
+    let may = cx.rights_in(&project);
+    let (clients_apart, is_archived) = (project.sharing.clients_apart, project.is_archived());
     let grid = shot.facts.as_ref().map(|facts| Grid::of(facts.width(), facts.height()));
     // A hash per frame is for proofs, not for pages.
     if let Some(facts) = &mut shot.facts {
@@ -75,10 +85,13 @@ pub async fn get_shot(shot_id: ShotId) -> Result<ShotView, ApiError> {
         quadmasks: Vec::new(),
         versions: db::versions::list(cx.db(), shot_id, client).await?,
         job: None,
+        run: None,
+        engines: Engines::default(),
         work: None,
         people: Vec::new(),
         deliveries: Deliveries::default(),
-        may: Action::ALL.into_iter().filter(|&action| domain::may(cx.viewer.role, action)).collect(),
+        is_archived,
+        may,
         viewer: cx.viewer.person_id,
         previous,
         next,
@@ -95,7 +108,13 @@ pub async fn get_shot(shot_id: ShotId) -> Result<ShotView, ApiError> {
         }
         for version in &mut view.versions {
             version.recipe = serde_json::Value::Null;
-            version.decisions.retain(|decision| decision.role == Role::Client);
+            let me = cx.viewer.person_id;
+            version.model_output = None;
+            let told = |made_by: MadeBy| super::shared::networks(made_by.pass, made_by.is_test_model);
+            version.made_by = version.made_by.take().map(told);
+            version.decisions.retain(|decision| {
+                decision.role == Role::Client && (!clients_apart || decision.person_id == me)
+            });
         }
         return Ok(view);
     }
@@ -109,6 +128,10 @@ pub async fn get_shot(shot_id: ShotId) -> Result<ShotView, ApiError> {
     view.draft = super::draft::draft_view(&cx, shot_id).await?;
     view.quadmasks = db::quadmasks::list(cx.db(), shot_id).await?;
     view.deliveries = Deliveries::of_shot(cx.db(), shot_id, &view.versions).await?;
+    if let Some(run_id) = db::runs::newest(cx.db(), shot_id).await? {
+        view.run = Some(db::runs::get(cx.db().pool(), run_id).await?.recipe);
+    }
+    view.engines = Engines::now(&cx).await?;
     view.job = jobs::latest_of_shots(cx.db(), &[shot_id], false).await?.remove(&shot_id);
     Ok(view)
 }
@@ -116,11 +139,19 @@ pub async fn get_shot(shot_id: ShotId) -> Result<ShotView, ApiError> {
 #[server]
 pub async fn rename_shot(shot_id: ShotId, name: String) -> Result<(), ApiError> {
     let cx = crate::context::Cx::signed_in().await?;
-    cx.shot(shot_id, Action::Upload).await?;
+    let shot = cx.shot(shot_id, Action::Upload).await?;
+    let note = cx.note(
+        domain::Deed::ShotRenamed,
+        Some(shot.project_id),
+        format!("“{}” → “{}”", shot.name, name.trim()),
+    );
     cx.db()
         .write(move |tx| {
-            let name = name.clone();
-            Box::pin(async move { db::shots::rename(tx, shot_id, &name).await })
+            let (name, note) = (name.clone(), note.clone());
+            Box::pin(async move {
+                db::shots::rename(tx, shot_id, &name).await?;
+                db::audit::add(tx, &note).await
+            })
         })
         .await?;
     Ok(())

@@ -20,7 +20,7 @@ pub struct ThreadsView {
 pub async fn get_threads(shot_id: ShotId) -> Result<ThreadsView, ApiError> {
     let cx = crate::context::Cx::signed_in().await?;
     let shot = cx.shot(shot_id, domain::Action::ViewClientVersions).await?;
-    let eyes = db::threads::Eyes::from(cx.viewer.role);
+    let eyes = cx.eyes();
     let threads = db::threads::list(cx.db(), shot_id, cx.viewer.person_id, eyes).await?;
     let people = if cx.is_client() {
         db::threads::authors_seen(cx.db().pool(), shot_id, eyes).await?
@@ -47,14 +47,14 @@ pub async fn start_thread(
     if client_visible && !cx.is_client() {
         cx.allowed(Action::ShowClient)?;
     }
-    let (author, role) = (cx.viewer.person_id, cx.viewer.role);
+    let (author, eyes) = (cx.viewer.person_id, cx.eyes());
     let place = db::comments::Place { shot_id, version_id, frames, client_visible };
     let said = db::comments::Said { text, drawing };
     let started = cx
         .db()
         .write(move |tx| {
             let said = said.clone();
-            Box::pin(async move { db::comments::start(tx, place, author, role, &said).await })
+            Box::pin(async move { db::comments::start(tx, place, author, eyes, &said).await })
         })
         .await?;
     Ok(started)
@@ -69,13 +69,13 @@ pub async fn reply(
 ) -> Result<CommentId, ApiError> {
     let cx = crate::context::Cx::signed_in().await?;
     cx.thread(thread_id, domain::Action::Comment).await?;
-    let (author, role) = (cx.viewer.person_id, cx.viewer.role);
+    let (author, eyes) = (cx.viewer.person_id, cx.eyes());
     let said = db::comments::Said { text, drawing };
     let made = cx
         .db()
         .write(move |tx| {
             let said = said.clone();
-            Box::pin(async move { db::comments::reply(tx, thread_id, author, role, &said).await })
+            Box::pin(async move { db::comments::reply(tx, thread_id, author, eyes, &said).await })
         })
         .await?;
     Ok(made)
@@ -86,11 +86,11 @@ pub async fn reply(
 pub async fn edit_comment(comment_id: CommentId, text: String) -> Result<(), ApiError> {
     let cx = crate::context::Cx::signed_in().await?;
     cx.comment(comment_id, domain::Action::Comment).await?;
-    let (author, role) = (cx.viewer.person_id, cx.viewer.role);
+    let (author, eyes) = (cx.viewer.person_id, cx.eyes());
     cx.db()
         .write(move |tx| {
             let text = text.clone();
-            Box::pin(async move { db::comments::edit(tx, comment_id, author, role, &text).await })
+            Box::pin(async move { db::comments::edit(tx, comment_id, author, eyes, &text).await })
         })
         .await?;
     Ok(())

@@ -1,15 +1,20 @@
 //! Runs and the versions they make.
 
-use domain::{Hash, JobId, PlateRecipe, ShotId, Verdict, VersionId};
+use domain::{Hash, JobId, Recipe, ShotId, Verdict, VersionId};
 use leptos::prelude::*;
 
 use crate::error::ApiError;
 
-/// Runs the approved quadmask again with another recipe. Refused while the policy is not met.
+/// Runs the approved quadmask again with another recipe. Refused while the policy is not met, and while no worker has the
+/// engine.
 #[server(input = server_fn::codec::Json)]
-pub async fn start_run(shot_id: ShotId, recipe: PlateRecipe) -> Result<JobId, ApiError> {
+pub async fn start_run(shot_id: ShotId, recipe: Recipe) -> Result<JobId, ApiError> {
     let cx = crate::context::Cx::signed_in().await?;
     cx.shot(shot_id, domain::Action::Run).await?;
+    if let Recipe::Void(order) = &recipe {
+        let engines = super::engines::Engines::now(&cx).await?;
+        engines.can_run(order.need(), &order.knobs).map_err(ApiError::Conflict)?;
+    }
     let person_id = cx.viewer.person_id;
     let (_, job_id) = cx
         .db()

@@ -48,3 +48,14 @@ pub async fn sleep(ms: u32) {
     });
     wasm_bindgen_futures::JsFuture::from(promise).await.ok();
 }
+
+/// Microseconds UTC, while the server makes a page; empty in the browser, which never makes the head of one.
+#[cfg(feature = "ssr")]
+pub fn made_now() -> String {
+    db::now().to_string()
+}
+
+#[cfg(not(feature = "ssr"))]
+pub fn made_now() -> String {
+    String::new()
+}

@@ -1,6 +1,6 @@
 //! Server-sent events: through `public/live.js`, one stream for all tabs, or directly where shared workers are missing.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use leptos::prelude::*;
@@ -45,6 +45,18 @@ enum Via {
 thread_local! {
     /// The one stream of this tab.
     static STREAM: RefCell<Option<Via>> = const { RefCell::new(None) };
+    /// Whether this page has had a stream.
+    static JOINED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// When the server began to make this page, for the page's first stream: what happened between that and the stream would
+/// reach neither. Microseconds UTC, as the page says.
+fn page_made() -> Option<String> {
+    if JOINED.replace(true) {
+        return None;
+    }
+    let at = document().query_selector("meta[name=made]").ok().flatten()?.get_attribute("content")?;
+    (!at.is_empty()).then_some(at)
 }
 
 /// Opens a guest's stream at `url`, instead of the one before.
@@ -53,7 +65,14 @@ pub fn join_at(url: String, tell: impl Fn(Heard) + 'static) {
         return;
     }
     leave();
-    STREAM.set(Some(directly(url, Rc::new(tell))));
+    STREAM.set(Some(directly(since(url, page_made().as_deref()), Rc::new(tell))));
+}
+
+fn since(url: String, at: Option<&str>) -> String {
+    match at {
+        Some(at) => format!("{url}?since={at}"),
+        None => url,
+    }
 }
 
 fn directly(url: String, tell: Tell) -> Via {
@@ -69,9 +88,10 @@ pub fn join(tell: impl Fn(Heard) + 'static) {
     }
     leave();
     let tell: Tell = Rc::new(tell);
+    let made = page_made();
     let via = match SharedWorker::new("/live.js") {
-        Ok(worker) => through_worker(worker.port(), &tell),
-        Err(_) => directly(href::EVENTS.to_owned(), tell),
+        Ok(worker) => through_worker(worker.port(), made.as_deref(), &tell),
+        Err(_) => directly(since(href::EVENTS.to_owned(), made.as_deref()), tell),
     };
     STREAM.set(Some(via));
 }
@@ -91,8 +111,8 @@ pub fn leave() {
     }
 }
 
-fn through_worker(port: MessagePort, tell: &Tell) -> Via {
-    let tell = tell.clone();
+fn through_worker(port: MessagePort, made: Option<&str>, tell: &Tell) -> Via {
+    let (tell, woken) = (tell.clone(), tell.clone());
     let on_message = Closure::<dyn Fn(MessageEvent)>::new(move |event: MessageEvent| {
         if let Some(message) = event.data().as_string() {
             tell(Heard::from_worker(&message));
@@ -100,13 +120,14 @@ fn through_worker(port: MessagePort, tell: &Tell) -> Via {
     });
     port.set_onmessage(Some(on_message.into_js_value().unchecked_ref()));
     // The worker's stream may belong to whoever was signed in before.
-    say(&port, "again");
+    say(&port, &made.map_or_else(|| "again".to_owned(), |at| format!("again {at}")));
     let (leaving, coming) = (port.clone(), port.clone());
     let listeners = vec![
         window_event_listener(leptos::ev::pagehide, move |_| say(&leaving, "leave")),
         window_event_listener(leptos::ev::pageshow, move |event| {
             if event.persisted() {
                 say(&coming, "join");
+                woken(Heard::Reset); // the page slept
             }
         }),
     ];

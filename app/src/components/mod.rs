@@ -7,6 +7,7 @@ pub mod compare;
 pub mod layout;
 pub mod player;
 pub mod range;
+pub mod recipe;
 pub mod run;
 pub mod search;
 pub mod share;

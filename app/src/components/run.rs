@@ -1,19 +1,41 @@
 //! A job as its people see it: named steps, how far, how long, cancel; and a failure with its next step.
 
-use domain::{Action, JobState, Progress, Step};
+use domain::{Action, JobState, Progress, Recipe, Step};
 use leptos::prelude::*;
 
 use crate::api::jobs::{cancel_job, retry_job};
 use crate::components::ui::{Button, Kind, ProgressBar};
+use crate::components::versions::TestModel;
 use crate::components::words;
 use crate::state::desk::{Desk, use_desk};
 
-/// The steps of a job kind, in the order in which they happen.
-pub fn steps_of(kind: &str) -> &'static [Step] {
-    match kind {
-        "ingest" => &[Step::Probe, Step::Proxy, Step::Sound, Step::Store],
-        "segment" => &[Step::Track, Step::Store],
-        "remove" => &[
+/// The steps of a job kind, in the order in which they happen; those of a removal are its engine's.
+pub fn steps_of(kind: &str, recipe: Option<&Recipe>) -> &'static [Step] {
+    match (kind, recipe) {
+        ("remove", Some(Recipe::Void(order))) if order.first_pass.is_some() => &[
+            Step::Prepare,
+            Step::Text,
+            Step::Latents,
+            Step::Flow,
+            Step::Denoise,
+            Step::Decode,
+            Step::Composite,
+            Step::Verify,
+            Step::Store,
+        ],
+        ("remove", Some(Recipe::Void(_))) => &[
+            Step::Prepare,
+            Step::Text,
+            Step::Latents,
+            Step::Denoise,
+            Step::Decode,
+            Step::Composite,
+            Step::Verify,
+            Step::Store,
+        ],
+        ("ingest", _) => &[Step::Probe, Step::Proxy, Step::Sound, Step::Store],
+        ("segment", _) => &[Step::Track, Step::Store],
+        ("remove", _) => &[
             Step::Register,
             Step::Background,
             Step::Fill,
@@ -22,7 +44,7 @@ pub fn steps_of(kind: &str) -> &'static [Step] {
             Step::Encode,
             Step::Store,
         ],
-        "package" => &[Step::Movie, Step::Quadmask, Step::Pack, Step::Store],
+        ("package", _) => &[Step::Movie, Step::Quadmask, Step::Pack, Step::Store],
         _ => &[],
     }
 }
@@ -52,9 +74,29 @@ pub fn job_card(desk: Desk, job: Memo<Option<Progress>>) -> impl IntoView {
 }
 
 fn card(desk: Desk, job: Memo<Option<Progress>>, now: Progress) -> impl IntoView {
-    let title = domain::job::title_of_kind(&now.kind);
-    let id = now.job_id;
+    let recipe = desk.view.with_untracked(|v| v.run.clone()).filter(|_| now.kind == "remove");
+    let title = match &recipe {
+        Some(Recipe::Void(order)) => format!("Removal · VOID pass {}", order.pass()),
+        _ => domain::job::title_of_kind(&now.kind).to_owned(),
+    };
+    let need = recipe.as_ref().and_then(Recipe::need);
+    let is_waiting = now.state == JobState::Queued;
     let is_open = !now.state.is_over();
+    // Tracked: weights and workers come and go while a job waits.
+    let engine = move || {
+        let need = need?;
+        match desk.view.with(|v| v.engines.weights(need).map(|weights| weights.is_test_model)) {
+            Ok(true) if is_open => Some(view! { <TestModel/> }.into_any()),
+            Err(why) if is_waiting => Some(
+                view! {
+                    <p class="note-line" data-tone="hold">"Waits for a worker that can run it. " {why}</p>
+                }
+                .into_any(),
+            ),
+            _ => None,
+        }
+    };
+    let id = now.job_id;
     let (icon, tone) = match now.state {
         JobState::Queued => ("○", "idle"),
         JobState::Running => ("◔", "running"),
@@ -78,15 +120,16 @@ fn card(desk: Desk, job: Memo<Option<Progress>>, now: Progress) -> impl IntoView
     };
     let may_run = move || desk.may(action);
     view! {
-        <section class="job" data-tone=tone aria-label=title>
+        <section class="job" data-tone=tone aria-label=title.clone()>
             <header class="job__head">
                 <span class="job__icon" aria-hidden="true">{icon}</span>
-                <strong>{title}</strong>
+                <strong>{title.clone()}</strong>
                 <span class="job__state">{now.state.word()}</span>
                 {is_open.then(|| view! { <output class="job__left">{left}</output> })}
             </header>
-            {is_open.then(|| view! { <ProgressBar part=fraction label=title/> })}
-            {is_open.then(|| steps(steps_of(&now.kind), now.step))}
+            {is_open.then(|| view! { <ProgressBar part=fraction label=title.clone()/> })}
+            {engine}
+            {is_open.then(|| steps(steps_of(&now.kind, recipe.as_ref()), now.step))}
             {now.error.clone().map(|error| view! { <p class="job__error" role="alert">{error}</p> })}
             <Show when=may_run>
                 <div class="job__actions">

@@ -51,7 +51,7 @@ impl Door {
                 let cx = Cx::from_session(state, session).await?;
                 let link =
                     db::share::get(cx.db().pool(), id.parse().map_err(|_| ApiError::NotFound)?).await?;
-                cx.project(link.project_id, Action::Share).await?;
+                cx.project_at_rest(link.project_id, Action::Share).await?;
                 (link, true)
             }
             None => {
@@ -244,11 +244,8 @@ impl Guest {
     pub async fn thread(&self, thread_id: ThreadId) -> Result<db::threads::Row, ApiError> {
         let thread = db::threads::get(self.db().pool(), thread_id).await?;
         self.shot(thread.shot_id).await?;
-        let is_shown = match thread.version_id {
-            Some(id) => db::share::shows(self.db().pool(), self.link().link_id, id).await?,
-            None => true,
-        };
-        if thread.client_visible && is_shown { Ok(thread) } else { Err(ApiError::NotFound) }
+        let is_seen = db::threads::is_seen(self.db(), thread_id, self.eyes()).await?;
+        if is_seen { Ok(thread) } else { Err(ApiError::NotFound) }
     }
 
     /// The thread that a comment is in.

@@ -34,14 +34,16 @@ pub fn BoardPage() -> impl IntoView {
     let board = move || {
         Suspend::new(async move {
             // Nothing else is awaited here: whatever were, its next reading would make the grid anew from an old page.
-            let may_upload = me.may(Action::Upload);
             match first.await {
-                Ok((filter, page)) => view! {
-                    <BoardGrid project=id.get_untracked() filter first=page may_upload>
-                        <Head/>
-                    </BoardGrid>
+                Ok((filter, page)) => {
+                    let may_upload = page.may_upload;
+                    view! {
+                        <BoardGrid project=id.get_untracked() filter first=page may_upload>
+                            <Head/>
+                        </BoardGrid>
+                    }
+                    .into_any()
                 }
-                .into_any(),
                 Err(error) => view! { <Failure error retry=move |()| first.refetch()/> }.into_any(),
             }
         })
@@ -66,6 +68,11 @@ fn Head() -> impl IntoView {
     let sees_work = settled(move |_| {
         known.with(|known| known.as_ref().is_some_and(|known| known.may.contains(&Action::ViewShot)))
     });
+    let may_assign = settled(move |_| {
+        known.with(|known| known.as_ref().is_some_and(|known| known.may.contains(&Action::Assign)))
+    });
+    let is_archived =
+        settled(move |_| known.with(|known| known.as_ref().is_some_and(|known| known.project.is_archived())));
     let name = move || {
         known.with(|known| known.as_ref().map(|known| known.project.name.clone()).unwrap_or_default())
     };
@@ -75,8 +82,9 @@ fn Head() -> impl IntoView {
             <h1><span class="board__of">{name} " / "</span> "Shots"</h1>
             <FilterBar project=id filter counts/>
             <Show when=move || sees_work.get()><WorkFilter project=id filter people/></Show>
-            <ChooseButton/>
+            <Show when=move || may_assign.get()><ChooseButton/></Show>
         </header>
+        <Show when=move || is_archived.get()><p class="notice" role="note">{domain::project::ARCHIVED}</p></Show>
         <Unfinished project=id/>
         <ChosenBar people/>
     }

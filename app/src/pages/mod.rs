@@ -1,7 +1,9 @@
 //! One page per address of the URL map.
 
 pub mod audit;
+pub mod bin;
 pub mod board;
+pub mod disk;
 pub mod gate;
 pub mod inbox;
 pub mod invitation;

@@ -1,15 +1,19 @@
 //! People of the studio: roles, who may still come in, invitations by link.
 
+mod leaving;
+
 use domain::{Action, EventKind, Person, PersonId, Role};
 use leptos::prelude::*;
 use leptos_meta::Title;
 
+use self::leaving::{Leaving, LeavingDialog};
 use super::projects::StudioFrame;
 use crate::api::people::{Invite, MakeResetLink, PersonRow, SetActive, SetRole, list_people};
 use crate::api::projects::{ProjectCard, list_projects};
 use crate::components::ui::{
     Avatar, Button, CopyField, Dialog, ErrorLine, Failure, Glyph, Icon, Kind, Loading, Select, use_toasts,
 };
+use crate::components::words;
 use crate::state::live::use_live;
 use crate::state::session::{error_of, use_me};
 use crate::state::settled::settled;
@@ -19,6 +23,8 @@ struct Changes {
     role: ServerAction<SetRole>,
     active: ServerAction<SetActive>,
     reset: ServerAction<MakeResetLink>,
+    /// Who is about to be deactivated.
+    leaving: RwSignal<Option<Leaving>>,
     /// Whose reset link is being shown.
     resetting: RwSignal<Option<Person>>,
 }
@@ -30,6 +36,7 @@ pub fn PeoplePage() -> impl IntoView {
         role: ServerAction::new(),
         active: ServerAction::new(),
         reset: ServerAction::new(),
+        leaving: RwSignal::new(None),
         resetting: RwSignal::new(None),
     };
     let heard = use_live().changes(300, |event| event.kind == EventKind::People);
@@ -55,8 +62,14 @@ pub fn PeoplePage() -> impl IntoView {
                 Ok(rows) => {
                     let manage = may_manage.get_untracked();
                     let me = me.0.with_untracked(|me| me.person_id);
-                    let rows =
-                        rows.into_iter().map(|row| person(row, &names, changes, manage, me)).collect_view();
+                    let all = rows.clone();
+                    let rows = rows
+                        .into_iter()
+                        .map(|row| {
+                            let leaving = Leaving::of(&row, &all);
+                            person(row, &names, changes, manage, me, leaving)
+                        })
+                        .collect_view();
                     view! {
                         <div class="table-scroll">
                             <table class="table">
@@ -92,6 +105,7 @@ pub fn PeoplePage() -> impl IntoView {
             <Transition fallback=Loading>{table}</Transition>
         </StudioFrame>
         <ResetDialog changes/>
+        <LeavingDialog leaving=changes.leaving active=changes.active/>
         <Dialog open=inviting title="Invite somebody".to_owned()>
             <Transition>
                 {move || Suspend::new(async move {
@@ -109,8 +123,9 @@ fn person(
     changes: Changes,
     manage: bool,
     me: PersonId,
+    leaving: Leaving,
 ) -> impl IntoView + use<> {
-    let PersonRow { person, projects: of } = row;
+    let PersonRow { person, projects: of, shots } = row;
     let id = person.person_id;
     let names: Vec<String> = projects
         .iter()
@@ -142,7 +157,7 @@ fn person(
     } else {
         view! { <span>{role.word()}</span> }.into_any()
     };
-    let (word, kind) = if person.active { ("Deactivate", Kind::Quiet) } else { ("Activate", Kind::Plain) };
+    let (word, kind) = if person.active { ("Deactivate…", Kind::Quiet) } else { ("Activate", Kind::Plain) };
     let active = person.active;
     let whose = StoredValue::new(person.clone());
     let actions = (manage && id != me).then(|| {
@@ -154,7 +169,11 @@ fn person(
                 }>"Reset password"</Button>
             })}
             <Button small=true kind on:click=move |_| {
-                changes.active.dispatch(SetActive { person_id: id, active: !active });
+                if active {
+                    changes.leaving.set(Some(leaving.clone()));
+                } else {
+                    changes.active.dispatch(SetActive { person_id: id, active: true, heir: None });
+                }
             }>{word}</Button>
         }
     });
@@ -173,7 +192,10 @@ fn person(
                 </div>
             </td>
             <td title=role.sentence()>{role_cell}</td>
-            <td class="muted">{if names.is_empty() { "none yet".to_owned() } else { names }}</td>
+            <td class="muted">
+                {if names.is_empty() { "none yet".to_owned() } else { names }}
+                {(shots > 0).then(|| format!(" · {} assigned", words::count(shots, "shot")))}
+            </td>
             <td class="table__actions">{actions}</td>
         </tr>
     }

@@ -78,6 +78,8 @@ fn Inside(new_sequence: ServerAction<CreateSequence>, pages: Owner) -> impl Into
     let name = Signal::derive(move || {
         known.with(|known| known.as_ref().map(|known| known.project.name.clone()).unwrap_or_default())
     });
+    let is_archived =
+        settled(move |_| known.with(|known| known.as_ref().is_some_and(|known| known.project.is_archived())));
     let query = use_query_map();
     let sequence = Signal::derive(move || query.with(filter_of).sequence_id);
     let nav_open = RwSignal::new(false);
@@ -102,6 +104,7 @@ fn Inside(new_sequence: ServerAction<CreateSequence>, pages: Owner) -> impl Into
                         .into_any()
                     >
                         <Crumb word=name/>
+                        <Show when=move || is_archived.get()><span class="badge crumb__badge">"archived"</span></Show>
                     </TopBar>
                     <SideNav open=nav_open>
                         <ProjectNav known new_sequence/>
@@ -172,7 +175,7 @@ fn ProjectNav(
             here=Signal::derive(move || on_board.get() && chosen.get().is_none())
             count=all
         />
-        <Show when=move || may(Action::ManageProject)>
+        <Show when=move || may(Action::ManageProject) || may(Action::ArchiveProject)>
             <NavLink
                 to=Signal::derive(move || href::project_settings(id.get()))
                 word="Project settings".to_owned()

@@ -4,7 +4,7 @@ use domain::{Action, EventKind};
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::NavigateOptions;
-use leptos_router::hooks::use_navigate;
+use leptos_router::hooks::{use_navigate, use_query_map};
 
 use crate::api::projects::{CreateProject, ProjectCard, list_projects};
 use crate::components::layout::{SideNav, Strip, TopBar};
@@ -26,13 +26,26 @@ pub fn ProjectsPage() -> impl IntoView {
     let projects = Resource::new(move || (changed.get(), create.version().get()), |_| list_projects());
     let adding = RwSignal::new(false);
     let may_create = move || me.may(Action::CreateProject);
+    let query = use_query_map();
+    let archived = Memo::new(move |_| query.with(|query| query.get("show").as_deref() == Some("archived")));
     let list = move || {
+        let archived = archived.get();
         Suspend::new(async move {
             match projects.await {
                 Ok(cards) if cards.is_empty() => none(may_create(), adding).into_any(),
                 Ok(cards) => {
-                    view! { <div class="projects">{cards.into_iter().map(card).collect_view()}</div> }
-                        .into_any()
+                    let at_rest = cards.iter().filter(|card| card.project.is_archived()).count() as u32;
+                    let shown: Vec<ProjectCard> =
+                        cards.into_iter().filter(|card| card.project.is_archived() == archived).collect();
+                    let is_empty = shown.is_empty();
+                    view! {
+                        {(at_rest > 0 || archived).then(|| which(archived, at_rest))}
+                        <div class="projects">{shown.into_iter().map(card).collect_view()}</div>
+                        {is_empty.then(|| view! {
+                            <p class="muted">{if archived { "Nothing is archived." } else { "No project is in work." }}</p>
+                        })}
+                    }
+                    .into_any()
                 }
                 Err(error) => view! { <Failure error retry=move |()| projects.refetch()/> }.into_any(),
             }
@@ -73,6 +86,16 @@ pub fn StudioFrame(children: Children) -> impl IntoView {
     }
 }
 
+/// In work or archived; the choice lives in the address.
+fn which(archived: bool, at_rest: u32) -> impl IntoView {
+    view! {
+        <nav class="chips projects__which" aria-label="Which projects">
+            <a class="chip" href="/" aria-current=(!archived).then_some("true")>"In work"</a>
+            <a class="chip" href=href::ARCHIVE aria-current=archived.then_some("true")>"Archived " <span class="chip__count">{at_rest}</span></a>
+        </nav>
+    }
+}
+
 fn card(card: ProjectCard) -> impl IntoView {
     let ProjectCard { project, shots, in_review, running, posters } = card;
     let mosaic = posters.iter().take(4).map(|shot| {
@@ -85,6 +108,7 @@ fn card(card: ProjectCard) -> impl IntoView {
                 <h2 class="project__name">
                     <a class="card__link" href=href::project(project.project_id)>{project.name.clone()}</a>
                     {project.is_demo.then(|| view! { <span class="badge">"Demo"</span> })}
+                    {project.is_archived().then(|| view! { <span class="badge">"archived"</span> })}
                 </h2>
                 <p class="project__line">
                     <span>{words::count(shots, "shot")}</span>

@@ -1,9 +1,14 @@
-//! A project's settings: name, first frame, who must approve, who belongs to it.
+//! A project's settings: name, first frame, who must approve, who shares, who belongs to it, and its end.
+
+mod life;
+mod sharing;
 
 use domain::{ApprovalPolicy, Person, PersonId, Role};
 use leptos::prelude::*;
 use leptos_meta::Title;
 
+use self::life::{DiskUse, Ending, Sequences};
+use self::sharing::Sharing;
 use super::project::{InProject, use_project};
 use crate::api::people::list_people;
 use crate::api::projects::{ProjectView, SetMember, UpdateProject, get_project};
@@ -24,7 +29,16 @@ pub fn SettingsPage() -> impl IntoView {
         Suspend::new(async move {
             let everybody = active().await;
             match settings.await {
-                Ok(project) => view! { <Forms project everybody/> }.into_any(),
+                Ok(project) if project.project.is_archived() => ().into_any(),
+                Ok(project) => {
+                    let ProjectView { project: of, sequences, .. } = project.clone();
+                    view! {
+                        <Forms project everybody/>
+                        <Sequences project_id=of.project_id sequences/>
+                        <Sharing project_id=of.project_id rules=of.sharing/>
+                    }
+                    .into_any()
+                }
                 Err(error) => view! { <Failure error/> }.into_any(),
             }
         })
@@ -32,11 +46,23 @@ pub fn SettingsPage() -> impl IntoView {
     let members = move || {
         Suspend::new(async move {
             let everybody = active().await;
-            view.await.ok().map(|project| {
+            view.await.ok().filter(|project| !project.project.is_archived()).map(|project| {
                 let (project_id, members) = (project.project.project_id, project.members);
                 view! { <Members project_id members everybody/> }
             })
         })
+    };
+    let ending = move || {
+        Suspend::new(async move {
+            view.await.ok().map(|project| {
+                let ProjectView { project, may, .. } = project;
+                view! { <Ending project may changed=move |()| settings.refetch()/> }
+            })
+        })
+    };
+    let disk = move || {
+        let project_id = id.get();
+        view! { <DiskUse project_id/> }
     };
     view! {
         <Title text="Project settings"/>
@@ -44,6 +70,8 @@ pub fn SettingsPage() -> impl IntoView {
             <header class="page__head"><h1>"Project settings"</h1></header>
             <Transition fallback=Loading>{forms}</Transition>
             <Transition>{members}</Transition>
+            {disk}
+            <Transition>{ending}</Transition>
         </div>
     }
 }

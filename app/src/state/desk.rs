@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::version::{Quadmask, Version};
-use domain::{Action, Phase, PlateFacts, QuadmaskId, Rate, ShotId, ShotStep, Timecode, may};
+use domain::{Action, Phase, PlateFacts, QuadmaskId, Rate, ShotId, ShotStep, Timecode, VersionId, may};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
@@ -91,6 +91,8 @@ pub struct Desk {
     pub toasts: Toasts,
     /// The question that is open.
     pub ask: RwSignal<Option<Ask>>,
+    /// The version of pass 1 that the next run of VOID refines; `None`: it starts from the plate.
+    pub refine: RwSignal<Option<VersionId>>,
     /// The picture of the wanted frame.
     pub arrival: RwSignal<Arrival>,
     /// The frame that is on the canvas.
@@ -134,6 +136,7 @@ impl Desk {
             looking: Looking::new(),
             toasts,
             ask: RwSignal::new(None),
+            refine: RwSignal::new(None),
             arrival: RwSignal::new(Arrival::Waiting),
             painted: RwSignal::new(None),
             loaded: RwSignal::new(Vec::new()),

@@ -71,6 +71,20 @@ async fn apply(tx: &mut AnyConnection, shot_id: ShotId, change: WorkChange, by: 
 }
 
 async fn assign(tx: &mut AnyConnection, shot_id: ShotId, person_id: PersonId, by: PersonId) -> Result<bool> {
+    if !put(tx, shot_id, person_id, by).await? {
+        return Ok(false);
+    }
+    inbox::put(
+        tx,
+        &[person_id],
+        &inbox::New { by: Some(by), ..inbox::New::about(shot_id, EntryKind::Assigned) },
+    )
+    .await?;
+    Ok(true)
+}
+
+/// Without a word; whether they were not assigned before.
+async fn put(tx: &mut AnyConnection, shot_id: ShotId, person_id: PersonId, by: PersonId) -> Result<bool> {
     let made = sqlx::query(
         "insert into assignment (shot_id, person_id, assigned_by, assigned_at) values ($1, $2, $3, $4)
          on conflict (shot_id, person_id) do nothing",
@@ -81,16 +95,7 @@ async fn assign(tx: &mut AnyConnection, shot_id: ShotId, person_id: PersonId, by
     .bind(now())
     .execute(&mut *tx)
     .await?;
-    if made.rows_affected() == 0 {
-        return Ok(false);
-    }
-    inbox::put(
-        tx,
-        &[person_id],
-        &inbox::New { by: Some(by), ..inbox::New::about(shot_id, EntryKind::Assigned) },
-    )
-    .await?;
-    Ok(true)
+    Ok(made.rows_affected() > 0)
 }
 
 /// `None`: everybody.
@@ -112,6 +117,78 @@ async fn set_due(tx: &mut AnyConnection, shot_id: ShotId, day: Option<Day>) -> R
             .execute(&mut *tx)
             .await?;
     Ok(done.rows_affected() > 0)
+}
+
+async fn tell(tx: &mut AnyConnection, shot_id: ShotId) -> Result<()> {
+    let row = sqlx::query("select project_id from shot where shot_id = $1")
+        .bind(shot_id.to_string())
+        .fetch_one(&mut *tx)
+        .await?;
+    events::tell(tx, Some(row.word("project_id")?), Some(shot_id), &EventKind::Shot).await
+}
+
+/// Gives everything that somebody is assigned to somebody else, who finds it in their inbox, or to nobody; how many shots.
+/// What is archived or in the bin changes hands too, without a word.
+///
+/// # Errors
+/// [`Error::Invalid`] where the other one cannot be assigned in one of the projects; nothing is changed then.
+pub async fn hand_over(
+    tx: &mut AnyConnection,
+    from: PersonId,
+    to: Option<PersonId>,
+    by: PersonId,
+) -> Result<u32> {
+    if to == Some(from) {
+        return Err(Error::Invalid("Choose somebody else to take over the shots, or nobody.".into()));
+    }
+    let rows = sqlx::query(
+        "select a.shot_id, s.project_id, p.name as project_name,
+             case when s.binned_at is null and p.binned_at is null and p.archived_at is null then 1 else 0 end as open
+         from assignment a join shot s on s.shot_id = a.shot_id join project p on p.project_id = s.project_id
+         where a.person_id = $1 order by a.shot_id",
+    )
+    .bind(from.to_string())
+    .fetch_all(&mut *tx)
+    .await?;
+    let mut checked: Vec<ProjectId> = Vec::new();
+    for row in &rows {
+        let (shot_id, project_id): (ShotId, ProjectId) = (row.word("shot_id")?, row.word("project_id")?);
+        let Some(to) = to else { continue };
+        if !checked.contains(&project_id) {
+            if !people(&mut *tx, project_id).await?.iter().any(|one| one.person_id == to) {
+                return Err(Error::Invalid(format!(
+                    "Whoever you chose cannot be assigned in “{}”: add them to that project first, or choose somebody else.",
+                    row.text("project_name")?
+                )));
+            }
+            checked.push(project_id);
+        }
+        if row.flag("open")? {
+            assign(tx, shot_id, to, by).await?;
+        } else {
+            put(tx, shot_id, to, by).await?;
+        }
+    }
+    sqlx::query("delete from assignment where person_id = $1")
+        .bind(from.to_string())
+        .execute(&mut *tx)
+        .await?;
+    for row in &rows {
+        tell(tx, row.word("shot_id")?).await?;
+    }
+    Ok(rows.len() as u32)
+}
+
+/// Who has shots to do, and how many; what is in the bin does not count.
+pub async fn counts(db: &Db) -> Result<HashMap<PersonId, u32>> {
+    let rows = sqlx::query(
+        "select a.person_id, count(*) as shots from assignment a join shot s on s.shot_id = a.shot_id
+         join project p on p.project_id = s.project_id where s.binned_at is null and p.binned_at is null
+         group by a.person_id",
+    )
+    .fetch_all(&db.pool)
+    .await?;
+    rows.iter().map(|row| Ok((row.word("person_id")?, row.count("shots")?))).collect()
 }
 
 /// Takes somebody off shots that they no longer see, after their role or a membership changed.
@@ -138,8 +215,7 @@ pub(crate) async fn drop_unseen(tx: &mut AnyConnection, person_id: PersonId) -> 
     .await?;
     for row in &rows {
         let shot_id = row.word("shot_id")?;
-        let project_id = shots::get(&mut *tx, shot_id).await?.project_id;
-        events::tell(tx, Some(project_id), Some(shot_id), &EventKind::Shot).await?;
+        tell(tx, shot_id).await?;
     }
     Ok(())
 }

@@ -6,10 +6,13 @@ use sqlx::AnyConnection;
 use crate::row::Cells;
 use crate::{Db, Result, now};
 
-/// Records that the store holds these bytes. Put the bytes in the store first.
+/// Records that the store holds these bytes and that a row is about to name them. Put the bytes in the store first. Whoever
+/// makes a row name bytes that no other row named before calls it in the same transaction: the sweep leaves alone what was
+/// recorded within a day, and waits for the transaction that records it.
 pub async fn record(tx: &mut AnyConnection, hash: Hash, size_bytes: i64) -> Result<()> {
     sqlx::query(
-        "insert into blob (hash, size_bytes, created_at) values ($1, $2, $3) on conflict (hash) do nothing",
+        "insert into blob (hash, size_bytes, created_at, seen_at) values ($1, $2, $3, $3)
+         on conflict (hash) do update set seen_at = excluded.seen_at",
     )
     .bind(hash.to_string())
     .bind(size_bytes)

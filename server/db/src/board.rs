@@ -53,12 +53,12 @@ pub struct Card {
     pub updated_at: i64,
 }
 
-/// The condition on `shot s` for what a viewer sees.
+/// The condition on `shot s` for what a viewer sees: nothing that lies in the bin.
 pub(crate) fn shown(client: bool) -> &'static str {
     if client {
-        "exists (select 1 from version c where c.shot_id = s.shot_id and c.client_visible = 1)"
+        "s.binned_at is null and exists (select 1 from version c where c.shot_id = s.shot_id and c.client_visible = 1)"
     } else {
-        "1 = 1"
+        "s.binned_at is null"
     }
 }
 
@@ -195,7 +195,7 @@ pub async fn names(db: &Db, shots: &[ShotId]) -> Result<HashMap<ShotId, (String,
     }
     let mut query = sqlx::query(sqlx::AssertSqlSafe(format!(
         "select s.shot_id, s.name, p.name as project_name from shot s join project p on p.project_id = s.project_id
-         where s.shot_id in ({})",
+         where s.shot_id in ({}) and s.binned_at is null and p.binned_at is null",
         places(1, shots.len())
     )));
     for shot in shots {

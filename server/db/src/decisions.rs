@@ -93,7 +93,7 @@ pub async fn on_quadmask(
     }
     let phase = shots::step(tx, &shot, asked).await?;
     let shots::Size { width, height, .. } = shot.size()?;
-    let recipe = PlateRecipe::for_plate(width, height);
+    let recipe = PlateRecipe::for_plate(width, height).into();
     let run = runs::queue(tx, &shot, quadmask_id, &recipe, ballot.person_id).await?;
     Ok(Outcome { phase, run: Some(run) })
 }

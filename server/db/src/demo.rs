@@ -16,7 +16,7 @@ const PEOPLE: [(&str, &str, Role); 3] = [
 
 /// Makes people, project and the job that fills it, once.
 pub async fn ensure(db: &Db) -> Result<()> {
-    if projects::demo(db).await?.is_some() {
+    if projects::has_demo(db).await? {
         return Ok(());
     }
     db.write(|tx| Box::pin(async move { create(tx).await })).await

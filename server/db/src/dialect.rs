@@ -1,6 +1,7 @@
 //! The few places where SQLite and PostgreSQL differ: how they are opened.
 
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
@@ -72,7 +73,7 @@ pub async fn connect(url: &str) -> Result<Db> {
         .connect_with(options)
         .await
         .map_err(|source| Error::Open { url: without_password(url), source })?;
-    Ok(Db { pool, engine })
+    Ok(Db { pool, engine, written: Arc::default() })
 }
 
 impl Db {

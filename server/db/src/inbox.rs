@@ -133,9 +133,13 @@ pub struct Reader<'a> {
 }
 
 impl Reader<'_> {
+    pub fn eyes(&self) -> Eyes {
+        Eyes::of(self.person_id, self.role)
+    }
+
     /// The tables and the condition, with the person as `$1` and projects from `$2` on.
     fn from(&self) -> String {
-        let eyes = Eyes::from(self.role);
+        let eyes = self.eyes();
         let client = eyes != Eyes::Team;
         let theirs = if client { "and i.kind in ('mentioned', 'replied')" } else { "" };
         format!(
@@ -147,10 +151,11 @@ impl Reader<'_> {
              left join quadmask q on q.quadmask_id = d.subject_id
              left join version w on w.version_id = coalesce(i.version_id, d.subject_id)
              where i.person_id = $1 and s.project_id in ({}) and c.deleted_at is null {theirs}
-             and {} and (t.thread_id is null or ({}))",
+             and {} and (t.thread_id is null or (({}) and {}))",
             places(2, self.projects.len()),
             board::shown(client),
-            eyes.sees_thread()
+            eyes.sees_thread(),
+            eyes.sees_comment()
         )
     }
 }
@@ -258,6 +263,11 @@ async fn told_if(tx: &mut AnyConnection, person_id: PersonId, rows: u64) -> Resu
         return Ok(());
     }
     events::tell(tx, None, None, &EventKind::Inbox { person_id }).await
+}
+
+/// Forgets what happened before `before` (microseconds UTC), read or not; how many entries.
+pub async fn prune(db: &Db, before: i64) -> Result<u64> {
+    Ok(sqlx::query("delete from inbox where at < $1").bind(before).execute(&db.pool).await?.rows_affected())
 }
 
 /// Whether anything of a comment is in somebody's inbox already: an edit tells nobody twice.

@@ -2,6 +2,7 @@
 
 pub mod assignments;
 pub mod audit;
+pub mod bin;
 pub mod blobs;
 pub mod board;
 pub mod brief;
@@ -10,6 +11,7 @@ pub mod decisions;
 pub mod deliveries;
 pub mod demo;
 mod dialect;
+pub mod disk;
 pub mod draft;
 pub mod dump;
 pub mod edits;
@@ -32,21 +34,26 @@ pub mod share;
 pub mod shots;
 pub mod sign_in;
 pub mod threads;
+pub mod upkeep;
 pub mod uploads;
 pub mod versions;
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 pub use dialect::{Engine, Gate, SKIP_LOCKED, connect, one_at_a_time, open};
 use sqlx::{Any, AnyConnection, AnyPool, Transaction};
+use tokio::sync::Notify;
 
 /// A pool and the engine behind it. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Db {
     pub(crate) pool: AnyPool,
     pub(crate) engine: Engine,
+    /// A transaction of this process was committed.
+    pub(crate) written: Arc<Notify>,
 }
 
 /// What a caller decides on.
@@ -109,6 +116,12 @@ impl Db {
         self.engine
     }
 
+    /// Resolves when this process has written something since the last call: for one reader of what is new. Other processes
+    /// are not heard.
+    pub async fn written(&self) {
+        self.written.notified().await;
+    }
+
     /// For several reads that must agree: what others write meanwhile is not seen. Ends when dropped.
     pub async fn snapshot(&self) -> Result<Transaction<'static, Any>> {
         Ok(match self.engine {
@@ -155,6 +168,7 @@ impl Db {
         match work(&mut tx).await {
             Ok(value) => {
                 tx.commit().await?;
+                self.written.notify_one();
                 Ok(value)
             }
             Err(error) => {

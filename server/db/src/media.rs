@@ -43,7 +43,8 @@ fn project(row: &AnyRow) -> Result<ProjectId> {
 
 pub async fn of_shot(db: &Db, shot_id: ShotId) -> Result<ShotMedia> {
     let row = sqlx::query(
-        "select project_id, file_name, plate, proxy, poster, strip, sound from shot where shot_id = $1",
+        "select project_id, file_name, plate, proxy, poster, strip, sound from shot
+         where shot_id = $1 and binned_at is null",
     )
     .bind(shot_id.to_string())
     .fetch_one(&db.pool)
@@ -70,7 +71,7 @@ pub async fn proxy_index_of_shot(db: &Db, shot_id: ShotId) -> Result<Option<Stri
 pub async fn of_version(db: &Db, version_id: VersionId) -> Result<VersionMedia> {
     let row = sqlx::query(
         "select s.project_id, s.name, v.n, v.client_visible, v.result, v.matte, v.proxy
-         from version v join shot s on s.shot_id = v.shot_id where v.version_id = $1",
+         from version v join shot s on s.shot_id = v.shot_id where v.version_id = $1 and s.binned_at is null",
     )
     .bind(version_id.to_string())
     .fetch_one(&db.pool)
@@ -120,7 +121,7 @@ pub struct QuadmaskMedia {
 pub async fn of_quadmask(db: &Db, quadmask_id: QuadmaskId) -> Result<QuadmaskMedia> {
     let row = sqlx::query(
         "select s.project_id, s.shot_id, s.name, q.n, q.manifest, q.movie
-         from quadmask q join shot s on s.shot_id = q.shot_id where q.quadmask_id = $1",
+         from quadmask q join shot s on s.shot_id = q.shot_id where q.quadmask_id = $1 and s.binned_at is null",
     )
     .bind(quadmask_id.to_string())
     .fetch_one(&db.pool)

@@ -1,4 +1,4 @@
-//! What waits for somebody, over all projects they see: shots by the rule of `domain::needs`, and threads that want an answer.
+//! What waits for somebody, over all projects in work that they see: shots by the rule of `domain::needs`, and threads that want an answer.
 
 use std::collections::HashSet;
 
@@ -69,7 +69,7 @@ async fn shots(db: &Db, reader: Reader<'_>) -> Result<Vec<Need>> {
          from shot s join project r on r.project_id = s.project_id
          left join quadmask q on q.shot_id = s.shot_id and q.n = (select max(n) from quadmask m where m.shot_id = s.shot_id)
          left join version v on v.shot_id = s.shot_id and v.n = (select max(n) from version m where m.shot_id = s.shot_id)
-         where s.project_id in ({}) and ({any}s.phase in ({assigned})
+         where s.project_id in ({}) and s.binned_at is null and r.archived_at is null and ({any}s.phase in ({assigned})
              and exists (select 1 from assignment a where a.shot_id = s.shot_id and a.person_id = $1))
              and (s.phase <> 'approved' or (v.client_visible = 0
                  and not exists (select 1 from share_version x where x.version_id = v.version_id)))
@@ -133,7 +133,7 @@ fn read(row: &AnyRow, asked: Asked) -> Result<Need> {
 /// Open threads in which somebody named them after they last spoke, and threads of their own with answers they have not read.
 /// One row for each thread.
 async fn threads(db: &Db, reader: Reader<'_>) -> Result<Vec<Need>> {
-    let eyes = Eyes::from(reader.role);
+    let eyes = reader.eyes();
     let named = "join mention m on m.comment_id = c.comment_id and m.person_id = $1
          where not exists (select 1 from comment o where o.thread_id = t.thread_id and o.author = $1 and o.kind = 'said'
              and o.deleted_at is null and o.n > c.n)";
@@ -148,10 +148,11 @@ async fn threads(db: &Db, reader: Reader<'_>) -> Result<Vec<Need>> {
              join project r on r.project_id = s.project_id join person b on b.person_id = c.author
              left join version v on v.version_id = t.version_id {wanted}
              and c.author <> $1 and c.kind = 'said' and c.deleted_at is null and t.state = 'open'
-             and s.project_id in ({}) and {} and ({}) order by c.created_at desc limit {MOST}",
+             and s.project_id in ({}) and r.archived_at is null and {} and ({}) and {} order by c.created_at desc limit {MOST}",
             places(2, reader.projects.len()),
             board::shown(eyes != Eyes::Team),
-            eyes.sees_thread()
+            eyes.sees_thread(),
+            eyes.sees_comment()
         );
         let mut query = sqlx::query(sqlx::AssertSqlSafe(text)).bind(reader.person_id.to_string());
         for project in reader.projects {

@@ -255,7 +255,7 @@ pub async fn invite(
 pub async fn invitation(db: &Db, token_hash: &str) -> Result<Invitation> {
     let row = sqlx::query(
         "select i.invitation_id, i.role, i.project_id, r.name as project_name, p.name as invited_by
-         from invitation i join person p on p.person_id = i.invited_by left join project r on r.project_id = i.project_id
+         from invitation i join person p on p.person_id = i.invited_by left join project r on r.project_id = i.project_id and r.binned_at is null
          where i.token_hash = $1 and i.used_at is null and i.expires_at > $2",
     )
     .bind(token_hash)
@@ -291,7 +291,7 @@ pub async fn accept(
     .ok_or_else(|| Error::Conflict("This invitation was used or is over. Ask for a new link.".into()))?;
     let person_id = create(tx, name, email, Some(password_hash), row.word("role")?).await?;
     if let Some(project_id) = row.maybe_word("project_id")? {
-        crate::projects::set_member(tx, project_id, person_id, true).await?;
+        crate::projects::join(tx, project_id, person_id).await?;
     }
     Ok(person_id)
 }

@@ -1,14 +1,16 @@
 //! Projects, their members and sequences.
 
-use domain::project::{Project, Sequence, clean_name};
-use domain::{ApprovalPolicy, EventKind, Person, PersonId, Phase, ProjectId, SequenceId, ShotId};
+use domain::project::{ARCHIVED, Project, Sequence, Sharing, clean_name};
+use domain::{ApprovalPolicy, EventKind, Person, PersonId, Phase, ProjectId, Role, SequenceId, ShotId};
 use sqlx::AnyConnection;
 use sqlx::any::{AnyExecutor, AnyRow};
 
 use crate::row::Cells;
 use crate::{Db, Error, Result, events, new_uuid, now, to_json};
 
-const COLUMNS: &str = "select project_id, name, policy, first_frame, is_demo, created_at from project";
+const COLUMNS: &str =
+    "select project_id, name, policy, first_frame, is_demo, created_at, archived_at, sharers, clients_apart from project
+     where binned_at is null";
 
 fn read(row: &AnyRow) -> Result<Project> {
     Ok(Project {
@@ -18,10 +20,12 @@ fn read(row: &AnyRow) -> Result<Project> {
         first_frame: row.count("first_frame")?,
         is_demo: row.flag("is_demo")?,
         created_at: row.int("created_at")?,
+        archived_at: row.maybe_int("archived_at")?,
+        sharing: Sharing { sharers: row.json("sharers")?, clients_apart: row.flag("clients_apart")? },
     })
 }
 
-fn named(name: &str) -> Result<String> {
+pub(crate) fn named(name: &str) -> Result<String> {
     clean_name(name).map_err(|bad| Error::Invalid(format!("Choose another name: {bad}.")))
 }
 
@@ -43,8 +47,9 @@ pub async fn create(tx: &mut AnyConnection, name: &str, by: PersonId, is_demo: b
     Ok(project_id)
 }
 
+/// What lies in the bin is not there.
 pub async fn get<'e>(executor: impl AnyExecutor<'e>, project_id: ProjectId) -> Result<Project> {
-    let row = sqlx::query(sqlx::AssertSqlSafe(format!("{COLUMNS} where project_id = $1")))
+    let row = sqlx::query(sqlx::AssertSqlSafe(format!("{COLUMNS} and project_id = $1")))
         .bind(project_id.to_string())
         .fetch_optional(executor)
         .await?;
@@ -62,23 +67,53 @@ pub async fn list(db: &Db) -> Result<Vec<Project>> {
 /// The demo project, if it was made.
 pub async fn demo(db: &Db) -> Result<Option<Project>> {
     let row =
-        sqlx::query(sqlx::AssertSqlSafe(format!("{COLUMNS} where is_demo = 1 order by created_at limit 1")))
+        sqlx::query(sqlx::AssertSqlSafe(format!("{COLUMNS} and is_demo = 1 order by created_at limit 1")))
             .fetch_optional(&db.pool)
             .await?;
     row.as_ref().map(read).transpose()
 }
 
+/// Whether a demo project was ever made and is not deleted for good: one that lies in the bin is not made again.
+pub async fn has_demo(db: &Db) -> Result<bool> {
+    let rows: i64 =
+        sqlx::query_scalar("select count(*) from project where is_demo = 1").fetch_one(&db.pool).await?;
+    Ok(rows > 0)
+}
+
+/// Takes the project for this transaction, to change it or to add to it.
+///
+/// # Errors
+/// [`Error::NotFound`] for what lies in the bin, [`Error::Conflict`] with a sentence for what is archived.
+pub(crate) async fn lock_open(tx: &mut AnyConnection, project_id: ProjectId) -> Result<()> {
+    let row = sqlx::query(
+        "update project set name = name where project_id = $1 and binned_at is null returning archived_at",
+    )
+    .bind(project_id.to_string())
+    .fetch_optional(&mut *tx)
+    .await?
+    .ok_or(Error::NotFound)?;
+    match row.maybe_int("archived_at")? {
+        Some(_) => Err(Error::Conflict(ARCHIVED.into())),
+        None => Ok(()),
+    }
+}
+
 /// Projects the person was added to.
 pub async fn ids_of(db: &Db, person_id: PersonId) -> Result<Vec<ProjectId>> {
-    let ids: Vec<String> = sqlx::query_scalar("select project_id from project_member where person_id = $1")
-        .bind(person_id.to_string())
-        .fetch_all(&db.pool)
-        .await?;
+    let ids: Vec<String> = sqlx::query_scalar(
+        "select m.project_id from project_member m join project p on p.project_id = m.project_id
+         where m.person_id = $1 and p.binned_at is null",
+    )
+    .bind(person_id.to_string())
+    .fetch_all(&db.pool)
+    .await?;
     ids.iter().map(|id| crate::parse("project_id", id)).collect()
 }
 
 pub async fn all_ids(db: &Db) -> Result<Vec<ProjectId>> {
-    let ids: Vec<String> = sqlx::query_scalar("select project_id from project").fetch_all(&db.pool).await?;
+    let ids: Vec<String> = sqlx::query_scalar("select project_id from project where binned_at is null")
+        .fetch_all(&db.pool)
+        .await?;
     ids.iter().map(|id| crate::parse("project_id", id)).collect()
 }
 
@@ -103,6 +138,7 @@ pub async fn update(
     if first_frame > 1_000_000 {
         return Err(Error::Invalid("The first frame is a number from 0 to 1,000,000.".into()));
     }
+    lock_open(tx, project_id).await?;
     check_policy(tx, policy).await?;
     let done =
         sqlx::query("update project set name = $2, first_frame = $3, policy = $4 where project_id = $1")
@@ -158,15 +194,29 @@ pub async fn set_member(
     person_id: PersonId,
     on: bool,
 ) -> Result<()> {
-    let text = if on {
-        "insert into project_member (project_id, person_id) values ($1, $2) on conflict (project_id, person_id) do nothing"
-    } else {
-        "delete from project_member where project_id = $1 and person_id = $2"
-    };
-    sqlx::query(text).bind(project_id.to_string()).bind(person_id.to_string()).execute(&mut *tx).await?;
-    if !on {
-        crate::assignments::drop_unseen(tx, person_id).await?;
+    lock_open(tx, project_id).await?;
+    if on {
+        return join(tx, project_id, person_id).await;
     }
+    sqlx::query("delete from project_member where project_id = $1 and person_id = $2")
+        .bind(project_id.to_string())
+        .bind(person_id.to_string())
+        .execute(&mut *tx)
+        .await?;
+    crate::assignments::drop_unseen(tx, person_id).await?;
+    events::tell(tx, Some(project_id), None, &EventKind::Project).await
+}
+
+/// As an invitation promised, whatever became of the project since: an account is not refused because a project rests.
+pub(crate) async fn join(tx: &mut AnyConnection, project_id: ProjectId, person_id: PersonId) -> Result<()> {
+    sqlx::query(
+        "insert into project_member (project_id, person_id) select project_id, $2 from project where project_id = $1
+         on conflict (project_id, person_id) do nothing",
+    )
+    .bind(project_id.to_string())
+    .bind(person_id.to_string())
+    .execute(&mut *tx)
+    .await?;
     events::tell(tx, Some(project_id), None, &EventKind::Project).await
 }
 
@@ -196,6 +246,7 @@ pub async fn create_sequence(
     project_id: ProjectId,
     name: &str,
 ) -> Result<SequenceId> {
+    lock_open(tx, project_id).await?;
     let sequence_id = SequenceId(new_uuid());
     let made = sqlx::query(
         "insert into sequence (sequence_id, project_id, name) values ($1, $2, $3) on conflict (project_id, name) do nothing",
@@ -212,11 +263,66 @@ pub async fn create_sequence(
     Ok(sequence_id)
 }
 
+/// Gives a sequence of the project another name.
+pub async fn rename_sequence(
+    tx: &mut AnyConnection,
+    project_id: ProjectId,
+    sequence_id: SequenceId,
+    name: &str,
+) -> Result<()> {
+    lock_open(tx, project_id).await?;
+    let name = named(name)?;
+    let clash: i64 = sqlx::query_scalar(
+        "select count(*) from sequence where project_id = $1 and name = $2 and sequence_id <> $3",
+    )
+    .bind(project_id.to_string())
+    .bind(&name)
+    .bind(sequence_id.to_string())
+    .fetch_one(&mut *tx)
+    .await?;
+    if clash > 0 {
+        return Err(Error::Invalid("This project has a sequence with that name already.".into()));
+    }
+    let done = sqlx::query("update sequence set name = $3 where sequence_id = $1 and project_id = $2")
+        .bind(sequence_id.to_string())
+        .bind(project_id.to_string())
+        .bind(name)
+        .execute(&mut *tx)
+        .await?;
+    if done.rows_affected() == 0 {
+        return Err(Error::NotFound);
+    }
+    events::tell(tx, Some(project_id), None, &EventKind::Project).await
+}
+
+/// Who may make links, and whether clients see each other. Owners always may; roles that may not anywhere are refused.
+pub async fn set_sharing(tx: &mut AnyConnection, project_id: ProjectId, sharing: &Sharing) -> Result<()> {
+    lock_open(tx, project_id).await?;
+    let Sharing { sharers, clients_apart } = sharing;
+    if let Some(role) = sharers.iter().find(|role| !domain::may(**role, domain::Action::Share)) {
+        return Err(Error::Invalid(format!(
+            "{}s never make links: choose among owners, producers and supervisors.",
+            role.word()
+        )));
+    }
+    let sharers: Vec<Role> =
+        Sharing::all().into_iter().filter(|role| *role == Role::Owner || sharers.contains(role)).collect();
+    sqlx::query("update project set sharers = $2, clients_apart = $3 where project_id = $1")
+        .bind(project_id.to_string())
+        .bind(to_json(&sharers))
+        .bind(i64::from(*clients_apart))
+        .execute(&mut *tx)
+        .await?;
+    events::tell(tx, Some(project_id), None, &EventKind::Project).await?;
+    // Guests look again at what their link shows.
+    events::tell(tx, Some(project_id), None, &EventKind::Share).await
+}
+
 /// Sequences by name, with how many shots each has.
 pub async fn sequences(db: &Db, project_id: ProjectId) -> Result<Vec<Sequence>> {
     let rows = sqlx::query(
         "select q.sequence_id, q.name, count(s.shot_id) as shots from sequence q
-         left join shot s on s.sequence_id = q.sequence_id where q.project_id = $1
+         left join shot s on s.sequence_id = q.sequence_id and s.binned_at is null where q.project_id = $1
          group by q.sequence_id, q.name order by q.name",
     )
     .bind(project_id.to_string())

@@ -1,6 +1,7 @@
 //! What other changes need of the job table inside their own transaction: putting work in and taking it back, and what
 //! the end of a job means for its shot. Leases are `jobs`' business.
 
+use domain::run::Need;
 use domain::{EventKind, Job, JobId, JobState, ProjectId, ShotId, ShotStep};
 use sqlx::AnyConnection;
 
@@ -26,8 +27,10 @@ pub async fn enqueue(
 ) -> Result<Enqueued> {
     let job_id = JobId(new_uuid());
     let made = sqlx::query(
-        "insert into job (job_id, kind, payload, dedupe, project_id, shot_id, state, priority, run_after, created_at)
-         values ($1, $2, $3, $4, $5, $6, 'queued', $7, $8, $8) on conflict do nothing",
+        "insert into job (job_id, kind, payload, dedupe, project_id, shot_id, state, priority, run_after, created_at, held)
+         values ($1, $2, $3, $4, $5, $6, 'queued', $7, $8, $8,
+             (select count(*) from project p where p.project_id = $5 and (p.archived_at is not null or p.binned_at is not null)))
+         on conflict do nothing",
     )
     .bind(job_id.to_string())
     .bind(job.kind())
@@ -52,6 +55,16 @@ pub async fn enqueue(
         Some(id) => Ok(Enqueued { job_id: crate::parse("job_id", &id)?, is_new: false }),
         None => Err(Error::Conflict("The same job just ended. Try again.".into())),
     }
+}
+
+/// Leaves a job that was just put in to workers that can do what it needs.
+pub async fn demand(tx: &mut AnyConnection, job_id: JobId, need: Need) -> Result<()> {
+    sqlx::query("update job set needs = $2 where job_id = $1")
+        .bind(job_id.to_string())
+        .bind(need.word())
+        .execute(&mut *tx)
+        .await?;
+    Ok(())
 }
 
 /// Says that a job moved.

@@ -1,24 +1,23 @@
 //! Runs: one execution of a recipe on an approved quadmask.
 
 use domain::inbox::EntryKind;
-use domain::{EventKind, Job, JobId, PersonId, Phase, PlateRecipe, QuadmaskId, RunId, ShotId, ShotStep};
+use domain::{
+    EventKind, Job, JobId, PersonId, Phase, QuadmaskId, Recipe, RunId, ShotId, ShotStep, VoidOrder, Words,
+};
+use serde::Deserialize;
 use sqlx::AnyConnection;
 use sqlx::any::AnyExecutor;
 
 use crate::row::Cells;
 use crate::shots::{self, Locked};
-use crate::{Db, Error, Result, decisions, events, inbox, new_uuid, now, quadmasks, to_json};
-
-/// The engine that is always there.
-pub const PLATE_ENGINE: &str = "plate";
+use crate::{Db, Error, Result, decisions, events, inbox, new_uuid, now, quadmasks, to_json, versions};
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Run {
     pub run_id: RunId,
     pub shot_id: ShotId,
     pub quadmask_id: QuadmaskId,
-    pub engine: String,
-    pub recipe: PlateRecipe,
+    pub recipe: Recipe,
     pub started_by: PersonId,
     pub created_at: i64,
 }
@@ -35,8 +34,8 @@ pub async fn get<'e>(executor: impl AnyExecutor<'e>, run_id: RunId) -> Result<Ru
         run_id: row.word("run_id")?,
         shot_id: row.word("shot_id")?,
         quadmask_id: row.word("quadmask_id")?,
-        engine: row.text("engine")?,
-        recipe: row.json("recipe")?,
+        recipe: Recipe::read(&row.text("engine")?, row.json("recipe")?)
+            .map_err(|why| Error::Corrupt(format!("run.recipe: {why}")))?,
         started_by: row.word("started_by")?,
         created_at: row.int("created_at")?,
     })
@@ -47,7 +46,7 @@ pub(crate) async fn queue(
     tx: &mut AnyConnection,
     shot: &Locked,
     quadmask_id: QuadmaskId,
-    recipe: &PlateRecipe,
+    recipe: &Recipe,
     person_id: PersonId,
 ) -> Result<(RunId, JobId)> {
     let run_id = RunId(new_uuid());
@@ -58,8 +57,8 @@ pub(crate) async fn queue(
     .bind(run_id.to_string())
     .bind(shot.shot_id.to_string())
     .bind(quadmask_id.to_string())
-    .bind(PLATE_ENGINE)
-    .bind(to_json(recipe))
+    .bind(recipe.engine())
+    .bind(to_json(&recipe.knobs()))
     .bind(person_id.to_string())
     .bind(now())
     .execute(&mut *tx)
@@ -71,19 +70,27 @@ pub(crate) async fn queue(
     if !queued.is_new {
         return Err(Error::Conflict("A removal of this shot is in the queue or running already.".into()));
     }
+    if let Some(need) = recipe.need() {
+        crate::queue::demand(tx, queued.job_id, need).await?;
+    }
     Ok((run_id, queued.job_id))
 }
 
-/// Runs the newest quadmask with a recipe. Refused unless its decisions meet the policy as it is now.
+/// Runs the newest quadmask with a recipe. Refused unless its decisions meet the policy as it is now, and when the engine
+/// could not begin. Whether a worker has the engine is not asked here.
 pub async fn start(
     tx: &mut AnyConnection,
     shot_id: ShotId,
-    recipe: PlateRecipe,
+    recipe: impl Into<Recipe>,
     person_id: PersonId,
 ) -> Result<(RunId, JobId)> {
-    let recipe = recipe.checked().map_err(|bad| Error::Invalid(format!("The recipe cannot run: {bad}.")))?;
+    let recipe = recipe.into().checked();
+    let recipe = recipe.map_err(|bad| Error::Invalid(format!("The recipe cannot run: {bad}.")))?;
     let shot = shots::lock(tx, shot_id).await?;
     let quadmask_id = approved(tx, &shot).await?;
+    if let Recipe::Void(order) = &recipe {
+        can_begin(tx, &shot, quadmask_id, order).await?;
+    }
     let queued = queue(tx, &shot, quadmask_id, &recipe, person_id).await?;
     shots::step(tx, &shot, ShotStep::StartRun).await?;
     Ok(queued)
@@ -106,6 +113,51 @@ async fn approved(tx: &mut AnyConnection, shot: &Locked) -> Result<QuadmaskId> {
     Ok(newest.quadmask_id)
 }
 
+/// Whether VOID has what it begins with: a prompt in what was approved, and for pass 2 a result of pass 1 that lies on the
+/// canvas as it will.
+async fn can_begin(
+    tx: &mut AnyConnection,
+    shot: &Locked,
+    quadmask_id: QuadmaskId,
+    order: &VoidOrder,
+) -> Result<()> {
+    #[derive(Deserialize)]
+    struct Approved {
+        words: Words,
+    }
+    let approved: Approved =
+        crate::from_json("quadmask.subject_json", &quadmasks::subject_json(&mut *tx, quadmask_id).await?)?;
+    if approved.words.after.trim().is_empty() {
+        return Err(Error::Invalid(
+            "VOID needs a prompt, and the approved quadmask says nothing of what the scene shows afterwards. Re-open it, \
+             write that on the targets step, and send it to review again."
+                .into(),
+        ));
+    }
+    let Some(version_id) = order.first_pass else { return Ok(()) };
+    let first = match versions::get(&mut *tx, version_id).await {
+        Err(Error::NotFound) => None,
+        found => Some(found?),
+    };
+    let Some(first) = first.filter(|first| first.shot_id == shot.shot_id) else {
+        return Err(Error::Invalid(
+            "Pass 2 needs a result of VOID’s pass 1 of this shot: choose one.".into(),
+        ));
+    };
+    let wrong =
+        |what: &str| Err(Error::Conflict(format!("Pass 2 cannot start from version {}: {what}", first.n)));
+    if !first.is_first_pass() {
+        return wrong("it was not made by VOID’s pass 1. Run pass 1 first.");
+    }
+    if first.quadmask_id != quadmask_id {
+        return wrong("it was made with another quadmask. Run pass 1 with the one that is approved now.");
+    }
+    match Recipe::read(&first.engine, first.recipe.clone()) {
+        Ok(Recipe::Void(before)) if before.knobs.layout() == order.knobs.layout() => Ok(()),
+        _ => wrong("the plate lay on another canvas there. Give canvas, fit and region of that version."),
+    }
+}
+
 /// The run that was asked for last.
 pub async fn newest(db: &Db, shot_id: ShotId) -> Result<Option<RunId>> {
     let id: Option<String> = sqlx::query_scalar(
@@ -115,6 +167,28 @@ pub async fn newest(db: &Db, shot_id: ShotId) -> Result<Option<RunId>> {
     .fetch_optional(&db.pool)
     .await?;
     id.map(|id| crate::parse("run_id", &id)).transpose()
+}
+
+/// Which of these runs may still go on, or be tried again: the newest of their shots that made no version and were not
+/// cancelled.
+pub async fn unfinished(db: &Db, runs: &[RunId]) -> Result<Vec<RunId>> {
+    if runs.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut query = sqlx::query_scalar::<_, String>(sqlx::AssertSqlSafe(format!(
+        "select r.run_id from run r where r.run_id in ({})
+         and not exists (select 1 from version v where v.run_id = r.run_id)
+         and not exists (select 1 from run o where o.shot_id = r.shot_id
+                         and (o.created_at > r.created_at or (o.created_at = r.created_at and o.run_id > r.run_id)))
+         and exists (select 1 from job j where j.shot_id = r.shot_id and j.kind = 'remove' and j.state <> 'cancelled'
+                     and j.payload like '%' || r.run_id || '%')",
+        crate::row::places(1, runs.len())
+    )));
+    for run in runs {
+        query = query.bind(run.to_string());
+    }
+    let ids = query.fetch_all(&db.pool).await?;
+    ids.iter().map(|id| crate::parse("run_id", id)).collect()
 }
 
 /// The shot's newest run: only it moves the shot.

@@ -62,7 +62,7 @@ pub async fn shots(db: &Db, reader: Reader<'_>, q: &str) -> Result<Vec<FoundShot
     if reader.projects.is_empty() || words.is_empty() {
         return Ok(Vec::new());
     }
-    let client = Eyes::from(reader.role) != Eyes::Team;
+    let client = reader.eyes() != Eyes::Team;
     let columns: &[&str] = if client { &["s.name"] } else { &["s.name", "w.removal", "q.name"] };
     let first = 1 + reader.projects.len();
     let text = format!(
@@ -98,18 +98,19 @@ pub async fn comments(db: &Db, reader: Reader<'_>, q: &str) -> Result<Vec<FoundC
     if reader.projects.is_empty() || words.is_empty() {
         return Ok(Vec::new());
     }
-    let eyes = Eyes::from(reader.role);
+    let eyes = reader.eyes();
     let text = format!(
         "select c.comment_id, c.thread_id, s.shot_id, s.name as shot_name, r.name as project_name, p.name as author, c.text,
              c.created_at
          from comment c join thread t on t.thread_id = c.thread_id join shot s on s.shot_id = t.shot_id
          join project r on r.project_id = s.project_id left join person p on p.person_id = c.author
          left join version v on v.version_id = t.version_id
-         where s.project_id in ({}) and c.kind = 'said' and c.deleted_at is null and {} and ({}) and {}
+         where s.project_id in ({}) and c.kind = 'said' and c.deleted_at is null and {} and ({}) and {} and {}
          order by c.created_at desc, c.comment_id limit {MOST}",
         places(1, reader.projects.len()),
         board::shown(eyes != Eyes::Team),
         eyes.sees_thread(),
+        eyes.sees_comment(),
         matches(&["c.text"], words.len(), 1 + reader.projects.len()),
     );
     let rows = ask(db, text, reader.projects, &words).await?;

@@ -40,11 +40,12 @@ fn read(row: &AnyRow) -> Result<Shot> {
     })
 }
 
+/// What lies in the bin is not there.
 pub async fn get<'e>(executor: impl AnyExecutor<'e>, shot_id: ShotId) -> Result<Shot> {
     let row = sqlx::query(
         "select s.shot_id, s.project_id, s.sequence_id, s.name, s.file_name, s.phase, s.problem, s.plate, b.size_bytes,
              s.trim_first, s.trim_frames, s.frame_index, s.facts, s.proxy, s.poster, s.strip, s.sound, d.editor, d.editor_seen_at, s.created_at, s.updated_at
-         from shot s join blob b on b.hash = s.plate left join draft d on d.shot_id = s.shot_id where s.shot_id = $1",
+         from shot s join blob b on b.hash = s.plate left join draft d on d.shot_id = s.shot_id where s.shot_id = $1 and s.binned_at is null",
     )
     .bind(shot_id.to_string())
     .fetch_optional(executor)
@@ -80,25 +81,27 @@ impl Locked {
 }
 
 /// Takes the shot for this transaction; others wait. Every change of a shot or of what hangs on it begins here.
+///
+/// # Errors
+/// [`Error::NotFound`] for what lies in the bin, [`Error::Conflict`] with a sentence where the project is archived.
 pub async fn lock(tx: &mut AnyConnection, shot_id: ShotId) -> Result<Locked> {
     let row = sqlx::query(
-        "update shot set phase = phase where shot_id = $1 returning project_id, phase, plate, frames, width, height",
+        "update shot set phase = phase where shot_id = $1 and binned_at is null
+         returning project_id, phase, plate, frames, width, height",
     )
     .bind(shot_id.to_string())
     .fetch_optional(&mut *tx)
     .await?
     .ok_or(Error::NotFound)?;
+    let project_id: ProjectId = row.word("project_id")?;
+    if projects::get(&mut *tx, project_id).await?.is_archived() {
+        return Err(Error::Conflict(domain::project::ARCHIVED.into()));
+    }
     let size = match (row.maybe_count("frames")?, row.maybe_count("width")?, row.maybe_count("height")?) {
         (Some(frames), Some(width), Some(height)) => Some(Size { frames, width, height }),
         _ => None,
     };
-    Ok(Locked {
-        shot_id,
-        project_id: row.word("project_id")?,
-        phase: row.word("phase")?,
-        plate: row.word("plate")?,
-        size,
-    })
+    Ok(Locked { shot_id, project_id, phase: row.word("phase")?, plate: row.word("plate")?, size })
 }
 
 /// Takes `step` from the phase that was locked; the phase it led to. Compare-and-set: a shot that moved meanwhile is a
@@ -198,12 +201,9 @@ pub async fn create(
     size_bytes: i64,
 ) -> Result<Created> {
     // One at a time per project: the same plate sent twice at once must meet itself here.
-    sqlx::query("update project set name = name where project_id = $1")
-        .bind(project_id.to_string())
-        .execute(&mut *tx)
-        .await?;
+    projects::lock_open(tx, project_id).await?;
     let same = sqlx::query(
-        "select shot_id, name from shot where project_id = $1 and plate = $2 order by created_at limit 1",
+        "select shot_id, name from shot where project_id = $1 and plate = $2 and binned_at is null order by created_at limit 1",
     )
     .bind(project_id.to_string())
     .bind(plate.to_string())
@@ -404,8 +404,11 @@ pub async fn rename(tx: &mut AnyConnection, shot_id: ShotId, name: &str) -> Resu
             .bind(shot_id.to_string())
             .fetch_one(&mut *tx)
             .await?;
-    let taken =
-        || Error::Invalid(format!("This project has a shot named “{name}” already: choose another name."));
+    let taken = || {
+        Error::Invalid(format!(
+            "This project has a shot named “{name}” already, maybe in the bin: choose another name."
+        ))
+    };
     if clash > 0 {
         return Err(taken());
     }

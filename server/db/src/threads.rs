@@ -32,29 +32,59 @@ pub struct Row {
 pub enum Eyes {
     Team,
     /// A client's account.
-    Client,
+    Client(PersonId),
     /// Somebody who came through this link.
     Guest(LinkId),
 }
 
-impl From<Role> for Eyes {
-    fn from(role: Role) -> Self {
-        if may(role, Action::ViewShot) { Self::Team } else { Self::Client }
+impl From<(PersonId, Role)> for Eyes {
+    fn from((person_id, role): (PersonId, Role)) -> Self {
+        Self::of(person_id, role)
     }
 }
 
 impl Eyes {
+    /// Of somebody with an account.
+    pub fn of(person_id: PersonId, role: Role) -> Self {
+        if may(role, Action::ViewShot) { Self::Team } else { Self::Client(person_id) }
+    }
+
+    /// The condition on `thread t` that what `author` said is seen where the project keeps its clients apart: a client hears
+    /// the team and itself. Guests of one link are one client. An id is hexadecimal digits and dashes.
+    fn hears(self, author: &str) -> String {
+        let own = match self {
+            Self::Team => return "1 = 1".to_owned(),
+            Self::Client(PersonId(me)) => format!("{author} = '{me}'"),
+            Self::Guest(LinkId(link)) => format!(
+                "exists (select 1 from guest kg where kg.guest_id = {author} and kg.link_id = '{link}')"
+            ),
+        };
+        format!(
+            "({author} is null or {own}
+              or exists (select 1 from person ka where ka.person_id = {author} and ka.role <> 'client')
+              or not exists (select 1 from shot ks join project kp on kp.project_id = ks.project_id
+                             where ks.shot_id = t.shot_id and kp.clients_apart = 1))"
+        )
+    }
+
+    /// The condition on `comment c join thread t` for what is seen of a thread that is seen.
+    pub(crate) fn sees_comment(self) -> String {
+        self.hears("c.author")
+    }
+
     /// The condition on `thread t left join version v` for what is seen.
     pub(crate) fn sees_thread(self) -> String {
         match self {
             Self::Team => "1 = 1".to_owned(),
-            Self::Client => {
-                "t.client_visible = 1 and (t.version_id is null or v.client_visible = 1)".to_owned()
-            }
+            Self::Client(_) => format!(
+                "t.client_visible = 1 and (t.version_id is null or v.client_visible = 1) and {}",
+                self.hears("t.started_by")
+            ),
             Self::Guest(link) => {
                 format!(
-                    "t.client_visible = 1 and (t.version_id is null or {})",
-                    is_behind(link, "t.version_id")
+                    "t.client_visible = 1 and (t.version_id is null or {}) and {}",
+                    is_behind(link, "t.version_id"),
+                    self.hears("t.started_by")
                 )
             }
         }
@@ -64,7 +94,7 @@ impl Eyes {
     fn sees_arrival(self) -> String {
         match self {
             Self::Team => "1 = 1".to_owned(),
-            Self::Client => "(c.version_id is null or a.client_visible = 1)".to_owned(),
+            Self::Client(_) => "(c.version_id is null or a.client_visible = 1)".to_owned(),
             Self::Guest(link) => format!("(c.version_id is null or {})", is_behind(link, "c.version_id")),
         }
     }
@@ -97,6 +127,17 @@ pub async fn get<'e>(executor: impl AnyExecutor<'e>, thread_id: ThreadId) -> Res
     })
 }
 
+/// Whether these eyes see the thread.
+pub async fn is_seen(db: &Db, thread_id: ThreadId, eyes: Eyes) -> Result<bool> {
+    let text = format!(
+        "select count(*) from thread t left join version v on v.version_id = t.version_id where t.thread_id = $1 and {}",
+        eyes.sees_thread()
+    );
+    let rows: i64 =
+        sqlx::query_scalar(sqlx::AssertSqlSafe(text)).bind(thread_id.to_string()).fetch_one(&db.pool).await?;
+    Ok(rows > 0)
+}
+
 /// The thread that a comment is in.
 pub async fn of_comment<'e>(executor: impl AnyExecutor<'e>, comment_id: CommentId) -> Result<ThreadId> {
     let row = sqlx::query("select thread_id from comment where comment_id = $1")
@@ -109,7 +150,7 @@ pub async fn of_comment<'e>(executor: impl AnyExecutor<'e>, comment_id: CommentI
 /// A shot's threads with everything in them, the one that changed last first: what these eyes see. Three statements,
 /// however many there are.
 pub async fn list(db: &Db, shot_id: ShotId, viewer: PersonId, eyes: Eyes) -> Result<Vec<Thread>> {
-    let (shown, arrived) = (eyes.sees_thread(), eyes.sees_arrival());
+    let (shown, arrived, heard) = (eyes.sees_thread(), eyes.sees_arrival(), eyes.sees_comment());
     let rows = sqlx::query(sqlx::AssertSqlSafe(format!(
         "select t.thread_id, t.shot_id, t.version_id, v.n as version_n, t.plate_from, t.plate_to, t.client_visible, t.state,
              p.name as resolved_by, t.resolved_at, t.started_by, t.changed_at, s.trim_first, s.frames, e.n as seen
@@ -129,7 +170,7 @@ pub async fn list(db: &Db, shot_id: ShotId, viewer: PersonId, eyes: Eyes) -> Res
          from comment c join thread t on t.thread_id = c.thread_id left join version v on v.version_id = t.version_id
          left join version a on a.version_id = c.version_id left join person p on p.person_id = c.author
          left join guest g on g.guest_id = c.author
-         where t.shot_id = $1 and {shown} and {arrived} order by c.thread_id, c.n"
+         where t.shot_id = $1 and {shown} and {arrived} and {heard} order by c.thread_id, c.n"
     )))
     .bind(shot_id.to_string())
     .fetch_all(&db.pool)
@@ -249,11 +290,11 @@ pub async fn authors_seen<'e>(
     shot_id: ShotId,
     eyes: Eyes,
 ) -> Result<Vec<Author>> {
-    let shown = eyes.sees_thread();
+    let (shown, heard) = (eyes.sees_thread(), eyes.sees_comment());
     let rows = sqlx::query(sqlx::AssertSqlSafe(format!(
         "select distinct p.person_id, p.name, p.role from person p join comment c on c.author = p.person_id
          join thread t on t.thread_id = c.thread_id left join version v on v.version_id = t.version_id
-         where t.shot_id = $1 and p.active = 1 and {shown} order by p.name, p.person_id"
+         where t.shot_id = $1 and p.active = 1 and {shown} and {heard} order by p.name, p.person_id"
     )))
     .bind(shot_id.to_string())
     .fetch_all(executor)
@@ -358,7 +399,7 @@ pub(crate) async fn check_version(
     let version = crate::versions::get(&mut *tx, version_id).await?;
     let is_seen = match eyes {
         Eyes::Team => true,
-        Eyes::Client => version.client_visible,
+        Eyes::Client(_) => version.client_visible,
         Eyes::Guest(link_id) => crate::share::shows(&mut *tx, link_id, version_id).await?,
     };
     if version.shot_id == shot_id && is_seen { Ok(()) } else { Err(Error::NotFound) }

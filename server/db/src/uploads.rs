@@ -87,12 +87,14 @@ pub async fn open_in(db: &Db, project_id: ProjectId) -> Result<Vec<Upload>> {
     rows.iter().map(read).collect()
 }
 
-/// Every unfinished upload.
+/// Every unfinished upload of projects in work.
 pub async fn open(db: &Db) -> Result<Vec<Upload>> {
-    let rows =
-        sqlx::query(sqlx::AssertSqlSafe(format!("{COLUMNS} where u.state = 'open' order by u.upload_id")))
-            .fetch_all(&db.pool)
-            .await?;
+    let rows = sqlx::query(sqlx::AssertSqlSafe(format!(
+        "{COLUMNS} join project r on r.project_id = u.project_id
+         where u.state = 'open' and r.archived_at is null and r.binned_at is null order by u.upload_id"
+    )))
+    .fetch_all(&db.pool)
+    .await?;
     rows.iter().map(read).collect()
 }
 
@@ -138,6 +140,13 @@ pub async fn delete(db: &Db, upload_id: UploadId) -> Result<()> {
         .execute(&db.pool)
         .await?;
     Ok(())
+}
+
+/// Ids of all uploads that are not finished, of the projects in the bin too.
+pub async fn open_ids(db: &Db) -> Result<Vec<UploadId>> {
+    let ids: Vec<String> =
+        sqlx::query_scalar("select upload_id from upload where state = 'open'").fetch_all(&db.pool).await?;
+    ids.iter().map(|id| parse("upload_id", id)).collect()
 }
 
 /// Uploads nobody has touched since `before`; their part files can go.

@@ -1,7 +1,7 @@
 //! Versions: the reviewable results of runs.
 
 use domain::inbox::EntryKind;
-use domain::version::{Proof, Version};
+use domain::version::{MadeBy, Proof, Version};
 use domain::{EventKind, Hash, RunId, ShotId, ShotStep, VersionId};
 use sqlx::AnyConnection;
 use sqlx::any::{AnyExecutor, AnyRow};
@@ -11,7 +11,7 @@ use crate::{Db, Error, Result, comments, decisions, events, inbox, new_uuid, now
 
 const COLUMNS: &str =
     "select v.version_id, v.shot_id, v.run_id, v.n, v.quadmask_id, q.n as quadmask_n, r.engine, r.recipe,
-         v.proof, v.result, v.matte, v.proxy, v.subject, v.client_visible, v.created_at
+         v.proof, v.result, v.matte, v.proxy, v.subject, v.client_visible, v.created_at, v.made_by, v.model_output
      from version v join quadmask q on q.quadmask_id = v.quadmask_id join run r on r.run_id = v.run_id";
 
 fn read(row: &AnyRow) -> Result<Version> {
@@ -24,6 +24,8 @@ fn read(row: &AnyRow) -> Result<Version> {
         quadmask_n: row.count("quadmask_n")?,
         engine: row.text("engine")?,
         recipe: row.json("recipe")?,
+        made_by: row.maybe_json("made_by")?,
+        model_output: row.maybe_word("model_output")?,
         proof: row.json("proof")?,
         result: row.word("result")?,
         matte: row.word("matte")?,
@@ -103,6 +105,9 @@ pub struct Finished {
     /// Motion JPEG proxy of the result and where its pictures lie, `[[offset, size], …]` in JSON.
     pub proxy: Hash,
     pub proxy_index: String,
+    /// Where networks made it: how, and what they made on their canvas.
+    pub made_by: Option<MadeBy>,
+    pub model_output: Option<Hash>,
 }
 
 /// Makes the shot's next version, puts it in review and says so in the shot's thread. A run makes one version: asked again, it answers with that one.
@@ -114,12 +119,13 @@ pub async fn create(tx: &mut AnyConnection, run_id: RunId, finished: &Finished) 
         return Ok(made);
     }
     shots::step(tx, &shot, ShotStep::RunDone).await?;
-    let Finished { manifest, proof, result, matte, proxy, proxy_index } = finished;
+    let Finished { manifest, proof, result, matte, proxy, proxy_index, made_by, model_output } = finished;
     let n = newest_n(&mut *tx, run.shot_id).await?.unwrap_or(0) + 1;
     let version_id = VersionId(new_uuid());
     sqlx::query(
         "insert into version (version_id, shot_id, run_id, quadmask_id, n, manifest, subject, proof, result, matte, proxy,
-             proxy_index, created_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+             proxy_index, created_at, made_by, model_output)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
     )
     .bind(version_id.to_string())
     .bind(run.shot_id.to_string())
@@ -134,6 +140,8 @@ pub async fn create(tx: &mut AnyConnection, run_id: RunId, finished: &Finished) 
     .bind(proxy.to_string())
     .bind(proxy_index)
     .bind(now())
+    .bind(made_by.as_ref().map(to_json))
+    .bind(model_output.map(|hash| hash.to_string()))
     .execute(&mut *tx)
     .await?;
     comments::post_version(tx, run.shot_id, version_id).await?;
@@ -142,6 +150,16 @@ pub async fn create(tx: &mut AnyConnection, run_id: RunId, finished: &Finished) 
     inbox::put(tx, &to, &inbox::New { version_id: Some(version_id), ..about }).await?;
     events::tell(tx, Some(shot.project_id), Some(run.shot_id), &EventKind::Version).await?;
     Ok(version_id)
+}
+
+/// What the newest versions that networks made took, newest first, at most 60: what forecasts are made of.
+pub async fn measured(db: &Db) -> Result<Vec<MadeBy>> {
+    let rows = sqlx::query(
+        "select made_by from version where made_by is not null order by created_at desc, version_id limit 60",
+    )
+    .fetch_all(&db.pool)
+    .await?;
+    rows.iter().map(|row| row.json("made_by")).collect()
 }
 
 /// Shows the version to clients of the project, or hides it again.

@@ -26,10 +26,19 @@ pub enum Deed {
     LinkMade,
     LinkRenewed,
     LinkWithdrawn,
+    LinkChanged,
+    ShotRenamed,
+    SequenceRenamed,
+    ProjectArchived,
+    ProjectUnarchived,
+    Binned,
+    Restored,
+    DeletedForGood,
+    Swept,
 }
 
 impl Deed {
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 29] = [
         Self::SignedIn,
         Self::SignInFailed,
         Self::SignedOutEverywhere,
@@ -50,6 +59,15 @@ impl Deed {
         Self::LinkMade,
         Self::LinkRenewed,
         Self::LinkWithdrawn,
+        Self::LinkChanged,
+        Self::ShotRenamed,
+        Self::SequenceRenamed,
+        Self::ProjectArchived,
+        Self::ProjectUnarchived,
+        Self::Binned,
+        Self::Restored,
+        Self::DeletedForGood,
+        Self::Swept,
     ];
 
     /// The word in the database and in addresses.
@@ -75,6 +93,15 @@ impl Deed {
             Self::LinkMade => "link_made",
             Self::LinkRenewed => "link_renewed",
             Self::LinkWithdrawn => "link_withdrawn",
+            Self::LinkChanged => "link_changed",
+            Self::ShotRenamed => "shot_renamed",
+            Self::SequenceRenamed => "sequence_renamed",
+            Self::ProjectArchived => "project_archived",
+            Self::ProjectUnarchived => "project_unarchived",
+            Self::Binned => "binned",
+            Self::Restored => "restored",
+            Self::DeletedForGood => "deleted_for_good",
+            Self::Swept => "swept",
         }
     }
 
@@ -101,6 +128,15 @@ impl Deed {
             Self::LinkMade => "made a link for clients",
             Self::LinkRenewed => "replaced the address of a link",
             Self::LinkWithdrawn => "withdrew a link",
+            Self::LinkChanged => "changed what a link allows",
+            Self::ShotRenamed => "renamed a shot",
+            Self::SequenceRenamed => "renamed a sequence",
+            Self::ProjectArchived => "archived a project",
+            Self::ProjectUnarchived => "took a project out of the archive",
+            Self::Binned => "moved something into the bin",
+            Self::Restored => "restored something from the bin",
+            Self::DeletedForGood => "deleted something for good",
+            Self::Swept => "removed unused bytes from the disk",
         }
     }
 }

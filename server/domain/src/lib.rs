@@ -3,10 +3,12 @@
 //! No input or output here; it builds for `wasm32-unknown-unknown` so that browser, server and worker share one meaning.
 
 pub mod audit;
+pub mod bin;
 pub mod cause;
 pub mod combine;
 pub mod cover;
 pub mod day;
+pub mod disk;
 pub mod event;
 pub mod facts;
 pub mod hash;
@@ -26,6 +28,7 @@ pub mod recipe;
 pub mod region;
 mod repair;
 pub mod reply;
+pub mod run;
 pub mod share;
 pub mod stroke;
 pub mod target;
@@ -34,6 +37,7 @@ pub mod version;
 pub mod work;
 
 pub use audit::Deed;
+pub use bin::{Binned, Thing};
 pub use cause::{Cause, CellSpan, Consequence, PathPoint};
 pub use cover::{CellSet, Cover};
 pub use day::Day;
@@ -51,6 +55,7 @@ pub use rate::{Rate, Timecode};
 pub use recipe::{PlateRecipe, VoidRecipe};
 pub use region::Region;
 pub use reply::Reply;
+pub use run::{Abilities, Recipe, VoidOrder};
 pub use share::{Grant, Grants, LinkState};
 pub use target::{BoxPrompt, PointPrompt, Target, Words};
 pub use thread::{Comment, Drawing, FrameRange, Thread};

@@ -96,10 +96,18 @@ pub enum Action {
     Assign,
     /// Have the package of an approved version made.
     Deliver,
+    /// Let a project rest, and wake it.
+    ArchiveProject,
+    /// Put projects and shots into the bin, see what lies there, take it out again.
+    UseBin,
+    /// Delete what lies in the bin, for good.
+    DeleteForGood,
+    /// See what takes the disk's room, and have removed what nothing needs.
+    ManageDisk,
 }
 
 impl Action {
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 24] = [
         Self::ManagePeople,
         Self::CreateProject,
         Self::ManageProject,
@@ -120,7 +128,41 @@ impl Action {
         Self::ReadAudit,
         Self::Assign,
         Self::Deliver,
+        Self::ArchiveProject,
+        Self::UseBin,
+        Self::DeleteForGood,
+        Self::ManageDisk,
     ];
+
+    /// Whether it leaves anything behind in the project it is done in: what is refused while a project is archived.
+    pub fn changes(self) -> bool {
+        match self {
+            Self::SeeEveryProject
+            | Self::ViewShot
+            | Self::ViewClientVersions
+            | Self::ViewJobs
+            | Self::ReadAudit
+            | Self::ManagePeople
+            | Self::CreateProject
+            | Self::ManageDisk => false,
+            Self::ManageProject
+            | Self::Upload
+            | Self::EditShot
+            | Self::DecideQuadmask
+            | Self::Run
+            | Self::DecideVersion
+            | Self::ShowClient
+            | Self::ManageJobs
+            | Self::Comment
+            | Self::ResolveThread
+            | Self::Share
+            | Self::Assign
+            | Self::Deliver
+            | Self::ArchiveProject
+            | Self::UseBin
+            | Self::DeleteForGood => true,
+        }
+    }
 }
 
 /// The table of rights. Being allowed is not enough: the shot must also lie in a project of one's own (or one
@@ -145,6 +187,7 @@ pub fn may(role: Role, action: Action) -> bool {
         Share | Deliver => &[Owner, Producer, Supervisor],
         ReadAudit => &[Owner],
         Assign => &[Owner, Producer, Supervisor],
+        ArchiveProject | UseBin | DeleteForGood | ManageDisk => &[Owner, Producer],
     };
     allowed.contains(&role)
 }
@@ -176,7 +219,7 @@ mod tests {
     /// Role × action, written out: a change of rights must be made twice, once knowingly.
     #[test]
     fn the_table_of_rights_is_this() {
-        let rows: [(Action, &str); 20] = [
+        let rows: [(Action, &str); 24] = [
             (Action::ManagePeople, "OP----"),
             (Action::CreateProject, "OP----"),
             (Action::ManageProject, "OP----"),
@@ -197,6 +240,10 @@ mod tests {
             (Action::ReadAudit, "O-----"),
             (Action::Assign, "OPS---"),
             (Action::Deliver, "OPS---"),
+            (Action::ArchiveProject, "OP----"),
+            (Action::UseBin, "OP----"),
+            (Action::DeleteForGood, "OP----"),
+            (Action::ManageDisk, "OP----"),
         ];
         for (action, letters) in rows {
             for (role, letter) in Role::ALL.into_iter().zip(letters.chars()) {

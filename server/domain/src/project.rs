@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ApprovalPolicy, Hash, PersonId, Phase, PlateFacts, ProjectId, SequenceId, ShotId, Trim};
+use crate::{
+    Action, ApprovalPolicy, Hash, PersonId, Phase, PlateFacts, ProjectId, Role, SequenceId, ShotId, Trim, may,
+};
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Project {
@@ -13,6 +15,55 @@ pub struct Project {
     pub first_frame: u32,
     pub is_demo: bool,
     pub created_at: i64,
+    /// Microseconds UTC; since then everybody only reads. `None`: in work.
+    #[serde(default)]
+    pub archived_at: Option<i64>,
+    pub sharing: Sharing,
+}
+
+/// What is said to whoever wants to change something of an archived project.
+pub const ARCHIVED: &str =
+    "This project is archived, so nothing in it can be changed. A producer can take it out of the archive.";
+
+/// What a project says about its clients.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sharing {
+    /// Who may make links here: some of those whom [`crate::may`] allows it, always with the owners.
+    pub sharers: Vec<Role>,
+    /// Clients see nothing of each other: no name, no comment, no decision. Guests of one link are one client.
+    pub clients_apart: bool,
+}
+
+impl Default for Sharing {
+    fn default() -> Self {
+        Self { sharers: Self::all(), clients_apart: false }
+    }
+}
+
+impl Sharing {
+    /// Everybody whom the table of rights allows it.
+    pub fn all() -> Vec<Role> {
+        Role::ALL.into_iter().filter(|role| may(*role, Action::Share)).collect()
+    }
+
+    /// Whether somebody with this role may do this here: the table of rights, narrowed by what the project says.
+    pub fn may(&self, role: Role, action: Action) -> bool {
+        may(role, action) && (action != Action::Share || role == Role::Owner || self.sharers.contains(&role))
+    }
+}
+
+impl Project {
+    pub fn is_archived(&self) -> bool {
+        self.archived_at.is_some()
+    }
+
+    /// Whether somebody with this role may do this here, as the project stands now.
+    pub fn may(&self, role: Role, action: Action) -> bool {
+        let is_open = !self.is_archived()
+            || !action.changes()
+            || matches!(action, Action::ArchiveProject | Action::UseBin | Action::DeleteForGood);
+        is_open && self.sharing.may(role, action)
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -92,5 +143,47 @@ mod tests {
             assert_eq!(shot_name_of_file(file), name);
         }
         assert!(clean_name("  ").is_err() && clean_name(&"x".repeat(81)).is_err());
+    }
+
+    fn project(archived_at: Option<i64>, sharers: Vec<Role>) -> Project {
+        Project {
+            project_id: ProjectId(Default::default()),
+            name: "Northlight".into(),
+            policy: ApprovalPolicy::default(),
+            first_frame: 1001,
+            is_demo: false,
+            created_at: 0,
+            archived_at,
+            sharing: Sharing { sharers, clients_apart: false },
+        }
+    }
+
+    #[test]
+    fn a_project_narrows_who_shares_and_never_widens_it() {
+        let only_producers = project(None, vec![Role::Producer, Role::Artist]);
+        for (role, shares) in [
+            (Role::Owner, true),
+            (Role::Producer, true),
+            (Role::Supervisor, false),
+            (Role::Artist, false),
+            (Role::Client, false),
+        ] {
+            assert_eq!(only_producers.may(role, Action::Share), shares, "{role:?}");
+        }
+        assert!(project(None, Sharing::all()).may(Role::Supervisor, Action::Share));
+        assert_eq!(Sharing::all(), [Role::Owner, Role::Producer, Role::Supervisor]);
+    }
+
+    #[test]
+    fn an_archived_project_is_only_read_but_can_be_woken_and_put_into_the_bin() {
+        let asleep = project(Some(1), Sharing::all());
+        let left: Vec<Action> =
+            Action::ALL.into_iter().filter(|a| a.changes() && asleep.may(Role::Owner, *a)).collect();
+        assert_eq!(left, [Action::ArchiveProject, Action::UseBin, Action::DeleteForGood]);
+        for role in Role::ALL {
+            for action in Action::ALL.into_iter().filter(|action| !action.changes()) {
+                assert_eq!(asleep.may(role, action), may(role, action), "{role:?} {action:?}");
+            }
+        }
     }
 }

@@ -1,9 +1,12 @@
 //! Every knob of a removal. What is in the recipe is what runs; it is stored with the version.
 
+mod plan;
+mod texts;
 mod void;
 
 use serde::{Deserialize, Serialize};
 
+pub use plan::{Forecast, Plan};
 pub use void::{
     Affected, Area, FirstPass, Fit, FlowNoise, Knob, Precision, Sampler, SecondPass, VoidRecipe, steps_run,
 };

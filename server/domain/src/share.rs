@@ -61,11 +61,16 @@ pub enum LinkState {
     Expired,
     /// Somebody took it back; that is for good.
     Revoked,
+    /// Its project is archived: open again when the project is woken.
+    Archived,
+    /// Its project, or everything that it showed, is in the bin.
+    Gone,
 }
 
 impl LinkState {
     /// All in microseconds UTC. A link is over at the moment that was said, not after it; a revoked link stays revoked
     /// when its time is over too.
+    /// What its project says is asked by [`Self::in_project`].
     pub fn at(now: i64, expires_at: Option<i64>, revoked_at: Option<i64>) -> Self {
         match (revoked_at, expires_at) {
             (Some(_), _) => Self::Revoked,
@@ -74,11 +79,22 @@ impl LinkState {
         }
     }
 
+    /// A link that is open by itself is closed where its project is.
+    pub fn in_project(self, is_archived: bool, is_gone: bool) -> Self {
+        match self {
+            Self::Open if is_gone => Self::Gone,
+            Self::Open if is_archived => Self::Archived,
+            state => state,
+        }
+    }
+
     pub fn word(self) -> &'static str {
         match self {
             Self::Open => "open",
             Self::Expired => "expired",
             Self::Revoked => "revoked",
+            Self::Archived => "project archived",
+            Self::Gone => "nothing to show",
         }
     }
 
@@ -88,6 +104,10 @@ impl LinkState {
             Self::Open => None,
             Self::Expired => Some("This link has expired. Ask whoever sent it to you for a new one."),
             Self::Revoked => Some("This link was withdrawn. Ask whoever sent it to you for a new one."),
+            Self::Archived => Some(
+                "This project is finished and archived, so its links are closed. Ask whoever sent it to you if you need it.",
+            ),
+            Self::Gone => Some("What this link showed is not here any more. Ask whoever sent it to you."),
         }
     }
 }
@@ -176,6 +196,12 @@ mod tests {
             );
             assert_eq!(state.closed().is_none(), state == LinkState::Open);
         }
+        let open = LinkState::Open;
+        assert_eq!(open.in_project(false, false), open);
+        assert_eq!(open.in_project(true, false), LinkState::Archived);
+        assert_eq!(open.in_project(true, true), LinkState::Gone);
+        assert_eq!(LinkState::Revoked.in_project(true, true), LinkState::Revoked);
+        assert!(LinkState::Archived.closed().is_some() && LinkState::Gone.closed().is_some());
     }
 
     #[test]

@@ -24,6 +24,39 @@ pub struct Proof {
     pub seconds: f64,
 }
 
+/// How the networks of VOID made a version: what ran, and what it took.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MadeBy {
+    /// 1 or 2.
+    pub pass: u32,
+    /// The folder of the weights, or “test model”.
+    pub model: String,
+    /// Its weights are random: what it makes is no removal.
+    pub is_test_model: bool,
+    pub fingerprint: Hash,
+    pub host: String,
+    /// `cpu` or `cuda`.
+    pub device: String,
+    pub precision: String,
+    /// Width and height in pixels.
+    pub canvas: [u32; 2],
+    /// Frames that the clip was brought to.
+    pub length: u32,
+    /// First and last frame of each window of that length.
+    pub windows: Vec<[u32; 2]>,
+    /// How often the transformer looked at a window, earlier attempts counted.
+    pub forwards: u64,
+    /// Steps that an earlier attempt had done.
+    pub resumed_steps: u32,
+    /// Of the last attempt.
+    pub seconds: f64,
+    /// Most memory of the worker's process during the run; not known on every system.
+    pub peak_rss_bytes: Option<u64>,
+}
+
+/// What stands wherever something made with random weights is shown.
+pub const TEST_MODEL: &str = "Test model: random weights";
+
 /// One reviewable result.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Version {
@@ -34,9 +67,13 @@ pub struct Version {
     pub n: u32,
     pub quadmask_id: QuadmaskId,
     pub quadmask_n: u32,
-    /// `plate`, later `void`.
+    /// `plate` or `void`.
     pub engine: String,
     pub recipe: serde_json::Value,
+    /// For VOID.
+    pub made_by: Option<MadeBy>,
+    /// For VOID: what the model made, on its canvas; what pass 2 starts from.
+    pub model_output: Option<Hash>,
     pub proof: Proof,
     pub result: Hash,
     pub matte: Hash,
@@ -49,6 +86,23 @@ pub struct Version {
 }
 
 impl Version {
+    /// The engine as people read it: `plate engine`, `VOID pass 1`.
+    pub fn engine_words(&self) -> String {
+        match &self.made_by {
+            Some(made_by) => format!("VOID pass {}", made_by.pass),
+            None => format!("{} engine", self.engine),
+        }
+    }
+
+    pub fn is_of_test_model(&self) -> bool {
+        self.made_by.as_ref().is_some_and(|made_by| made_by.is_test_model)
+    }
+
+    /// Whether pass 2 can start from it.
+    pub fn is_first_pass(&self) -> bool {
+        self.model_output.is_some() && self.made_by.as_ref().is_some_and(|made_by| made_by.pass == 1)
+    }
+
     /// Whether the last word of those whose word moves a shot is an approval of what it is. A client's word is on record and
     /// decides nothing. Asks the decisions that are here.
     pub fn is_approved(&self) -> bool {

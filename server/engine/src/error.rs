@@ -65,6 +65,15 @@ pub enum Error {
 
 pub type Result<T> = std::result::Result<T, Error>;
 
+impl Error {
+    /// What libtorch said when it gave up; its bindings panic.
+    pub(crate) fn panicked(panic: &(dyn std::any::Any + Send)) -> Self {
+        let said = panic.downcast_ref::<String>().map(String::as_str);
+        let said = said.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("it did not say why");
+        Self::Torch { reason: said.lines().next().unwrap_or_default().to_owned() }
+    }
+}
+
 impl From<pipeline::Cancelled> for Error {
     fn from(_: pipeline::Cancelled) -> Self {
         Self::Pipeline(pipeline::Error::Cancelled)

@@ -14,6 +14,7 @@ mod store;
 pub mod test_model;
 #[cfg(test)]
 mod tests;
+pub mod track;
 
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -110,12 +111,8 @@ pub fn run(
 ) -> Result<Removed> {
     check(order.recipe, order.prompt)?;
     // tch panics on misuse and when memory runs out.
-    catch_unwind(AssertUnwindSafe(|| pass(order, model, masks, report))).unwrap_or_else(|panic| {
-        let said = panic.downcast_ref::<String>().cloned();
-        let said = said.or_else(|| panic.downcast_ref::<&str>().map(|said| (*said).to_owned()));
-        let said = said.unwrap_or_else(|| "it did not say why".to_owned());
-        Err(Error::Torch { reason: said.lines().next().unwrap_or_default().to_owned() })
-    })
+    catch_unwind(AssertUnwindSafe(|| pass(order, model, masks, report)))
+        .unwrap_or_else(|panic| Err(Error::panicked(&*panic)))
 }
 
 fn pass(order: &Order, model: &Model, masks: &mut dyn Masks, report: &mut dyn Reporter) -> Result<Removed> {

@@ -103,7 +103,7 @@ fn seeded(
 ) -> Result<()> {
     let outline = Weights::outline();
     build(&outline)?;
-    Ok(write_seeded(&folder.join(name), SEED + more, &outline.taken())?)
+    Ok(write_seeded(&folder.join(name), SEED + more, &outline.taken(), &[])?)
 }
 
 /// A SentencePiece model of single characters: what `sentencepiece_model.proto` asks for and no more.

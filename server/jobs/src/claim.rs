@@ -11,42 +11,55 @@ use crate::{MOST_ATTEMPTS, Queue};
 
 impl Queue {
     /// Takes the next job of one of these kinds: highest priority, then oldest. Jobs whose lease ran out are taken over
-    /// until they were tried three times. `None`: nothing to do now.
-    pub async fn claim(&self, worker: &str, kinds: &[&str], lease: Duration) -> Result<Option<Lease>> {
+    /// until they were tried three times. What is held is passed over. `met`: words of the needs that this worker meets; jobs with others are left to
+    /// others. `None`: nothing to do now.
+    pub async fn claim(
+        &self,
+        worker: &str,
+        kinds: &[&str],
+        met: &[&str],
+        lease: Duration,
+    ) -> Result<Option<Lease>> {
         if kinds.is_empty() {
             return Ok(None);
         }
         self.sweep().await?;
         // An empty answer while work waits means that another worker was faster: ask again.
         for _ in 0..64 {
-            if let Some(taken) = self.try_claim(worker, kinds, lease).await? {
+            if let Some(taken) = self.try_claim(worker, kinds, met, lease).await? {
                 return Ok(Some(taken));
             }
-            if !self.is_waiting(kinds).await? {
+            if !self.is_waiting(kinds, met).await? {
                 return Ok(None);
             }
         }
         Ok(None)
     }
 
-    async fn try_claim(&self, worker: &str, kinds: &[&str], lease: Duration) -> Result<Option<Lease>> {
-        let wanted: Vec<String> = (5..5 + kinds.len()).map(|n| format!("${n}")).collect();
-        let free = "(state = 'queued' or (state = 'running' and lease_until < $3)) and attempt < $4";
+    async fn try_claim(
+        &self,
+        worker: &str,
+        kinds: &[&str],
+        met: &[&str],
+        lease: Duration,
+    ) -> Result<Option<Lease>> {
+        let wanted = wanted(5, kinds, met);
+        let free =
+            "(state = 'queued' or (state = 'running' and lease_until < $3)) and attempt < $4 and held = 0";
         let skip = if self.db.engine() == Engine::Postgres { db::SKIP_LOCKED } else { "" };
         let text = format!(
             "update job set state = 'running', attempt = attempt + 1, worker = $1, lease_until = $2,
                  started_at = coalesce(started_at, $3), step = null, fraction = 0, seconds_left = null
-             where job_id = (select job_id from job where kind in ({}) and run_after <= $3 and {free}
+             where job_id = (select job_id from job where {wanted} and run_after <= $3 and {free}
                              order by priority desc, run_after, created_at, job_id limit 1{skip})
                and {free}
-             returning job_id, payload, attempt, project_id, shot_id",
-            wanted.join(", ")
+             returning job_id, payload, attempt, project_id, shot_id"
         );
-        let (worker, kinds) =
-            (worker.to_owned(), kinds.iter().map(|kind| (*kind).to_owned()).collect::<Vec<_>>());
+        let words: Vec<String> = kinds.iter().chain(met).map(|word| (*word).to_owned()).collect();
+        let worker = worker.to_owned();
         self.db
             .write(move |tx| {
-                let (text, worker, kinds) = (text.clone(), worker.clone(), kinds.clone());
+                let (text, worker, words) = (text.clone(), worker.clone(), words.clone());
                 Box::pin(async move {
                     let now = db::now();
                     let mut query = sqlx::query(sqlx::AssertSqlSafe(text))
@@ -54,8 +67,8 @@ impl Queue {
                         .bind(now + micros(lease))
                         .bind(now)
                         .bind(MOST_ATTEMPTS);
-                    for kind in kinds {
-                        query = query.bind(kind);
+                    for word in words {
+                        query = query.bind(word);
                     }
                     let Some(row) = query.fetch_optional(&mut *tx).await? else { return Ok(None) };
                     let lease = lease::read(&row, worker, lease)?;
@@ -66,16 +79,15 @@ impl Queue {
             .await
     }
 
-    async fn is_waiting(&self, kinds: &[&str]) -> Result<bool> {
-        let places: Vec<String> = (3..3 + kinds.len()).map(|n| format!("${n}")).collect();
+    async fn is_waiting(&self, kinds: &[&str], met: &[&str]) -> Result<bool> {
         let text = format!(
-            "select count(*) as jobs from job where run_after <= $1 and attempt < $2 and kind in ({})
+            "select count(*) as jobs from job where run_after <= $1 and held = 0 and attempt < $2 and {}
              and (state = 'queued' or (state = 'running' and lease_until < $1))",
-            places.join(", ")
+            wanted(3, kinds, met)
         );
         let mut query = sqlx::query(sqlx::AssertSqlSafe(text)).bind(db::now()).bind(MOST_ATTEMPTS);
-        for kind in kinds {
-            query = query.bind((*kind).to_owned());
+        for word in kinds.iter().chain(met) {
+            query = query.bind((*word).to_owned());
         }
         Ok(query.fetch_one(self.db.pool()).await?.try_get::<i64, _>("jobs")? > 0)
     }
@@ -123,6 +135,19 @@ impl Queue {
             })
             .await
     }
+}
+
+/// The condition on a job's kind and need; binds the kinds, then the needs that are met, from `$first` on.
+fn wanted(first: usize, kinds: &[&str], met: &[&str]) -> String {
+    let places = |from: usize, count: usize| {
+        (from..from + count).map(|n| format!("${n}")).collect::<Vec<_>>().join(", ")
+    };
+    let kinds_at = places(first, kinds.len());
+    if met.is_empty() {
+        return format!("kind in ({kinds_at}) and needs is null");
+    }
+    let met_at = places(first + kinds.len(), met.len());
+    format!("kind in ({kinds_at}) and (needs is null or needs in ({met_at}))")
 }
 
 const GIVEN_UP: &str = "The worker stopped three times while doing this, most likely for want of memory. \

@@ -40,7 +40,7 @@ fn read(row: &AnyRow) -> Result<Progress> {
     })
 }
 
-/// Open jobs (running first, then as they will run) or ended ones (newest first), of these projects only.
+/// Open jobs (running first, then as they will run) or ended ones (newest first), of these projects only; none that are held.
 pub async fn list(db: &Db, open: bool, projects: &[ProjectId], limit: u32) -> Result<Vec<Progress>> {
     if projects.is_empty() {
         return Ok(Vec::new());
@@ -55,7 +55,7 @@ pub async fn list(db: &Db, open: bool, projects: &[ProjectId], limit: u32) -> Re
     };
     let places: Vec<String> = (2..2 + projects.len()).map(|n| format!("${n}")).collect();
     let mut query = sqlx::query(sqlx::AssertSqlSafe(format!(
-        "select {COLUMNS} from job where state in ({states}) and project_id in ({}) order by {order} limit $1",
+        "select {COLUMNS} from job where state in ({states}) and held = 0 and project_id in ({}) order by {order} limit $1",
         places.join(", ")
     )))
     .bind(i64::from(limit));
@@ -138,11 +138,12 @@ impl Queue {
     /// How long the oldest job that may run has waited, microseconds.
     pub async fn oldest_wait_micros(&self) -> Result<Option<i64>> {
         let now = db::now();
-        let since: Option<i64> =
-            sqlx::query_scalar("select min(run_after) from job where state = 'queued' and run_after <= $1")
-                .bind(now)
-                .fetch_one(self.db.pool())
-                .await?;
+        let since: Option<i64> = sqlx::query_scalar(
+            "select min(run_after) from job where state = 'queued' and held = 0 and run_after <= $1",
+        )
+        .bind(now)
+        .fetch_one(self.db.pool())
+        .await?;
         Ok(since.map(|since| now - since))
     }
 

@@ -1,7 +1,8 @@
 //! Who does the work: a row per worker process, kept alive by being seen.
 
 use db::{Error, Result};
-use domain::JobId;
+use domain::run::VoidAbility;
+use domain::{Abilities, JobId};
 use sqlx::Row;
 
 use crate::Queue;
@@ -18,6 +19,7 @@ pub struct Worker {
     pub pid: i64,
     /// What it can do, e.g. “plate engine · 2 threads”.
     pub about: String,
+    pub abilities: Abilities,
     pub started_at: i64,
     pub seen_at: i64,
     pub job_id: Option<JobId>,
@@ -36,23 +38,32 @@ pub fn worker_name(pid: u32, token: &str) -> String {
 }
 
 impl Queue {
-    /// A worker says that it is there. `worker`: a name that no other process has.
-    pub async fn register(&self, worker: &str, host: &str, pid: u32, about: &str) -> Result<()> {
+    /// A worker says that it is there, and what it can do; said again, the newest word counts. `worker`: a name that no other
+    /// process has.
+    pub async fn register(
+        &self,
+        worker: &str,
+        host: &str,
+        pid: u32,
+        about: &str,
+        abilities: &Abilities,
+    ) -> Result<()> {
         let now = db::now();
         sqlx::query("delete from worker where seen_at < $1")
             .bind(now - FORGOTTEN_MICROS)
             .execute(self.db.pool())
             .await?;
         sqlx::query(
-            "insert into worker (worker, host, pid, about, started_at, seen_at) values ($1, $2, $3, $4, $5, $5)
-             on conflict (worker) do update set host = excluded.host, pid = excluded.pid, about = excluded.about,
-                 started_at = excluded.started_at, seen_at = excluded.seen_at, job_id = null",
+            "insert into worker (worker, host, pid, about, started_at, seen_at, abilities) values ($1, $2, $3, $4, $5, $5, $6)
+             on conflict (worker) do update set about = excluded.about, abilities = excluded.abilities,
+                 seen_at = excluded.seen_at, job_id = null",
         )
         .bind(worker)
         .bind(host)
         .bind(i64::from(pid))
         .bind(about)
         .bind(now)
+        .bind(serde_json::to_string(abilities).expect("plain JSON"))
         .execute(self.db.pool())
         .await?;
         Ok(())
@@ -107,7 +118,7 @@ impl Queue {
     pub async fn workers(&self) -> Result<Vec<Worker>> {
         let now = db::now();
         let rows = sqlx::query(
-            "select worker, host, pid, about, started_at, seen_at, job_id from worker where seen_at >= $1
+            "select worker, host, pid, about, started_at, seen_at, job_id, abilities from worker where seen_at >= $1
              order by seen_at desc, worker",
         )
         .bind(now - FORGOTTEN_MICROS)
@@ -117,11 +128,14 @@ impl Queue {
             .map(|row| {
                 let job_id: Option<String> = row.try_get("job_id")?;
                 let seen_at: i64 = row.try_get("seen_at")?;
+                let abilities: String = row.try_get("abilities")?;
                 Ok(Worker {
                     worker: row.try_get("worker")?,
                     host: row.try_get("host")?,
                     pid: row.try_get("pid")?,
                     about: row.try_get("about")?,
+                    // What a newer worker says is not worth failing for.
+                    abilities: serde_json::from_str(&abilities).unwrap_or_default(),
                     started_at: row.try_get("started_at")?,
                     seen_at,
                     job_id: job_id
@@ -131,5 +145,13 @@ impl Queue {
                 })
             })
             .collect()
+    }
+
+    /// What the workers that live now can do with VOID: the word of the one that can do most, and its host. `None`: no worker
+    /// lives.
+    pub async fn void(&self) -> Result<Option<(VoidAbility, String)>> {
+        let alive = self.workers().await?.into_iter().filter(|worker| worker.is_alive);
+        let best = alive.max_by_key(|worker| worker.abilities.void.rank());
+        Ok(best.map(|worker| (worker.abilities.void, worker.host)))
     }
 }

@@ -7,7 +7,8 @@ mod harness;
 use std::collections::HashSet;
 use std::time::Duration;
 
-use domain::{Hash, Job, JobId, JobState, Phase, ShotId, Step};
+use domain::run::{Need, VoidAbility, Weights};
+use domain::{Abilities, Hash, Job, JobId, JobState, Phase, ShotId, Step};
 use jobs::{Beat, Cancelled, Lease, Pulse, Queue};
 
 use harness::Studio;
@@ -38,7 +39,7 @@ async fn quiet_shot(studio: &Studio) -> ShotId {
 }
 
 async fn claim(queue: &Queue, worker: &str, lease: Duration) -> Option<Lease> {
-    queue.claim(worker, KINDS, lease).await.expect("asked")
+    queue.claim(worker, KINDS, &[], lease).await.expect("asked")
 }
 
 async fn finish(queue: &Queue, lease: &Lease) -> db::Result<()> {
@@ -74,6 +75,50 @@ rules! {
         assert_eq!(all.iter().collect::<HashSet<_>>().len(), 200);
     }
 
+    async fn a_job_waits_for_a_worker_that_can_do_what_it_needs(db) {
+        let studio = Studio::new(&db).await;
+        let shot_id = quiet_shot(&studio).await;
+        let queue = Queue::new(db.clone());
+        let needy = enqueue(&studio, shot_id, None, 5).await;
+        transact!(db, [], |tx| db::queue::demand(tx, needy, Need::VoidPass1)).expect("left to the able");
+        let plain = enqueue(&studio, shot_id, None, 0).await;
+        assert_eq!(claim(&queue, "plain", LONG).await.map(|lease| lease.job_id), Some(plain));
+        assert!(claim(&queue, "plain", LONG).await.is_none());
+        let other = queue.claim("half", KINDS, &[Need::VoidPass2.word()], LONG).await.expect("asked");
+        assert!(other.is_none());
+        let met = [Need::VoidPass1.word(), Need::VoidPass2.word()];
+        let lease = queue.claim("able", KINDS, &met, OVER).await.expect("asked").expect("there");
+        assert_eq!(lease.job_id, needy);
+        // Taken over by the able only.
+        assert!(claim(&queue, "plain", LONG).await.is_none());
+        assert!(queue.claim("able", KINDS, &met, LONG).await.expect("asked").is_some());
+    }
+
+    async fn the_best_word_of_the_living_is_told(db) {
+        let queue = Queue::new(db.clone());
+        assert_eq!(queue.void().await.expect("asked"), None);
+        let say = async |name: &str, void: VoidAbility| {
+            queue.register(name, &format!("host of {name}"), 1, "about", &Abilities { void }).await.expect("there");
+        };
+        say("plain", VoidAbility::WithoutLibtorch).await;
+        say("empty", VoidAbility::Lacking { why: "void_pass1.safetensors is not there.".into() }).await;
+        let (told, host) = queue.void().await.expect("asked").expect("two");
+        assert!(matches!(told, VoidAbility::Lacking { .. }) && host == "host of empty");
+        let pass1 = Weights {
+            name: "void".into(),
+            is_test_model: true,
+            fingerprint: Hash::of(b"weights"),
+            device: "cpu".into(),
+            largest_canvas: [720, 480],
+        };
+        let able = VoidAbility::Able { pass1, pass2: None, pass2_lacks: Some("no raft".into()) };
+        say("able", able.clone()).await;
+        assert_eq!(queue.void().await.expect("asked"), Some((able, "host of able".into())));
+        queue.died("able").await.expect("seen to end");
+        let (told, _) = queue.void().await.expect("asked").expect("two");
+        assert!(matches!(told, VoidAbility::Lacking { .. }));
+    }
+
     async fn a_dead_workers_job_is_taken_over_and_the_dead_can_write_nothing(db) {
         let studio = Studio::new(&db).await;
         let shot_id = quiet_shot(&studio).await;
@@ -94,8 +139,8 @@ rules! {
         let shot_id = quiet_shot(&studio).await;
         let (first, second) = (enqueue(&studio, shot_id, None, 1).await, enqueue(&studio, shot_id, None, 0).await);
         let queue = Queue::new(db.clone());
-        queue.register("dead", "host", 7, "plate engine").await.expect("there");
-        queue.register("other", "host", 7, "plate engine").await.expect("there");
+        queue.register("dead", "host", 7, "plate engine", &Abilities::default()).await.expect("there");
+        queue.register("other", "host", 7, "plate engine", &Abilities::default()).await.expect("there");
         let dead = claim(&queue, "dead", LONG).await.expect("taken");
         let other = claim(&queue, "other", LONG).await.expect("taken");
         assert_eq!((dead.job_id, other.job_id), (first, second));
@@ -217,7 +262,7 @@ rules! {
         let found = jobs::latest_of_shots(&db, &[shot_id], true).await.expect("asked");
         assert_eq!(found[&shot_id].job_id, newest);
         let queue = Queue::new(db.clone());
-        queue.register("w", "host", 1, "plate engine").await.expect("there");
+        queue.register("w", "host", 1, "plate engine", &Abilities::default()).await.expect("there");
         queue.seen("w", Some(newest)).await.expect("seen");
         let workers = queue.workers().await.expect("listed");
         assert!(workers[0].is_alive && workers[0].job_id == Some(newest));

@@ -23,15 +23,21 @@ pub fn write_zeros(path: &Path, shapes: &BTreeMap<String, Vec<i64>>) -> Result<(
     written.map_err(|source| Error::Unwritable { path: path.to_owned(), source })
 }
 
-/// Writes the random weights of [`Weights::seeded`] with these names and shapes, in f32.
+/// Writes the random weights of [`Weights::seeded`] with these names and shapes, in f32; those in `raised` with a number added.
 ///
 /// # Errors
 /// When it cannot be written.
-pub fn write_seeded(path: &Path, seed: u64, shapes: &BTreeMap<String, Vec<i64>>) -> Result<(), Error> {
+pub fn write_seeded(
+    path: &Path,
+    seed: u64,
+    shapes: &BTreeMap<String, Vec<i64>>,
+    raised: &[(&str, f64)],
+) -> Result<(), Error> {
     let w = Weights::seeded(seed);
     let (mut bytes, _) = header(shapes, "F32", 4);
     for (name, shape) in shapes {
-        let values = w.tensor(name, shape)?.to_kind(Kind::Float).contiguous();
+        let more = raised.iter().find(|(raised, _)| raised == name).map_or(0.0, |(_, more)| *more);
+        let values = (w.tensor(name, shape)?.to_kind(Kind::Float) + more).contiguous();
         let values = Vec::<f32>::try_from(Tensor::view(&values, [-1]))?;
         bytes.extend(values.into_iter().flat_map(f32::to_le_bytes));
     }
@@ -70,7 +76,7 @@ mod tests {
         let path = folder.path().join("model.safetensors");
         let outline = Weights::outline();
         Transformer::new(&outline, Config::tiny()).unwrap();
-        write_seeded(&path, 5, &outline.taken()).unwrap();
+        write_seeded(&path, 5, &outline.taken(), &[]).unwrap();
         let w = Weights::open(&path, Device::Cpu, Kind::Float).unwrap();
         Transformer::new(&w, Config::tiny()).unwrap();
         w.finish().unwrap();

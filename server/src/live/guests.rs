@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use app::context::guest::Guest;
 use app::error::ApiError;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::response::sse::{KeepAlive, Sse};
 use db::events::Told;
 use domain::{Event, EventKind, ProjectId, ShotId, VersionId};
@@ -16,7 +16,7 @@ use futures::{Stream, StreamExt};
 use tokio::sync::broadcast;
 use tower_sessions::Session;
 
-use super::{Message, RECHECK, hello, reset, said};
+use super::{Message, RECHECK, Since, hello, missed, reset, said};
 use crate::metrics::Listener;
 use crate::routes::Refused;
 use crate::state::ServerState;
@@ -97,6 +97,7 @@ pub async fn events(
     State(state): State<ServerState>,
     session: Session,
     Path(token): Path<String>,
+    Query(since): Query<Since>,
 ) -> Result<Sse<impl Stream<Item = Result<Message, Infallible>>>, Refused> {
     let receiver = state.live.sender.subscribe();
     let counted = state.metrics.listener();
@@ -112,7 +113,9 @@ pub async fn events(
         _counted: counted,
     };
     ear.look_again().await?;
-    let hello = futures::stream::iter([Ok(hello())]);
+    let hears = |told: &Told| heard(told, &ear.shots, &ear.versions).map(|event| said(&event));
+    let missed = missed(&ear.state.app.db, &since, hears).await;
+    let hello = futures::stream::iter([hello()].into_iter().chain(missed).map(Ok));
     let rest = unfold(ear, |mut ear| async move { ear.next().await.map(|message| (Ok(message), ear)) });
     Ok(Sse::new(hello.chain(rest)).keep_alive(KeepAlive::new().interval(std::time::Duration::from_secs(15))))
 }

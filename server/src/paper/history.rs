@@ -109,7 +109,10 @@ fn made(sheets: &mut Sheets, history: &History) {
         (q.made_at, format!("Quadmask v{}", q.n), format!("Sent to review by {}{note}", q.author), q.subject)
     });
     let versions = history.versions.iter().map(|v| {
-        let what = format!("Result of the {} engine on quadmask v{}", v.engine, v.quadmask_n);
+        let content = serde_json::from_str::<serde_json::Value>(&v.content).unwrap_or_default();
+        let label = content.pointer("/networks/label").and_then(serde_json::Value::as_str);
+        let label = label.map(|label| format!(". {label}")).unwrap_or_default();
+        let what = format!("Result of the {} engine on quadmask v{}{label}", v.engine, v.quadmask_n);
         (v.made_at, format!("Version v{}", v.n), what, v.subject)
     });
     let mut all: Vec<_> = quadmasks.chain(versions).collect();

@@ -78,12 +78,18 @@ async fn links_for_passwords_are_made_by_those_who_manage_people_and_for_owners_
         producer.ask::<_, String>(&link(artist_id)).await.expect("a producer may");
         assert!(producer.ask::<_, String>(&link(owner_id)).await.is_err(), "but not for an owner");
         assert!(artist.ask::<_, String>(&link(artist_id)).await.is_err());
-        owner.ask::<SetActive, ()>(&SetActive { person_id: artist_id, active: false }).await.expect("done");
+        owner
+            .ask::<SetActive, ()>(&SetActive { person_id: artist_id, active: false, heir: None })
+            .await
+            .expect("done");
         let refused = owner.ask::<_, String>(&link(artist_id)).await.expect_err("deactivated");
         assert!(refused.contains("activate"), "{refused}");
 
         // Whoever becomes somebody else is not reached by an old link, nor through one that they made.
-        owner.ask::<SetActive, ()>(&SetActive { person_id: artist_id, active: true }).await.expect("done");
+        owner
+            .ask::<SetActive, ()>(&SetActive { person_id: artist_id, active: true, heir: None })
+            .await
+            .expect("done");
         let before: String = producer.ask(&link(artist_id)).await.expect("a link");
         owner
             .ask::<SetRole, ()>(&SetRole { person_id: artist_id, role: Role::Owner })
@@ -97,7 +103,10 @@ async fn links_for_passwords_are_made_by_those_who_manage_people_and_for_owners_
         owner.ask::<SetRole, ()>(&SetRole { person_id: artist_id, role: Role::Artist }).await.expect("back");
         let kept: String = producer.ask(&link(artist_id)).await.expect("a link");
         let (producer_id, _) = somebody(&owner, Role::Producer).await;
-        owner.ask::<SetActive, ()>(&SetActive { person_id: producer_id, active: false }).await.expect("out");
+        owner
+            .ask::<SetActive, ()>(&SetActive { person_id: producer_id, active: false, heir: None })
+            .await
+            .expect("out");
         assert!(
             app.nobody().ask::<_, ()>(&take(&kept)).await.is_err(),
             "who is out must not come back as another"

@@ -81,7 +81,7 @@ pub async fn reviewed(app: &TestApp, owner: &Actor, project: ProjectId) -> Revie
 
 impl Reviewed {
     /// Decisions here are about another hash, so that none is taken; what is refused by right is refused before.
-    fn calls(&self) -> Vec<Call> {
+    pub fn calls(&self) -> Vec<Call> {
         let Self { quadmask_id, version_id, job_id, .. } = *self;
         let (seen, verdict) = (Hash::of(b"something else"), Verdict::Approve);
         let note = String::new;
@@ -100,7 +100,7 @@ impl Reviewed {
     }
 
     /// Addresses of files, and whether a client sees them once the version is shown.
-    fn files(&self) -> Vec<(String, bool)> {
+    pub fn files(&self) -> Vec<(String, bool)> {
         let Self { shot_id, quadmask_id, version_id, .. } = self;
         vec![
             (format!("/media/quadmasks/{quadmask_id}/0.png"), false),
@@ -257,7 +257,12 @@ async fn an_exact_frame_is_asked_for_once_and_comes_or_says_why_not() {
         let nobody_works = owner.get(&at(0)).await;
         assert_eq!(nobody_works.status(), StatusCode::SERVICE_UNAVAILABLE, "{}", app.engine());
         assert!(nobody_works.text().await.expect("words").contains("no worker is running"));
-        app.state.app.queue().register("w", "host", 1, "plate engine").await.expect("there");
+        app.state
+            .app
+            .queue()
+            .register("w", "host", 1, "plate engine", &Default::default())
+            .await
+            .expect("there");
 
         // A worker: what is asked for is taken once.
         let (store, asked) = (app.state.app.store.clone(), owner.clone());

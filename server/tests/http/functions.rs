@@ -2,8 +2,12 @@
 //! refused is what the table of rights refuses, and another project's ids open nothing.
 
 use app::api::audit::ListAudit;
+use app::api::disk::{GetDisk, GetProjectUse, SweepNow};
 use app::api::draft::{CopyFrame, DrawStroke, EditDraft, GetDraft, LockFrame, Redo, StartSegment, Undo};
 use app::api::jobs::ListJobs;
+use app::api::life::{
+    ArchiveProject, DeleteForGood, EmptyBin, ListBin, RenameSequence, RestoreFromBin, SetSharing,
+};
 use app::api::people::{Invite, ListPeople};
 use app::api::projects::{CreateSequence, GetProject, ListShots, ListUploads, ShotFilter};
 use app::api::quadmasks::{Reopen, SubmitQuadmask};
@@ -16,7 +20,8 @@ use app::api::versions::StartRun;
 use app::api::work::{ChangeWork, GetWaiting, ListInbox, ListNeeds, ReadInbox};
 use domain::stroke::Stroke;
 use domain::{
-    Action, CauseId, Level, PlateRecipe, ProjectId, Role, ShotId, TargetId, Trim, Words, WorkChange, may,
+    Action, CauseId, Level, PlateRecipe, ProjectId, Role, SequenceId, ShotId, TargetId, Thing, Trim, Words,
+    WorkChange, may,
 };
 use leptos::server_fn::ServerFn;
 use reqwest::StatusCode;
@@ -51,7 +56,7 @@ impl Call {
     }
 }
 
-fn about_shot(shot_id: ShotId) -> Vec<Call> {
+pub fn about_shot(shot_id: ShotId) -> Vec<Call> {
     let part = Trim { first: 0, frames: 1 };
     let stroke = Stroke { frame: 0, level: Level::Primary, radius: 2.0, points: vec![(1.0, 1.0)] };
     let (target_id, cause_id) = (TargetId(db::new_uuid()), CauseId(db::new_uuid()));
@@ -85,7 +90,7 @@ fn about_shot(shot_id: ShotId) -> Vec<Call> {
         json(Action::Comment, &about_whole(shot_id, false)),
         json(Action::ShowClient, &about_whole(shot_id, true)),
         json(Action::Assign, &ChangeWork { shots: vec![shot_id], change: WorkChange::NotDue }),
-        json(Action::Run, &StartRun { shot_id, recipe: PlateRecipe::default() }),
+        json(Action::Run, &StartRun { shot_id, recipe: PlateRecipe::default().into() }),
     ]
 }
 
@@ -94,18 +99,35 @@ fn about_whole(shot_id: ShotId, client_visible: bool) -> StartThread {
     StartThread { shot_id, version_id, frames, client_visible, text: "words".into(), drawing }
 }
 
-fn about_project(project_id: ProjectId) -> Vec<Call> {
+pub fn about_project(project_id: ProjectId) -> Vec<Call> {
     let filter = ShotFilter::default();
     vec![
         form(Action::ViewClientVersions, &GetProject { project_id }),
         json(Action::ViewClientVersions, &ListShots { project_id, filter, offset: 0, limit: 10 }),
         form(Action::Upload, &ListUploads { project_id }),
         form(Action::Upload, &CreateSequence { project_id, name: format!("S{}", db::new_uuid()) }),
+        form(
+            Action::Upload,
+            &RenameSequence { project_id, sequence_id: SequenceId(db::new_uuid()), name: "S".into() },
+        ),
+        json(
+            Action::ManageProject,
+            &SetSharing { project_id, sharers: domain::project::Sharing::all(), clients_apart: false },
+        ),
+        form(Action::ManageProject, &GetProjectUse { project_id }),
+        form(Action::ArchiveProject, &ArchiveProject { project_id, on: false }),
     ]
 }
 
 fn about_studio() -> Vec<Call> {
+    let thing = Thing::Shot(ShotId(db::new_uuid()));
     vec![
+        form(Action::UseBin, &ListBin {}),
+        json(Action::UseBin, &RestoreFromBin { thing }),
+        json(Action::DeleteForGood, &DeleteForGood { thing, typed: "x".into() }),
+        form(Action::DeleteForGood, &EmptyBin { typed: "x".into() }),
+        form(Action::ManageDisk, &GetDisk {}),
+        form(Action::ManageDisk, &SweepNow {}),
         form(Action::ViewJobs, &ListJobs {}),
         form(Action::ViewClientVersions, &ListNeeds {}),
         form(Action::ViewClientVersions, &ListInbox {}),

@@ -3,8 +3,12 @@
 mod audit;
 mod decisions;
 mod deliveries;
+mod engines;
 mod functions;
 mod harness;
+mod life;
+mod live;
+mod mistakes;
 mod paper;
 mod rights;
 #[path = "../../db/tests/harness/mod.rs"]

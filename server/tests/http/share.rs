@@ -368,7 +368,7 @@ async fn a_guest_is_nobody_anywhere_else() {
         let person_id = author.person_id;
         let raised = owner.form::<_, ()>(&SetRole { person_id, role: Role::Owner }).await;
         assert_eq!(raised.expect_err("no account").0, StatusCode::NOT_FOUND);
-        let woken = owner.form::<_, ()>(&SetActive { person_id, active: true }).await;
+        let woken = owner.form::<_, ()>(&SetActive { person_id, active: true, heir: None }).await;
         assert_eq!(woken.expect_err("no account").0, StatusCode::NOT_FOUND);
         let sign_in =
             app::api::session::SignIn { email: format!("guest:{person_id}"), password: String::new() };

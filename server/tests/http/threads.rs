@@ -246,7 +246,9 @@ async fn internal_threads_never_reach_a_client_nor_do_their_events() {
         owner.ask::<_, ()>(&ShowThread { thread_id: of_shot, on: true }).await.expect("shown");
         let db = &app.state.app.db;
         assert_eq!(
-            db::threads::list(db, shot_id, me(&client).await, db::threads::Eyes::Client).await.expect("rows"),
+            db::threads::list(db, shot_id, me(&client).await, db::threads::Eyes::Client(me(&client).await))
+                .await
+                .expect("rows"),
             []
         );
         owner.ask::<_, ()>(&ShowClient { version_id, on: true }).await.expect("shown");

@@ -10,7 +10,7 @@ fn base64(text: &str) -> String {
     base64::engine::general_purpose::STANDARD.encode(text)
 }
 
-async fn create(actor: &Actor, project: ProjectId, name: &str, size: usize) -> Response {
+pub async fn create(actor: &Actor, project: ProjectId, name: &str, size: usize) -> Response {
     let metadata = format!("filename {},project {}", base64(name), base64(&project.to_string()));
     actor
         .client
@@ -23,7 +23,7 @@ async fn create(actor: &Actor, project: ProjectId, name: &str, size: usize) -> R
         .expect("an answer")
 }
 
-async fn patch(actor: &Actor, at: &str, offset: usize, bytes: &[u8]) -> Response {
+pub async fn patch(actor: &Actor, at: &str, offset: usize, bytes: &[u8]) -> Response {
     actor
         .client
         .patch(format!("{}{at}", actor.url))
@@ -36,14 +36,14 @@ async fn patch(actor: &Actor, at: &str, offset: usize, bytes: &[u8]) -> Response
         .expect("an answer")
 }
 
-async fn offset(actor: &Actor, at: &str) -> String {
+pub async fn offset(actor: &Actor, at: &str) -> String {
     let answer =
         actor.client.head(format!("{}{at}", actor.url)).header("tus-resumable", "1.0.0").send().await;
     let answer = answer.expect("an answer");
     answer.headers().get("upload-offset").map_or("-", |v| v.to_str().expect("digits")).to_owned()
 }
 
-fn place(answer: &Response) -> String {
+pub fn place(answer: &Response) -> String {
     answer.headers()["location"].to_str().expect("a path").to_owned()
 }
 

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use anyhow::Context as _;
 use db::{Db, Work};
@@ -12,6 +13,8 @@ use pipeline::{Cancelled, Plate, Reporter};
 use sqlx::AnyConnection;
 use storage::{Scratch, Store};
 use tokio::runtime::Handle;
+
+use crate::models::Models;
 
 /// Where a job is; read by the task that beats its lease.
 #[derive(Debug, Default)]
@@ -26,6 +29,8 @@ pub struct Place {
     pub step: Option<Step>,
     /// Of the whole job, 0–1.
     pub fraction: f32,
+    /// Where this attempt began, and when, if an earlier one had come that far: time left is told from there.
+    pub origin: Option<(Instant, f32)>,
     /// Lines for the job's log since the last beat.
     pub log: Vec<String>,
 }
@@ -36,6 +41,8 @@ pub struct Context {
     pub store: Store,
     pub scratch: Scratch,
     pub pulse: Arc<Pulse>,
+    #[cfg_attr(not(feature = "void"), expect(dead_code, reason = "only networks have weights"))]
+    pub models: Arc<Models>,
     handle: Handle,
     /// Steps of this kind of job with their part of its time; parts sum to 1.
     plan: &'static [(Step, f32)],
@@ -46,10 +53,11 @@ impl Context {
         db: Db,
         store: Store,
         pulse: Arc<Pulse>,
+        models: Arc<Models>,
         plan: &'static [(Step, f32)],
     ) -> anyhow::Result<Self> {
         let scratch = store.scratch()?;
-        Ok(Self { db, store, scratch, pulse, handle: Handle::current(), plan })
+        Ok(Self { db, store, scratch, pulse, models, handle: Handle::current(), plan })
     }
 
     /// Waits for a read.
@@ -97,13 +105,19 @@ impl Context {
     }
 
     pub fn reporter(&self) -> Report<'_> {
-        Report { context: self, last: None }
+        self.reporter_with(self.plan)
+    }
+
+    /// For a job whose steps are only known once its rows were read.
+    pub fn reporter_with(&self, plan: &'static [(Step, f32)]) -> Report<'_> {
+        Report { context: self, plan, last: None }
     }
 }
 
 /// Turns a stage's steps into the fraction of the whole job.
 pub struct Report<'a> {
     context: &'a Context,
+    plan: &'static [(Step, f32)],
     last: Option<Step>,
 }
 
@@ -115,7 +129,7 @@ impl Reporter for Report<'_> {
         let within = done as f32 / total.max(1) as f32;
         let mut before = 0.0;
         let mut part = 0.0;
-        for &(planned, share) in self.context.plan {
+        for &(planned, share) in self.plan {
             if planned == step {
                 part = share;
                 break;
@@ -127,6 +141,10 @@ impl Reporter for Report<'_> {
         place.fraction = place.fraction.max((before + part * within).min(1.0));
         if self.last != Some(step) {
             self.last = Some(step);
+            // A step that begins in its middle was begun by an earlier attempt.
+            if done > 0 && done < total {
+                place.origin = Some((Instant::now(), place.fraction));
+            }
             place.log.push(step.sentence().to_owned());
         }
         place.step = Some(step);

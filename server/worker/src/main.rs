@@ -4,6 +4,8 @@ mod context;
 mod exact;
 mod handlers;
 mod headless;
+mod memory;
+mod models;
 mod parity;
 mod points;
 mod prove;

@@ -8,12 +8,14 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use domain::{Abilities, Job};
 use jobs::{Beat, Lease, Queue};
 use storage::Store;
 use tokio::sync::watch;
 
 use crate::context::{Context, Place, Pulse};
 use crate::handlers;
+use crate::models::{self, Models};
 
 const KINDS: [&str; 7] =
     ["ingest", "segment", "remove", "import_quadmask", "export_quadmask", "package", "demo"];
@@ -27,6 +29,9 @@ pub struct Args {
     /// The server's data folder.
     #[arg(long, default_value = "data", env = "DATA_DIR")]
     data: PathBuf,
+    /// Folder of the models' weights, VOID's in its `void`; default: `models` in the data folder.
+    #[arg(long, env = "MODELS_DIR")]
+    models: Option<PathBuf>,
     /// The server's database; default: the SQLite file in the data folder.
     #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
     database_url: Option<String>,
@@ -70,21 +75,36 @@ async fn work(args: &Args) -> anyhow::Result<()> {
     let token = args.token.clone().unwrap_or_else(|| db::new_uuid().simple().to_string());
     let name = jobs::worker_name(pid, &token);
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    queue.register(&name, &host, pid, &format!("plate engine · {threads} threads")).await?;
+    let folder = args.models.clone().unwrap_or_else(|| args.data.join("models"));
+    let models = Arc::new(Models::new(&folder));
+    let mut abilities = news(&models).await.unwrap_or_default();
+    queue.register(&name, &host, pid, &models::about(&abilities, threads), &abilities).await?;
+    sweep_workplaces(&queue, &store).await;
     let exact = tokio::spawn(crate::exact::serve(queue.db().clone(), store.clone(), stopping.clone()));
     tracing::info!("Worker {name} is ready");
     let mut seen = Instant::now();
     while !*stopping.borrow() {
-        match queue.claim(&name, &KINDS, LEASE).await {
+        match queue.claim(&name, &KINDS, &abilities.needs(), LEASE).await {
             Ok(Some(lease)) => {
+                let is_removal = matches!(lease.job, Job::Remove { .. });
                 queue.seen(&name, Some(lease.job_id)).await.ok();
-                run_job(&queue, &store, lease, stopping.clone()).await;
+                run_job(&queue, &store, &models, lease, stopping.clone()).await;
                 queue.seen(&name, None).await.ok();
+                if is_removal {
+                    sweep_workplaces(&queue, &store).await;
+                }
             }
             Ok(None) => {
                 if seen.elapsed() > Duration::from_secs(5) {
                     seen = Instant::now();
                     queue.seen(&name, None).await.ok();
+                    // Weights that come, change or go are noticed between jobs.
+                    if let Some(found) = news(&models).await {
+                        abilities = found;
+                        let about = models::about(&abilities, threads);
+                        tracing::info!("This worker can now do: {about}");
+                        queue.register(&name, &host, pid, &about, &abilities).await.ok();
+                    }
                 }
                 let mut ending = stopping.clone();
                 tokio::select! {
@@ -101,6 +121,23 @@ async fn work(args: &Args) -> anyhow::Result<()> {
     exact.await.ok();
     queue.gone(&name).await.ok();
     Ok(())
+}
+
+/// What the worker can do, if that changed.
+async fn news(models: &Arc<Models>) -> Option<Abilities> {
+    let models = Arc::clone(models);
+    tokio::task::spawn_blocking(move || models.news()).await.ok().flatten()
+}
+
+/// Removes what runs that are over have kept to go on from.
+async fn sweep_workplaces(queue: &Queue, store: &Store) {
+    match handlers::sweep(queue.db(), store).await {
+        Ok(0) => {}
+        Ok(swept) => tracing::info!("Removed what {swept} run(s) that are over had kept"),
+        Err(error) => {
+            tracing::warn!(error = &error as &dyn std::error::Error, "What runs kept could not be swept")
+        }
+    }
 }
 
 /// SIGTERM, Ctrl-C and, for a supervised worker, the closing of standard input.
@@ -135,14 +172,21 @@ enum End {
     Failed(String),
 }
 
-async fn run_job(queue: &Queue, store: &Store, lease: Lease, mut stopping: watch::Receiver<bool>) {
+async fn run_job(
+    queue: &Queue,
+    store: &Store,
+    models: &Arc<Models>,
+    lease: Lease,
+    mut stopping: watch::Receiver<bool>,
+) {
+    let models = Arc::clone(models);
     let pulse = Arc::new(Pulse::default());
     let started = Instant::now();
     let (job, db, store, shared) = (lease.job.clone(), queue.db().clone(), store.clone(), Arc::clone(&pulse));
     let mut stage = tokio::task::spawn_blocking(move || {
         // OpenCV and FFmpeg bindings panic on misuse; one job must not take the worker with it.
         let outcome = std::panic::catch_unwind(AssertUnwindSafe(|| {
-            let context = Context::new(db, store, shared, handlers::plan(&job))?;
+            let context = Context::new(db, store, shared, models, handlers::plan(&job))?;
             handlers::run(&context, &job)
         }));
         match outcome {
@@ -195,14 +239,14 @@ fn ending(error: &anyhow::Error) -> End {
 }
 
 async fn beat(queue: &Queue, lease: &Lease, pulse: &Pulse, started: Instant) -> db::Result<jobs::Pulse> {
-    let Place { step, fraction, log } = {
+    let Place { step, fraction, origin, log } = {
         let mut place = pulse.place.lock().expect("no panic while held");
         let log = std::mem::take(&mut place.log);
         Place { log, ..place.clone() }
     };
-    let spent = started.elapsed().as_secs_f32();
-    let seconds_left =
-        (fraction > 0.03 && spent > 1.5).then(|| (spent / fraction * (1.0 - fraction)).ceil() as u32);
+    let (began, from) = origin.unwrap_or((started, 0.0));
+    let (spent, done) = (began.elapsed().as_secs_f32(), fraction - from);
+    let seconds_left = (done > 0.03 && spent > 1.5).then(|| (spent / done * (1.0 - fraction)).ceil() as u32);
     queue.beat(lease, Beat { step, fraction, seconds_left, log: &log.join("\n") }).await
 }
 

@@ -138,6 +138,38 @@ mod with_libtorch {
     }
 
     #[test]
+    fn sam2_segments_from_the_same_clicks_as_the_segmenter_without_weights() {
+        let folder = tempfile::tempdir().unwrap();
+        footage(folder.path(), 4);
+        let path = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
+        let made = stage(&["make-test-model", "--network", "sam2", &path("weights")]);
+        assert!(made.status.success(), "{}", said(&made));
+        std::fs::write(path("points.json"), r#"{"primary_points_by_frame": {"1": [[20, 20], [24, 22]]}}"#)
+            .unwrap();
+        let run = |out: &str, more: &[&str]| {
+            let (plate, points, out) = (path("plate.mkv"), path("points.json"), path(out));
+            let always =
+                ["segment", "--plate", &plate, "--points", &points, "--engine", "sam2", "--out", &out];
+            stage(&[&always, more].concat())
+        };
+        let without = run("none", &[]);
+        assert!(!without.status.success() && said(&without).contains("--weights PATH"), "{}", said(&without));
+        assert!(!folder.path().join("none").exists(), "nothing is made for what cannot run");
+        for (out, more) in [("a", vec![]), ("b", vec![]), ("boxed", vec!["--box-of-clicks"])] {
+            let ended =
+                run(out, &[&["--weights", &path("weights"), "--device", "cpu"], more.as_slice()].concat());
+            assert!(ended.status.success(), "{}", said(&ended));
+            assert!(said(&ended).contains("test model of random weights"), "{}", said(&ended));
+            let report = report(&folder.path().join(out));
+            assert_eq!((&report["engine"], &report["frames"]), (&"sam2".into(), &4.into()));
+            assert_eq!(report["model"]["is_test_model"], true);
+            assert_eq!(report["confidence"].as_array().unwrap().len(), 4);
+        }
+        let mask = |out: &str| std::fs::read(folder.path().join(out).join("mask.mkv")).unwrap();
+        assert!(mask("a") == mask("b"));
+    }
+
+    #[test]
     fn a_quadmask_of_another_length_is_refused_before_anything_is_made() {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name).display().to_string();

@@ -3,14 +3,16 @@
 use std::collections::BTreeSet;
 
 use domain::work::MOST_SHOTS;
-use domain::{Assignee, Day, PersonId, ShotId, WorkChange};
+use domain::{Action, Assignee, Day, PersonId, ShotId, Thing, WorkChange};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
+use crate::api::life::put_into_bin;
 use crate::api::work::change_work;
 use crate::browser::keys;
 use crate::components::ui::{Button, Kind, Select, use_toasts};
 use crate::components::words;
+use crate::state::session::use_me;
 
 /// In the context of a board whose viewer may assign.
 #[derive(Clone, Copy)]
@@ -128,6 +130,26 @@ fn Bar(choosing: Choosing, people: Signal<Vec<Assignee>>) -> impl IntoView {
             toasts.say(format!("{done}: {}", words::count(count, "shot")));
         });
     };
+    let (may_delete, asks) = (untrack(|| use_me().may(Action::UseBin)), RwSignal::new(false));
+    // One after the other: what is refused stays chosen, and what is in the bin is there.
+    let delete = move |_| {
+        asks.set(false);
+        busy.set(true);
+        spawn_local(async move {
+            let shots: Vec<ShotId> = choosing.shots.with_untracked(|shots| shots.iter().copied().collect());
+            let mut gone = 0;
+            for shot_id in shots {
+                if let Err(error) = put_into_bin(Thing::Shot(shot_id)).await {
+                    toasts.fail(error);
+                    break;
+                }
+                gone += 1;
+                choosing.shots.try_update(|shots| shots.remove(&shot_id));
+            }
+            busy.try_set(false);
+            toasts.say(format!("In the bin for 30 days: {}", words::count(gone, "shot")));
+        });
+    };
     let (assigning, taking_off) = (RwSignal::new(String::new()), RwSignal::new(String::new()));
     let list = |first: &str, people: &[Assignee]| {
         let people = people.iter().map(|one| (one.person_id.to_string(), one.name.clone()));
@@ -169,6 +191,15 @@ fn Bar(choosing: Choosing, people: Signal<Vec<Assignee>>) -> impl IntoView {
                 <input class="field__input" type="date" min="1970-01-01" max="9999-12-31" title="Due date" disabled=move || none.get() on:change=on_day/>
             </label>
             <Button small=true disabled=none on:click=move |_| send(WorkChange::Clear, "Cleared")>"Clear people and date"</Button>
+            {may_delete.then(|| view! {
+                <Show
+                    when=move || asks.get()
+                    fallback=move || view! { <Button small=true disabled=none on:click=move |_| asks.set(true)>"Move to the bin…"</Button> }
+                >
+                    <Button small=true kind=Kind::Danger disabled=none on:click=delete>{move || format!("Move {} to the bin", words::count(chosen() as u32, "shot"))}</Button>
+                    <Button small=true on:click=move |_| asks.set(false)>"Keep"</Button>
+                </Show>
+            })}
             <span class="chosen__end"><Button small=true kind=Kind::Quiet on:click=move |_| choosing.end()>"Done"</Button></span>
         </section>
     }

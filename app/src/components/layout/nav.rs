@@ -57,6 +57,12 @@ pub fn SideNav(
             <Show when=move || me.may(Action::ReadAudit)>
                 <NavLink to=href::AUDIT.to_owned() word="Audit trail".to_owned() here=at(href::AUDIT)/>
             </Show>
+            <Show when=move || me.may(Action::UseBin)>
+                <NavLink to=href::BIN.to_owned() word="Bin".to_owned() here=at(href::BIN)/>
+            </Show>
+            <Show when=move || me.may(Action::ManageDisk)>
+                <NavLink to=href::DISK.to_owned() word="Disk".to_owned() here=at(href::DISK)/>
+            </Show>
             <Show when=move || me.may(Action::ViewJobs)>
                 <NavLink to=href::JOBS.to_owned() word="Jobs & workers".to_owned() here=at(href::JOBS)/>
             </Show>

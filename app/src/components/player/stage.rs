@@ -109,8 +109,13 @@ fn State() -> impl IntoView {
 #[component]
 fn Labels() -> impl IntoView {
     let desk = use_desk();
-    let result =
-        move || desk.version().map(|v| format!("Result v{} · {} engine", v.n, v.engine)).unwrap_or_default();
+    let result = move || {
+        let words = |v: domain::version::Version| {
+            let test = if v.is_of_test_model() { " · test model" } else { "" };
+            format!("Result v{} · {}{test}", v.n, v.engine_words())
+        };
+        desk.version().map(words).unwrap_or_default()
+    };
     let mode = move || desk.comparing.mode.get();
     let held = move || desk.comparing.hold.get();
     view! {

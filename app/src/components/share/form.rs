@@ -10,7 +10,7 @@ use crate::api::shares::{Shareable, create_link};
 use crate::components::ui::{Button, Check, ErrorLine, Field, Kind, Select};
 
 /// Days that a link is open; 0: until it is withdrawn.
-const DAYS: [(u32, &str); 6] = [
+pub(super) const DAYS: [(u32, &str); 6] = [
     (1, "one day"),
     (3, "three days"),
     (7, "a week"),

@@ -5,6 +5,7 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 
 use super::address::Address;
+use super::change::Change;
 use crate::api::shares::{LinkView, OpeningView, Shareable, SharesView, renew_link, revoke_link};
 use crate::components::ui::{Ago, Button, Kind, Until, use_toasts};
 use crate::components::words;
@@ -61,13 +62,28 @@ fn Entry(view: RwSignal<Option<Result<SharesView, ApiError>>>, id: LinkId) -> im
             }
         });
     };
-    let is_open = move || link.with(|l| l.as_ref().is_some_and(|l| l.state == LinkState::Open));
+    let is_in = move |state: LinkState| link.with(|l| l.as_ref().is_some_and(|l| l.state == state));
+    let is_open = move || is_in(LinkState::Open);
+    let changing = RwSignal::new(false);
+    // An expired one can be opened again by another end.
+    let may_change = move || is_open() || is_in(LinkState::Expired);
     view! {
         <li class="link-entry">
             {move || link.get().map(|link| view! { <About link/> })}
-            <Show when=is_open>
+            <Show when=move || may_change() && changing.get()>
+                {move || link.with_untracked(|l| l.as_ref().map(|l| (l.grants, l.expires_at))).map(|(grants, expires_at)| view! {
+                    <Change id grants expires_at open=changing/>
+                })}
+            </Show>
+            <Show when=move || is_in(LinkState::Expired) && !changing.get()>
+                <div class="row">
+                    <Button small=true on:click=move |_| changing.set(true)>"Change…"</Button>
+                </div>
+            </Show>
+            <Show when=move || is_open() && !changing.get()>
                 <div class="row">
                     <a class="button" data-kind="plain" data-small="true" href=href::share_preview(id) target="_blank" rel="external">"Preview as client"</a>
+                    <Button small=true on:click=move |_| changing.set(true)>"Change…"</Button>
                     <Button small=true on:click=renew>"New address"</Button>
                     <Show
                         when=move || asks.get()
@@ -103,11 +119,13 @@ fn About(link: LinkView) -> impl IntoView {
         LinkState::Open => "approved",
         LinkState::Expired => "hold",
         LinkState::Revoked => "failed",
+        LinkState::Archived | LinkState::Gone => "hold",
     };
     let icon = match state {
         LinkState::Open => "●",
         LinkState::Expired => "◌",
         LinkState::Revoked => "✕",
+        LinkState::Archived | LinkState::Gone => "◌",
     };
     let end = match (state, expires_at) {
         (LinkState::Open, Some(at)) => view! { " · expires " <Until at/> }.into_any(),

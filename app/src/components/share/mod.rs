@@ -2,6 +2,7 @@
 
 mod address;
 mod bar;
+mod change;
 mod dialog;
 mod form;
 mod hints;

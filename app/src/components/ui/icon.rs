@@ -9,6 +9,7 @@ pub enum Glyph {
     Back,
     Bars,
     Bell,
+    Bin,
     Calendar,
     Check,
     Chevron,
@@ -22,6 +23,7 @@ pub enum Glyph {
     Keyboard,
     Link,
     Lock,
+    More,
     Jobs,
     Pause,
     People,
@@ -45,6 +47,10 @@ impl Glyph {
             Self::Bell => {
                 "M8 2.500a3.750 3.750 0 0 1 3.750 3.750v2.500l1.250 2.500H3l1.250-2.500v-2.500A3.750 3.750 0 0 1 8 2.500ZM6.750 13.250h2.500"
             }
+            Self::Bin => {
+                "M3 4.500h10M6.500 4.500V3h3v1.500M4.250 4.500l.500 8.500h6.500l.500-8.500M6.750 7v3.500M9.250 7v3.500"
+            }
+            Self::More => "M3.750 8h.010M8 8h.010M12.250 8h.010",
             Self::Calendar => "M2.500 4h11v9.500h-11zM2.500 7h11M5.500 2.500V5M10.500 2.500V5",
             Self::Check => "m3.5 8.5 3 3 6-7",
             Self::Chevron => "M4.5 6.5 8 10l3.5-3.5",

@@ -23,7 +23,8 @@ pub fn Until(at: i64) -> impl IntoView {
     view! { <time class="until" datetime=iso(at) title=utc(at)>{date(at)}</time> }
 }
 
-fn date(micros: i64) -> String {
+/// `21 Nov 2025`, in UTC.
+pub fn date(micros: i64) -> String {
     const MONTHS: [&str; 12] =
         ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
     let (year, month, day, ..) = parts(micros);

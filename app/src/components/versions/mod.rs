@@ -12,6 +12,6 @@ pub use ask::{AskButton, AskDialog, QuadmaskSteps};
 pub use decisions::{Approvals, DecisionList};
 pub use package::{HistoryFiles, MovieTake, PackagePanel};
 pub use pills::{VersionPills, step_version};
-pub use proof::ProofPanel;
+pub use proof::{ProofPanel, TestModel};
 pub use quadmasks::QuadmaskList;
 pub use transfer::Transfer;

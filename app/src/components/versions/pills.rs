@@ -35,6 +35,7 @@ pub fn VersionPills() -> impl IntoView {
                         >
                             <strong>{format!("v{}", version.n)}</strong>
                             <span>{made_with(version)}</span>
+                            {version.is_of_test_model().then(|| view! { <span class="pill__test">"! test model"</span> })}
                             <span class="pill__state">{state}</span>
                         </button>
                     }
@@ -54,8 +55,8 @@ pub fn VersionPills() -> impl IntoView {
 /// Guests are not told of masks.
 fn made_with(version: &Version) -> String {
     match version.quadmask_n {
-        0 => format!("{} engine", version.engine),
-        n => format!("{} · mask v{n}", version.engine),
+        0 => version.engine_words(),
+        n => format!("{} · mask v{n}", version.engine_words().trim_end_matches(" engine")),
     }
 }
 

@@ -1,10 +1,12 @@
 //! What a result measured about itself: that kept samples are the plate's own, and where the filled ones came from.
 
-use domain::version::Version;
+use domain::version::{MadeBy, TEST_MODEL, Version};
 use leptos::prelude::*;
 
 #[component]
 pub fn ProofPanel(version: Version) -> impl IntoView {
+    let is_test = version.is_of_test_model();
+    let networks = version.made_by.map(network_rows).unwrap_or_default();
     let proof = version.proof;
     let is_proven = proof.max_delta_outside == 0;
     let percent = |part: f64| {
@@ -33,11 +35,41 @@ pub fn ProofPanel(version: Version) -> impl IntoView {
     view! {
         <section class="proof" aria-label="Proof">
             <p class="proof__claim" data-tone=tone><span aria-hidden="true">{icon}</span>{said}</p>
+            {is_test.then(|| view! { <TestModel/> })}
             <dl class="proof__rows">
-                {rows.map(|(word, value)| view! { <div><dt>{word}</dt><dd>{value}</dd></div> }).collect_view()}
+                {rows.into_iter().chain(networks).map(|(word, value)| view! { <div><dt>{word}</dt><dd>{value}</dd></div> }).collect_view()}
             </dl>
             <p class="faint">"Measured on the full-size files. Viewing encodes, like the picture above, are outside the claim."</p>
         </section>
     }
     .into_any()
+}
+
+/// Stands wherever something made with random weights is shown.
+#[component]
+pub fn TestModel() -> impl IntoView {
+    view! {
+        <p class="note-line" data-tone="changes"><strong>{TEST_MODEL}</strong>". What it makes is no removal."</p>
+    }
+    .into_any()
+}
+
+/// What networks a version is from, and what they were shown. Guests are not told.
+fn network_rows(made_by: MadeBy) -> Vec<(&'static str, String)> {
+    let MadeBy { pass, model, device, host, precision, canvas: [width, height], length, windows, .. } =
+        made_by;
+    if model.is_empty() {
+        return Vec::new();
+    }
+    let resumed = match made_by.resumed_steps {
+        0 => None,
+        steps => Some(("Resumed", format!("after step {steps}"))),
+    };
+    let rows = [
+        ("Model", format!("{model}, pass {pass}")),
+        ("Computed", format!("{device} on {host} · {precision}")),
+        ("Canvas", format!("{width}×{height} · {length} frames")),
+        ("Windows", windows.len().to_string()),
+    ];
+    rows.into_iter().chain(resumed).collect()
 }

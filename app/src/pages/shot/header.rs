@@ -11,6 +11,8 @@ use crate::components::work::WorkButton;
 use crate::routes::href;
 use crate::state::desk::{Desk, Tab, use_desk};
 
+use super::menu::ShotMenu;
+
 #[component]
 pub fn Header() -> impl IntoView {
     let desk = use_desk();
@@ -26,12 +28,14 @@ pub fn Header() -> impl IntoView {
             end=view! {
                 <WorkButton/>
                 <ShareButton/>
+                <ShotMenu/>
                 {move || editor().map(|name| view! { <span class="shot__editor"><Avatar name=name.clone()/><span>{format!("{name} edits")}</span></span> })}
             }.into_any()
         >
             <Crumb word=project to=to/>
             <Crumb word=name/>
             <StatusChip phase words/>
+            {move || desk.view.with(|v| v.is_archived).then(|| view! { <span class="badge crumb__badge">"archived"</span> })}
         </TopBar>
     }
     .into_any()

@@ -3,6 +3,7 @@
 
 mod header;
 pub(crate) mod keys;
+mod menu;
 mod quadmask;
 mod removal;
 mod review;

@@ -93,6 +93,13 @@ fn About(version: Version) -> impl IntoView {
     let desk = use_desk();
     let id = version.version_id;
     let is_visible = version.client_visible;
+    let is_first = version.is_first_pass();
+    let quadmask_id = version.quadmask_id;
+    let may_refine = move || {
+        let is_current =
+            desk.view.with(|v| v.quadmasks.first().is_some_and(|q| q.quadmask_id == quadmask_id));
+        is_first && is_current && desk.can(domain::ShotStep::StartRun)
+    };
     let recipe = recipe_words(&version);
     let decisions = version.decisions.clone();
     let subject = version.subject;
@@ -105,6 +112,13 @@ fn About(version: Version) -> impl IntoView {
             <div class="row">
                 <a class="button" data-kind="plain" data-small="true" href=href::result(id) download=true rel="external">"Result, full size"</a>
                 <a class="button" data-kind="plain" data-small="true" href=href::matte(id) download=true rel="external">"Matte"</a>
+                <Show when=may_refine>
+                    <a
+                        class="button" data-kind="plain" data-small="true"
+                        href=href::shot(desk.shot_id, Tab::Removal.slug())
+                        on:click=move |_| desk.refine.set(Some(id))
+                    >"Refine: pass 2"</a>
+                </Show>
             </div>
         </section>
         <section class="panel__section">
@@ -133,12 +147,29 @@ fn visibility(desk: Desk, id: domain::VersionId, is_visible: bool) -> AnyView {
 
 /// The recipe in one line: what ran, not what is set now.
 fn recipe_words(version: &Version) -> String {
-    let knobs: Vec<String> = version
-        .recipe
-        .as_object()
-        .map(|knobs| {
-            knobs.iter().map(|(name, value)| format!("{} {value}", name.replace('_', " "))).collect()
-        })
-        .unwrap_or_default();
-    format!("{} engine · quadmask v{} · {}", version.engine, version.quadmask_n, knobs.join(" · "))
+    let mut knobs = Vec::new();
+    told(&version.recipe, &mut knobs);
+    format!("{} · quadmask v{} · {}", version.engine_words(), version.quadmask_n, knobs.join(" · "))
+}
+
+/// Knobs and their values; those of groups after the name of the group.
+fn told(recipe: &serde_json::Value, knobs: &mut Vec<String>) {
+    for (name, value) in recipe.as_object().into_iter().flatten() {
+        let name = name.replace('_', " ");
+        match value {
+            serde_json::Value::Object(_) if name == "knobs" => told(value, knobs),
+            serde_json::Value::Object(_) => {
+                let mut inner = Vec::new();
+                told(value, &mut inner);
+                knobs.extend(inner.into_iter().map(|knob| format!("{name} {knob}")));
+            }
+            serde_json::Value::String(text) if text.is_empty() => {}
+            serde_json::Value::String(text) if name == "negative prompt" => {
+                knobs.push(format!("{name} “{text}”"))
+            }
+            serde_json::Value::String(_) if name == "first pass" => {}
+            serde_json::Value::String(text) => knobs.push(format!("{name} {}", text.replace('_', " "))),
+            value => knobs.push(format!("{name} {value}")),
+        }
+    }
 }

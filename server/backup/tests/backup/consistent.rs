@@ -74,7 +74,7 @@ async fn a_back_up_during_edits_is_one_moment() {
 async fn during_edits(source: &Bench, count: u64, seed: u64) -> Tally {
     let db = source.open().await;
     let studio = Studio::new(&db).await;
-    let stop = Arc::new(AtomicBool::new(false));
+    let (stop, pause) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
     let (edits, collisions) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
     let editors: Vec<_> = (0..EDITORS)
         .map(|at| {
@@ -84,7 +84,7 @@ async fn during_edits(source: &Bench, count: u64, seed: u64) -> Tally {
                 random: StdRng::seed_from_u64(seed * 1000 + at),
                 name: format!("editor {at}"),
             };
-            tokio::spawn(editor.run(stop.clone(), edits.clone(), collisions.clone()))
+            tokio::spawn(editor.run((stop.clone(), pause.clone()), edits.clone(), collisions.clone()))
         })
         .collect();
     let mut tally = Tally::default();
@@ -97,6 +97,8 @@ async fn during_edits(source: &Bench, count: u64, seed: u64) -> Tally {
         let made = back_up(&db, &source.store, &to).await;
         tally.longest_back_up_ms = tally.longest_back_up_ms.max(began.elapsed().as_millis() as u64);
         let high = ledger(&db).await;
+        // A busy machine would else have ever more to compare.
+        pause.store(true, Ordering::Relaxed);
         tally.back_ups += 1;
         tally.copied += made.copied;
         if !made.manifest.missing.is_empty() {
@@ -130,6 +132,7 @@ async fn during_edits(source: &Bench, count: u64, seed: u64) -> Tally {
                 Some(_) => {}
             }
         }
+        pause.store(false, Ordering::Relaxed);
     }
     stop.store(true, Ordering::Relaxed);
     for editor in editors {
@@ -225,9 +228,18 @@ struct Editor {
 }
 
 impl Editor {
-    async fn run(mut self, stop: Arc<AtomicBool>, edits: Arc<AtomicU64>, collisions: Arc<AtomicU64>) {
+    async fn run(
+        mut self,
+        (stop, pause): (Arc<AtomicBool>, Arc<AtomicBool>),
+        edits: Arc<AtomicU64>,
+        collisions: Arc<AtomicU64>,
+    ) {
         let mut shots = Vec::new();
         while !stop.load(Ordering::Relaxed) {
+            if pause.load(Ordering::Relaxed) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+                continue;
+            }
             let any = self.random.random_range(0..shots.len().max(1));
             let outcome = match (self.random.random_range(0..6), shots.get(any).copied()) {
                 (0 | 1, _) | (_, None) => self.upload(shots.len()).await.map(|shot| shots.push(shot)),
@@ -284,8 +296,8 @@ impl Editor {
         };
         let place = Place { shot_id, version_id: None, frames: None, client_visible: self.random.random() };
         transact!(self.studio.db, [said], |tx| async move {
-            let thread_id = db::comments::start(tx, place, artist, Role::Artist, &said).await?;
-            db::comments::reply(tx, thread_id, artist, Role::Artist, &said).await?;
+            let thread_id = db::comments::start(tx, place, artist, (artist, Role::Artist), &said).await?;
+            db::comments::reply(tx, thread_id, artist, (artist, Role::Artist), &said).await?;
             note(tx, project_id, artist, "a comment").await
         })
     }

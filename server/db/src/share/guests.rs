@@ -61,6 +61,15 @@ pub async fn join(tx: &mut AnyConnection, link_id: LinkId, visitor: PersonId, na
     tell(tx, project_id).await
 }
 
+/// Who gave a name through this link.
+pub async fn ids(db: &Db, link_id: LinkId) -> Result<Vec<PersonId>> {
+    let ids: Vec<String> = sqlx::query_scalar("select guest_id from guest where link_id = $1")
+        .bind(link_id.to_string())
+        .fetch_all(&db.pool)
+        .await?;
+    ids.iter().map(|id| crate::parse("guest_id", id)).collect()
+}
+
 /// The name of a guest of this link; of another link's guest nothing.
 pub async fn name(db: &Db, link_id: LinkId, guest_id: PersonId) -> Result<Option<String>> {
     Ok(sqlx::query_scalar(

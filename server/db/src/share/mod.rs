@@ -27,17 +27,24 @@ pub struct Link {
     pub expires_at: Option<i64>,
     pub created_at: i64,
     pub revoked_at: Option<i64>,
+    pub is_archived: bool,
+    /// Its project, or all that it shows, is in the bin.
+    pub is_gone: bool,
 }
 
 impl Link {
     pub fn state(&self) -> LinkState {
-        LinkState::at(now(), self.expires_at, self.revoked_at)
+        LinkState::at(now(), self.expires_at, self.revoked_at).in_project(self.is_archived, self.is_gone)
     }
 }
 
 const COLUMNS: &str =
     "select l.link_id, l.project_id, l.name, l.may_comment, l.may_approve, l.may_download, l.password_hash,
-         l.expires_at, l.created_at, l.revoked_at";
+         l.expires_at, l.created_at, l.revoked_at,
+         (select count(*) from project x where x.project_id = l.project_id and x.archived_at is not null) as archived,
+         (select count(*) from share_version x join version xv on xv.version_id = x.version_id
+             join shot xs on xs.shot_id = xv.shot_id join project xp on xp.project_id = xs.project_id
+             where x.link_id = l.link_id and xs.binned_at is null and xp.binned_at is null) as showing";
 
 fn read(row: &AnyRow) -> Result<Link> {
     Ok(Link {
@@ -53,6 +60,8 @@ fn read(row: &AnyRow) -> Result<Link> {
         expires_at: row.maybe_int("expires_at")?,
         created_at: row.int("created_at")?,
         revoked_at: row.maybe_int("revoked_at")?,
+        is_archived: row.flag("archived")?,
+        is_gone: row.int("showing")? == 0,
     })
 }
 
@@ -95,6 +104,7 @@ pub async fn create(tx: &mut AnyConnection, new: &New, by: PersonId) -> Result<L
             "A link shows at most {MOST_VERSIONS} versions, these are {got}: make two links."
         )));
     }
+    crate::projects::lock_open(tx, *project_id).await?;
     check_versions(tx, *project_id, &chosen).await?;
     let link_id = LinkId(new_uuid());
     let Grants { comment, approve, download } = *grants;
@@ -130,7 +140,7 @@ pub async fn create(tx: &mut AnyConnection, new: &New, by: PersonId) -> Result<L
 async fn check_versions(tx: &mut AnyConnection, project_id: ProjectId, chosen: &[VersionId]) -> Result<()> {
     let text = format!(
         "select count(*) from version v join shot s on s.shot_id = v.shot_id
-         where s.project_id = $1 and v.version_id in ({})",
+         where s.project_id = $1 and s.binned_at is null and v.version_id in ({})",
         places(2, chosen.len())
     );
     let mut query = sqlx::query_scalar(sqlx::AssertSqlSafe(text)).bind(project_id.to_string());
@@ -171,11 +181,14 @@ pub async fn shows<'e>(
     version_id: VersionId,
 ) -> Result<bool> {
     let found: i64 =
-        sqlx::query_scalar("select count(*) from share_version where link_id = $1 and version_id = $2")
-            .bind(link_id.to_string())
-            .bind(version_id.to_string())
-            .fetch_one(executor)
-            .await?;
+        sqlx::query_scalar(
+            "select count(*) from share_version b join version v on v.version_id = b.version_id
+             join shot s on s.shot_id = v.shot_id where b.link_id = $1 and b.version_id = $2 and s.binned_at is null",
+        )
+        .bind(link_id.to_string())
+        .bind(version_id.to_string())
+        .fetch_one(executor)
+        .await?;
     Ok(found > 0)
 }
 
@@ -202,7 +215,7 @@ pub async fn shown(db: &Db, link_id: LinkId) -> Result<Vec<Shown>> {
     let rows = sqlx::query(
         "select v.version_id, v.n, s.shot_id, s.name as shot_name
          from share_version b join version v on v.version_id = b.version_id join shot s on s.shot_id = v.shot_id
-         where b.link_id = $1 order by b.place",
+         where b.link_id = $1 and s.binned_at is null order by b.place",
     )
     .bind(link_id.to_string())
     .fetch_all(&db.pool)
@@ -215,7 +228,7 @@ pub async fn versions_of(db: &Db, project_id: ProjectId) -> Result<Vec<Shown>> {
     let rows = sqlx::query(
         "select v.version_id, v.n, s.shot_id, s.name as shot_name
          from version v join shot s on s.shot_id = v.shot_id
-         where s.project_id = $1 order by lower(s.name), s.shot_id, v.n desc",
+         where s.project_id = $1 and s.binned_at is null order by lower(s.name), s.shot_id, v.n desc",
     )
     .bind(project_id.to_string())
     .fetch_all(&db.pool)
@@ -249,7 +262,7 @@ pub async fn list(db: &Db, project_id: ProjectId) -> Result<Vec<Listed>> {
         "select b.link_id, v.version_id, v.n, s.shot_id, s.name as shot_name
          from share_version b join share_link l on l.link_id = b.link_id
          join version v on v.version_id = b.version_id join shot s on s.shot_id = v.shot_id
-         where l.project_id = $1 order by b.link_id, b.place",
+         where l.project_id = $1 and s.binned_at is null order by b.link_id, b.place",
     )
     .bind(project_id.to_string())
     .fetch_all(&db.pool)
@@ -272,6 +285,40 @@ pub async fn list(db: &Db, project_id: ProjectId) -> Result<Vec<Listed>> {
             })
         })
         .collect()
+}
+
+/// Until when a link is to be open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Until {
+    /// As it was.
+    Kept,
+    /// Microseconds UTC; `None`: until it is withdrawn.
+    Set(Option<i64>),
+}
+
+/// Changes what a link allows and until when it is open; one that has expired opens again with a later end, one that was
+/// withdrawn never. Whoever looks through it sees the change with their next step.
+pub async fn change(tx: &mut AnyConnection, link_id: LinkId, grants: Grants, until: Until) -> Result<()> {
+    let Grants { comment, approve, download } = grants;
+    let (keep, expires_at) = match until {
+        Until::Kept => (1, None),
+        Until::Set(at) => (0, at),
+    };
+    let row = sqlx::query(
+        "update share_link set may_comment = $2, may_approve = $3, may_download = $4,
+             expires_at = case when $5 = 1 then expires_at else $6 end
+         where link_id = $1 and revoked_at is null returning project_id",
+    )
+    .bind(link_id.to_string())
+    .bind(i64::from(comment))
+    .bind(i64::from(approve))
+    .bind(i64::from(download))
+    .bind(keep)
+    .bind(expires_at)
+    .fetch_optional(&mut *tx)
+    .await?
+    .ok_or_else(|| Error::Conflict("This link was withdrawn: make a new one.".into()))?;
+    tell(tx, row.word("project_id")?).await
 }
 
 /// Takes the link back, for good; whoever is looking through it is shut out at once.

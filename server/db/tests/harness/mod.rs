@@ -200,6 +200,8 @@ pub fn finished(name: &str) -> Finished {
         matte: Hash::of(b"matte"),
         proxy: Hash::of(b"proxy"),
         proxy_index: "[]".into(),
+        made_by: None,
+        model_output: None,
     }
 }
 

@@ -3,8 +3,11 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod bin;
 mod decisions;
+mod disk;
 mod draft;
+mod engines;
 mod history;
 mod people;
 mod share;

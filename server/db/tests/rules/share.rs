@@ -108,9 +108,9 @@ rules! {
         let thread = transact!(db, [said], |tx| db::comments::start(tx, here, visitor, mine, &said)).expect("said");
         let foreign = Eyes::Guest(elsewhere);
         assert!(transact!(db, [said], |tx| db::comments::start(tx, here, visitor, foreign, &said)).is_err());
-        let as_client = transact!(db, [said], |tx| db::comments::start(tx, here, visitor, Eyes::Client, &said));
+        let as_client = transact!(db, [said], |tx| db::comments::start(tx, here, visitor, Eyes::Client(visitor), &said));
         assert!(as_client.is_err(), "not shown to clients");
-        for (eyes, count) in [(mine, 1), (foreign, 0), (Eyes::Client, 0), (Eyes::Team, 2)] {
+        for (eyes, count) in [(mine, 1), (foreign, 0), (Eyes::Client(studio.client), 0), (Eyes::Team, 2)] {
             let threads = db::threads::list(&db, shot_id, visitor, eyes).await.expect("threads");
             assert_eq!(threads.len(), count, "{eyes:?}");
         }

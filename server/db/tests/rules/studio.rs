@@ -52,7 +52,7 @@ async fn thread(
 ) -> domain::ThreadId {
     let place = Place { shot_id, version_id: None, frames: None, client_visible };
     let said = said(text);
-    transact!(studio.db, [said], |tx| start(tx, place, author, role, &said)).expect("said")
+    transact!(studio.db, [said], |tx| start(tx, place, author, (author, role), &said)).expect("said")
 }
 
 async fn answer(
@@ -62,7 +62,7 @@ async fn answer(
     text: &str,
 ) -> domain::CommentId {
     let said = said(text);
-    transact!(studio.db, [said], |tx| reply(tx, id, author, role, &said)).expect("answered")
+    transact!(studio.db, [said], |tx| reply(tx, id, author, (author, role), &said)).expect("answered")
 }
 
 async fn approve(studio: &Studio, id: domain::QuadmaskId, seen: Hash) -> domain::RunId {
@@ -252,7 +252,7 @@ rules! {
         assert_eq!(kinds(&studio, sam.0, sam.1).await, [EntryKind::RunFailed]);
 
         // An edit tells nobody twice; what is deleted is gone there too.
-        transact!(db, [], |tx| edit(tx, named, sam.0, sam.1, "@Ana: go on, please")).expect("edited");
+        transact!(db, [], |tx| edit(tx, named, sam.0, sam, "@Ana: go on, please")).expect("edited");
         assert_eq!(kinds(&studio, ana.0, ana.1).await.len(), 6);
         transact!(db, [], |tx| db::comments::delete(tx, comment, sam.0)).expect("deleted");
         assert_eq!(kinds(&studio, ana.0, ana.1).await.len(), 5);

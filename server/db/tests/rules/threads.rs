@@ -50,7 +50,7 @@ rules! {
             let frames = Some(FrameRange { from, to });
             let place = Place { shot_id, version_id: None, frames, client_visible: false };
             let artist = studio.artist;
-            transact!(db, [said], |tx| start(tx, place, artist, Role::Artist, &said)).expect("said");
+            transact!(db, [said], |tx| start(tx, place, artist, (artist, Role::Artist), &said)).expect("said");
         }
         let at = async || {
             let mut threads = db::threads::list(&db, shot_id, studio.artist, db::threads::Eyes::Team).await.expect("rows");
@@ -68,7 +68,7 @@ rules! {
         assert_eq!(at().await, [(None, true), (Some((1, 1)), false)]);
         let place = Place { shot_id, version_id: None, frames: Some(FrameRange::one(0)), client_visible: false };
         let artist = studio.artist;
-        transact!(db, [said], |tx| start(tx, place, artist, Role::Artist, &said)).expect("said");
+        transact!(db, [said], |tx| start(tx, place, artist, (artist, Role::Artist), &said)).expect("said");
         trim(None, 5).await;
         assert_eq!(at().await, [(Some((0, 0)), false), (Some((2, 3)), false), (Some((1, 1)), false)]);
     }

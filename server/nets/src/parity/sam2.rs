@@ -81,7 +81,8 @@ const CASES: &[(&str, Check)] = &[
 ];
 
 /// As the fixtures were made where their names do not say otherwise.
-const PLAIN: Options = Options { fill_holes: 0, corrections_stay: false, kept_frames: 500, kept_features: 4 };
+const PLAIN: Options =
+    Options { fill_holes: 0, corrections_stay: false, kept_frames: 500, kept_features: 4, most_given: 0 };
 
 impl Fixture<'_> {
     fn tensor(&self, name: &str) -> Result<Tensor, Error> {

@@ -32,5 +32,5 @@ pub use names::{Layout, transformers_name};
 pub use pixels::{of_frame, of_picture};
 pub use prompt::PromptEncoder;
 pub use prompts::{Click, Prompt, Rect, Shot};
-pub use session::{Direction, Found, Kept, Options, Session};
+pub use session::{Direction, Found, Kept, Options, Pictures, Session};
 pub use single::{Picked, Single};

@@ -30,13 +30,16 @@ pub struct Options {
     /// How many frames on either side of the one being tracked stay in memory; what lies further off keeps only its object
     /// pointer. One frame takes 0.8 MB per object at full size.
     pub kept_frames: i64,
-    /// How many frames' features stay, so that the next click there is answered at once: 13 MB each at full size in f32.
+    /// How many marked frames' features stay, so that the next click there is answered at once: 13 MB each at full size in f32.
     pub kept_features: usize,
+    /// At most so many frames that are relied on are looked back at, the nearest: the work grows with their number. 0: all of
+    /// them, as in the reference.
+    pub most_given: usize,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { fill_holes: 8, corrections_stay: false, kept_frames: 500, kept_features: 4 }
+        Self { fill_holes: 8, corrections_stay: false, kept_frames: 500, kept_features: 4, most_given: 0 }
     }
 }
 
@@ -100,8 +103,10 @@ pub struct Session {
     shot: Shot,
     options: Options,
     objects: Vec<Object>,
-    /// The most recently used last.
+    /// Of marked frames, the most recently used last.
     features: Vec<(i64, Features)>,
+    /// Of the frame that is being tracked.
+    passing: Option<(i64, Features)>,
 }
 
 impl Session {
@@ -109,7 +114,18 @@ impl Session {
     /// When the shot has no frames or no picture.
     pub fn new(shot: Shot, options: Options) -> Result<Self, Error> {
         shot.check()?;
-        Ok(Self { shot, options, objects: Vec::new(), features: Vec::new() })
+        Ok(Self { shot, options, objects: Vec::new(), features: Vec::new(), passing: None })
+    }
+
+    /// The same with what an earlier session of this shot and network has looked at: see [`Self::into_features`].
+    #[must_use]
+    pub fn having_seen(self, features: Vec<(i64, Features)>) -> Self {
+        Self { features, ..self }
+    }
+
+    /// What was seen of the marked frames, for the next session of this shot.
+    pub fn into_features(self) -> Vec<(i64, Features)> {
+        self.features
     }
 
     /// Marks an object on a frame, in place of what was marked there before, and answers with its mask. `object` is any
@@ -136,7 +152,7 @@ impl Session {
             newer.get(&frame).or_else(|| known.given.get(&frame)).or_else(|| known.tracked.get(&frame));
         let earlier =
             earlier.and_then(|kept| kept.low.as_ref()).map(|low| low.clamp(-LOGIT_LIMIT, LOGIT_LIMIT));
-        self.look(net, pictures, frame)?;
+        self.look(net, pictures, frame, true)?;
         let features = self.seen(frame);
         let coarse = match direction {
             None => net.unremembering(features),
@@ -167,7 +183,7 @@ impl Session {
         let mask = mask.ge(0.5).to_kind(Kind::Float);
         let at = self.object(object);
         let relied_on = !self.objects[at].reached.contains_key(&frame) || self.options.corrections_stay;
-        self.look(net, pictures, frame)?;
+        self.look(net, pictures, frame, true)?;
         let answer = net.answer_with_mask(self.seen(frame), &mask);
         self.objects[at].prompts.remove(&frame);
         Ok(self.answered(at, frame, relied_on, answer))
@@ -237,7 +253,7 @@ impl Session {
     ) -> Result<Vec<Found>, Error> {
         for at in 0..self.objects.len() {
             if !self.objects[at].given.contains_key(&frame) {
-                self.look(net, pictures, frame)?;
+                self.look(net, pictures, frame, false)?;
                 let features = self.seen(frame);
                 let coarse = self.with_memory(net, at, frame, direction, features);
                 let answer = net.answer(features, &coarse, None, None);
@@ -259,7 +275,7 @@ impl Session {
                 let new =
                     std::mem::take(if relied_on { &mut object.new_given } else { &mut object.new_tracked });
                 for (frame, mut kept) in new {
-                    self.look(net, pictures, frame)?;
+                    self.look(net, pictures, frame, false)?;
                     let low = kept.low.as_ref().expect("an answer that was not let go of");
                     let high = net.enlarge(low);
                     kept.memory = Some(net.remember(self.seen(frame), &high, &kept.score, true));
@@ -293,6 +309,7 @@ impl Session {
         features: &Features,
     ) -> Tensor {
         let object = &self.objects[at];
+        let relied_on = nearest(&object.given, frame, self.options.most_given);
         let back = match direction {
             Direction::Forwards => 1,
             Direction::Backwards => -1,
@@ -303,12 +320,12 @@ impl Session {
             let memory = object.tracked.get(&(frame - back * away))?.memory.as_ref()?;
             Some((away - 1, memory))
         });
-        let given = object.given.values().filter_map(|kept| Some((places - 1, kept.memory.as_ref()?)));
+        let given = relied_on.iter().filter_map(|(_, kept)| Some((places - 1, kept.memory.as_ref()?)));
         let maps: Vec<_> = given.chain(near).collect();
 
         let reach = self.shot.frames.min(POINTERS);
         let signed = |away: i64| if net.signed_times() { away * back } else { away.abs() };
-        let given = object.given.iter().filter(|(at, _)| (frame - **at) * back >= 0);
+        let given = relied_on.iter().filter(|(at, _)| (frame - at) * back >= 0);
         let given = given.map(|(at, kept)| PointerAt { away: signed(frame - at), pointer: &kept.pointer });
         let near = (1..reach).filter_map(|away| {
             let kept = object.tracked.get(&(frame - back * away))?;
@@ -380,25 +397,34 @@ impl Session {
         self.objects.len() - 1
     }
 
-    /// Makes a frame's features the most recently used.
-    fn look(&mut self, net: &Sam2, pictures: Pictures, frame: i64) -> Result<(), Error> {
+    /// Has a frame's features at hand; those of a marked frame stay.
+    fn look(&mut self, net: &Sam2, pictures: Pictures, frame: i64, is_marked: bool) -> Result<(), Error> {
         if let Some(at) = self.features.iter().position(|(known, _)| *known == frame) {
             let known = self.features.remove(at);
             self.features.push(known);
             return Ok(());
         }
-        let picture = pictures(frame)?;
-        self.shot.check_picture(frame, &picture)?;
-        let features = net.look(&pixels::of_frame(&picture, net.config.image_size)?);
-        while self.features.len() >= self.options.kept_features.max(1) {
-            self.features.remove(0);
+        let features = match self.passing.take() {
+            Some((known, features)) if known == frame => features,
+            _ => {
+                let picture = pictures(frame)?;
+                self.shot.check_picture(frame, &picture)?;
+                net.look(&pixels::of_frame(&picture, net.config.image_size)?)
+            }
+        };
+        if is_marked {
+            while self.features.len() >= self.options.kept_features.max(1) {
+                self.features.remove(0);
+            }
+            self.features.push((frame, features));
+        } else {
+            self.passing = Some((frame, features));
         }
-        self.features.push((frame, features));
         Ok(())
     }
 
     fn seen(&self, frame: i64) -> &Features {
-        let seen = self.features.iter().rfind(|(known, _)| *known == frame);
+        let seen = self.features.iter().chain(&self.passing).rfind(|(known, _)| *known == frame);
         &seen.expect("looked at just before").1
     }
 
@@ -413,6 +439,17 @@ impl Session {
             }
         }
     }
+}
+
+/// The `most` entries nearest to a frame in their order; all of them where `most` is 0.
+fn nearest(given: &BTreeMap<i64, Kept>, frame: i64, most: usize) -> Vec<(i64, &Kept)> {
+    let mut near: Vec<_> = given.iter().map(|(at, kept)| (*at, kept)).collect();
+    if most > 0 && near.len() > most {
+        near.sort_by_key(|(at, _)| ((at - frame).abs(), *at));
+        near.truncate(most);
+        near.sort_by_key(|(at, _)| *at);
+    }
+    near
 }
 
 fn nothing_marked() -> Error {

@@ -140,6 +140,34 @@ fn far_frames_are_let_go_of_but_keep_their_pointers() {
 }
 
 #[test]
+fn only_the_nearest_frames_are_relied_on_when_asked() {
+    let net = small();
+    let marked = |session: &mut Session| {
+        for frame in [0, 1, 4] {
+            session.mark(&net, &mut picture, 1, frame, click(10.0 + frame as f32, 10.0)).unwrap();
+        }
+        track(&net, session, Direction::Forwards)
+    };
+    let all = marked(&mut session());
+    let with = |most_given| Session::new(SHOT, Options { most_given, ..Options::default() }).unwrap();
+    assert_eq!(marked(&mut with(3)), all);
+    assert_ne!(marked(&mut with(1))[&(3, 1)], all[&(3, 1)]);
+}
+
+#[test]
+fn what_was_seen_of_a_marked_frame_serves_the_next_session() {
+    let net = small();
+    let mut first = session();
+    let answer = first.mark(&net, &mut picture, 1, 2, click(10.0, 10.0)).unwrap();
+    track(&net, &mut first, Direction::Forwards);
+    let seen = first.into_features();
+    assert_eq!(seen.iter().map(|(frame, _)| *frame).collect::<Vec<_>>(), [2]);
+    let mut none = |frame| Err(Error::input(format!("frame {frame} is read again"), "Do not."));
+    let again = session().having_seen(seen).mark(&net, &mut none, 1, 2, click(10.0, 10.0)).unwrap();
+    assert_eq!(again.logits, answer.logits);
+}
+
+#[test]
 fn a_shot_of_one_frame_and_a_second_thought_on_it() {
     let net = small();
     let shot = Shot { frames: 1, ..SHOT };

@@ -12,7 +12,11 @@ use domain::{Job, Step};
 
 use crate::context::Context;
 
+pub use remove::sweep;
+
 /// What a job does and how its time is spread, learnt from real shots.
+///
+/// A removal's is the plate engine's here; VOID takes its own.
 pub fn plan(job: &Job) -> &'static [(Step, f32)] {
     match job {
         Job::Ingest { .. } => &[(Step::Probe, 0.05), (Step::Proxy, 0.93), (Step::Sound, 0.02)],

@@ -1,6 +1,7 @@
 //! The stages on plain files: each writes its files and a `report.json` into `--out DIR`.
 
 pub mod remove;
+pub mod sam2;
 pub mod segment;
 pub mod verify;
 pub mod void;
@@ -45,10 +46,12 @@ pub fn make_out(out: &Path) -> anyhow::Result<()> {
     std::fs::create_dir_all(out).with_context(|| format!("the folder {} cannot be made", out.display()))
 }
 
-/// Largest resident memory of this process so far, in bytes (`VmHWM`).
-pub fn peak_rss_bytes() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kilobytes = line.and_then(|rest| rest.trim().trim_end_matches("kB").trim().parse::<u64>().ok());
-    kilobytes.unwrap_or(0) * 1024
+/// Where networks compute: a GPU where there is one, unless it is said.
+#[cfg(feature = "void")]
+pub fn device(wanted: &str) -> anyhow::Result<tch::Device> {
+    match (wanted, tch::Cuda::is_available()) {
+        ("cuda", false) => anyhow::bail!("There is no GPU that libtorch can use: choose `--device cpu`."),
+        ("cpu", _) | (_, false) => Ok(tch::Device::Cpu),
+        _ => Ok(tch::Device::Cuda(0)),
+    }
 }

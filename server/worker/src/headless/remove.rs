@@ -9,7 +9,7 @@ use pipeline::stages::remove::remove;
 use pipeline::{MaskMovie, Plate};
 
 use super::void::{self, Words};
-use super::{Log, make_out, peak_rss_bytes, read_json, write_report};
+use super::{Log, make_out, read_json, write_report};
 
 /// Removes what the quadmask marks.
 ///
@@ -81,7 +81,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
             "edge_px": proof.edge_px, "max_delta_outside": proof.max_delta_outside,
             "matte_share": proof.matte_share, "seen_elsewhere": proof.seen_elsewhere, "guessed": proof.guessed,
             "recipe": recipe, "notes": removed.notes,
-            "seconds": proof.seconds, "peak_rss_bytes": peak_rss_bytes(),
+            "seconds": proof.seconds, "peak_rss_bytes": crate::memory::peak_rss_bytes(),
         }),
     )
 }

@@ -9,13 +9,13 @@ use pipeline::PlateFile;
 use pipeline::stages::segment::segment;
 use plate::segment::{FrameMask, SegmentParams};
 
-use super::{Log, make_out, peak_rss_bytes, write_report};
+use super::{Log, make_out, write_report};
 use crate::points;
 
-/// Grows a primary mask from clicks and boxes over all frames, both ways, without weights.
+/// Grows a primary mask from clicks and boxes over all frames, both ways: without weights, or with SAM 2.
 ///
 /// Writes into DIR: mask.mkv (FFV1 grey, 0 object, 255 rest, one frame per plate frame) and report.json with
-/// `frames`, `width`, `height`, `confidence` (0–1 per frame), `seconds`, `peak_rss_bytes`.
+/// `engine`, `model` (of SAM 2), `frames`, `width`, `height`, `confidence` (0–1 per frame), `seconds`, `peak_rss_bytes`.
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct Args {
@@ -26,6 +26,11 @@ pub struct Args {
     /// The reference's segmentation_info.json is read too.
     #[arg(long)]
     points: PathBuf,
+    /// What segments: `plate` needs no weights, `sam2` needs --weights.
+    #[arg(long, default_value = "plate", value_parser = ["plate", "sam2"])]
+    engine: String,
+    #[command(flatten)]
+    net: super::sam2::Net,
     /// Folder for the results.
     #[arg(long)]
     out: PathBuf,
@@ -33,6 +38,10 @@ pub struct Args {
 
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let started = Instant::now();
+    let mut net = match args.engine.as_str() {
+        "sam2" => Some(super::sam2::open(&args.net)?), // before anything is made
+        _ => None,
+    };
     make_out(&args.out)?;
     let mut log = Log::default();
     let mut plate = PlateFile::open(&args.plate, &mut log)?;
@@ -58,7 +67,10 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         count += 1;
         Ok(())
     };
-    segment(&mut plate, &prompts, &mut (), &SegmentParams::default(), &mut log, &mut each)?;
+    match &mut net {
+        Some(net) => super::sam2::segment(net, &args.net, &mut plate, prompts, &mut log, &mut each)?,
+        None => segment(&mut plate, &prompts, &mut (), &SegmentParams::default(), &mut log, &mut each)?,
+    }
     writer.finish()?;
     let mut reader = read_mask(&arrived)?;
     let mut ordered = GreyWriter::create(&args.out.join("mask.mkv"), width, height, rate)?;
@@ -69,8 +81,9 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     write_report(
         &args.out,
         &serde_json::json!({
+            "engine": args.engine, "model": net.as_ref().map(super::sam2::named),
             "frames": frames, "width": width, "height": height, "confidence": confidence,
-            "seconds": started.elapsed().as_secs_f64(), "peak_rss_bytes": peak_rss_bytes(),
+            "seconds": started.elapsed().as_secs_f64(), "peak_rss_bytes": crate::memory::peak_rss_bytes(),
         }),
     )
 }

@@ -56,6 +56,9 @@ pub struct Args {
 #[derive(Debug, clap::Args)]
 pub struct MakeArgs {
     dir: PathBuf,
+    /// Which networks.
+    #[arg(long, default_value = "void", value_parser = ["void", "sam2"])]
+    network: String,
 }
 
 /// Files and words of a pass.
@@ -102,14 +105,17 @@ pub fn run(order: &Order) -> anyhow::Result<()> {
 
 #[cfg(not(feature = "void"))]
 pub fn make_test_model(args: &MakeArgs) -> anyhow::Result<()> {
-    let MakeArgs { dir: _ } = args;
+    let MakeArgs { dir: _, network: _ } = args;
     anyhow::bail!(WITHOUT)
 }
 
 #[cfg(feature = "void")]
 pub fn make_test_model(args: &MakeArgs) -> anyhow::Result<()> {
-    engine::test_model::make(&args.dir)?;
-    tracing::info!("{} holds a test model now: what it makes is no removal.", args.dir.display());
+    match args.network.as_str() {
+        "sam2" => engine::track::make_test_model(&args.dir)?,
+        _ => engine::test_model::make(&args.dir)?,
+    }
+    tracing::info!("{} holds a test model now: what it makes means nothing.", args.dir.display());
     Ok(())
 }
 
@@ -118,9 +124,8 @@ pub fn run(order: &Order) -> anyhow::Result<()> {
     use anyhow::Context;
     use engine::{Model, Pass};
     use pipeline::{MaskMovie, Plate};
-    use tch::Device;
 
-    use super::{Log, make_out, peak_rss_bytes, read_json, write_report};
+    use super::{Log, make_out, read_json, write_report};
 
     let Order { pass1, plate, quadmask, words, recipe, out } = order;
     let Words { weights, prompt, negative_prompt, seed, device } = words;
@@ -143,11 +148,7 @@ pub fn run(order: &Order) -> anyhow::Result<()> {
             out.display()
         );
     }
-    let device = match (device.as_str(), tch::Cuda::is_available()) {
-        ("cuda", false) => anyhow::bail!("There is no GPU that libtorch can use: choose `--device cpu`."),
-        ("cpu", _) | (_, false) => Device::Cpu,
-        _ => Device::Cuda(0),
-    };
+    let device = super::device(device)?;
     let weights = weights.as_ref().context("VOID needs its weights: give their folder with --weights DIR")?;
     let pass = if pass1.is_some() { Pass::Two } else { Pass::One };
     let model = Model::open(weights, pass)?;
@@ -189,7 +190,7 @@ pub fn run(order: &Order) -> anyhow::Result<()> {
             "model": about.model, "device": about.device, "precision": about.precision, "canvas": about.canvas,
             "region": about.region, "length": about.length, "windows": about.windows,
             "resumed_steps": about.resumed_steps, "notes": removed.notes,
-            "seconds": proof.seconds, "peak_rss_bytes": peak_rss_bytes(),
+            "seconds": proof.seconds, "peak_rss_bytes": crate::memory::peak_rss_bytes(),
         }),
     )
 }

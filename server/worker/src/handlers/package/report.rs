@@ -62,6 +62,7 @@ impl Report<'_> {
             "plate": plate,
             "quadmask": quadmask.map(|q| json!({ "id": q.quadmask_id, "n": q.n, "subject": q.subject })),
             "engine": version.engine,
+            "label": version.is_of_test_model().then_some(domain::version::TEST_MODEL),
             "recipe": version.recipe,
             "proof": version.proof,
             "proof_in_words": if version.proof.max_delta_outside == 0 {

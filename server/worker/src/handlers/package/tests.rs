@@ -21,6 +21,7 @@ use storage::Store;
 
 use crate::context::{Context, Pulse};
 use crate::handlers::{plan, run};
+use crate::models::Models;
 use crate::transact;
 
 #[path = "../../../../db/tests/harness/mod.rs"]
@@ -63,7 +64,8 @@ async fn work(db: &Db, store: &Store, job: Job, stopped: bool) -> anyhow::Result
     let stage = tokio::task::spawn_blocking(move || {
         let pulse = Arc::new(Pulse::default());
         pulse.stop.store(stopped, Ordering::Relaxed);
-        run(&Context::new(db, store, pulse, plan(&job))?, &job)
+        let models = Arc::new(Models::new(Path::new("none")));
+        run(&Context::new(db, store, pulse, models, plan(&job))?, &job)
     });
     stage.await.expect("no panic")
 }

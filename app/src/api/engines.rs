@@ -1,0 +1,67 @@
+//! Which engines the living workers have, and what earlier runs of them took.
+
+use domain::recipe::{Forecast, Plan, VoidRecipe};
+use domain::run::{Need, VoidAbility, Weights};
+use domain::version::MadeBy;
+use serde::{Deserialize, Serialize};
+
+/// Beside the plate engine, which is always there.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Engines {
+    /// What the worker that can do most can do with VOID; `None`: no worker lives.
+    pub void: Option<VoidAbility>,
+    /// Its host.
+    pub host: String,
+    /// What earlier runs on that host with those weights took, newest first.
+    pub measured: Vec<MadeBy>,
+}
+
+const NOBODY: &str = "No worker is running, so it is not known whether VOID is there. Start one: the server does unless it was told \
+     not to, or `minus-one-worker run`.";
+
+impl Engines {
+    /// The weights that a pass would run on now.
+    ///
+    /// # Errors
+    /// What is missing and what to do.
+    pub fn weights(&self, need: Need) -> Result<&Weights, String> {
+        self.void.as_ref().ok_or_else(|| NOBODY.to_owned())?.weights(need)
+    }
+
+    /// What earlier runs say about a plan; `None`: not measured here yet.
+    pub fn forecast(&self, plan: &Plan, need: Need) -> Option<Forecast> {
+        let weights = self.weights(need).ok()?;
+        plan.forecast(|made| self.is_of(made, weights), &self.measured)
+    }
+
+    fn is_of(&self, made: &MadeBy, weights: &Weights) -> bool {
+        made.fingerprint == weights.fingerprint && made.device == weights.device && made.host == self.host
+    }
+
+    /// Whether a pass with these knobs could run now.
+    ///
+    /// # Errors
+    /// What is missing or too large, and what to do.
+    pub fn can_run(&self, need: Need, knobs: &VoidRecipe) -> Result<(), String> {
+        self.weights(need)?.fit(knobs)
+    }
+}
+
+#[cfg(feature = "ssr")]
+impl Engines {
+    /// As they are now.
+    pub async fn now(cx: &crate::context::Cx) -> Result<Self, crate::error::ApiError> {
+        let Some((void, host)) = cx.state.queue().void().await? else { return Ok(Self::default()) };
+        let mut engines = Self { void: Some(void), host, measured: Vec::new() };
+        let mut measured = db::versions::measured(cx.db()).await?;
+        measured.retain(|made| {
+            [Need::VoidPass1, Need::VoidPass2]
+                .into_iter()
+                .filter_map(|need| engines.weights(need).ok())
+                .any(|weights| engines.is_of(made, weights))
+        });
+        engines.measured = measured;
+        Ok(engines)
+    }
+}
