@@ -123,9 +123,18 @@ mod causes {
                     "The server's disk is full, so this was not stored. Free some space on it and try again."
                         .into(),
                 ),
-                storage::Error::Missing(_) | storage::Error::Damaged { .. } | storage::Error::Io { .. } => {
-                    broken(&error)
+                storage::Error::Bucket(_) => {
+                    tracing::error!(error = &error as &dyn std::error::Error, "The bucket failed");
+                    Self::Invalid(
+                        "The place where files are kept does not answer, so this was not done. Try again in a moment; if it stays so, tell whoever runs the server."
+                            .into(),
+                    )
                 }
+                storage::Error::Missing(_)
+                | storage::Error::Damaged { .. }
+                | storage::Error::Io { .. }
+                | storage::Error::Address(_)
+                | storage::Error::Range(_) => broken(&error),
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Rows as lines of JSON in a compressed file: readable with `zcat`, equal bytes for equal rows.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::path::Path;
 
 use base64::Engine as _;
@@ -161,20 +161,6 @@ impl Blobs {
             }
             _ => None,
         }
-    }
-}
-
-/// Copies everything and says which hash and how many bytes it was.
-pub fn copy(from: &mut dyn Read, to: &mut dyn Write) -> io::Result<(Hash, u64)> {
-    let mut to = Hashing::new(to);
-    let mut buffer = vec![0; 1 << 20];
-    loop {
-        let read = from.read(&mut buffer)?;
-        if read == 0 {
-            let (_, hash, bytes) = to.finish();
-            return Ok((hash, bytes));
-        }
-        to.write_all(&buffer[..read])?;
     }
 }
 

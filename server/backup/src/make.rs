@@ -193,7 +193,7 @@ fn copy(folder: &Folder, store: &Store, blobs: &[Blob]) -> Result<Copied> {
             Err(error) => return Err(error.into()),
         };
         let mut file = tempfile::NamedTempFile::new_in(&tmp).map_err(at(&tmp))?;
-        let (hash, bytes) = lines::copy(&mut from, &mut file).map_err(at(&tmp))?;
+        let (hash, bytes) = storage::copy(&mut from, &mut file).map_err(at(&tmp))?;
         if hash != blob.hash {
             outcome.damaged.push(blob.hash);
             continue;

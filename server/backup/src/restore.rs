@@ -134,7 +134,10 @@ fn copy(folder: &Folder, store: &Store, blobs: &[Blob]) -> Result<u64> {
 }
 
 fn all_there(store: &Store, blobs: &[Blob]) -> Result<()> {
-    let missing = blobs.iter().filter(|blob| !store.contains(blob.hash)).count();
+    let mut missing = 0;
+    for blob in blobs {
+        missing += usize::from(!store.contains_blocking(blob.hash)?);
+    }
     if missing == 0 {
         return Ok(());
     }

@@ -1,14 +1,19 @@
-//! Bytes by their SHA-256 in a local folder. What the bytes mean is not known here.
+//! Bytes by their SHA-256, in a local folder or in an S3 bucket. What the bytes mean is not known here.
 //!
 //! A blob appears under its name only when it is whole and on the disk: it is written beside, synced, then renamed.
 //! Layout: `blobs/ab/cd/<hash>`, `parts/<upload>` for uploads on their way, `tmp/` for everything else in the making, `cache/` for
-//! what can be made again, `latents/<run>` for what a long run has done so far.
+//! what can be made again, `latents/<run>` for what a long run has done so far. With a bucket the blobs are there, under the same
+//! names, and `copies/ab/cd/<hash>` are those of them that were used here; a blob is in the bucket before anybody hears of it.
 
+mod bucket;
 mod cache;
+mod copies;
 mod scratch;
 mod sweep;
 mod workplace;
 
+pub use bucket::Opened;
+pub use copies::Local;
 pub use scratch::Scratch;
 pub use sweep::{Found, Removed};
 pub use workplace::Workplace;
@@ -17,9 +22,12 @@ use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
+use bucket::Bucket;
 use domain::Hash;
 use sha2::{Digest, Sha256};
+use tempfile::TempPath;
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -31,6 +39,15 @@ pub enum Error {
     Full { at: PathBuf },
     #[error("{} cannot be used as a store", at.display())]
     Io { at: PathBuf, source: io::Error },
+    /// The store's address, or what it lacks; a sentence for people.
+    #[error("{0}")]
+    Address(String),
+    /// The bucket does not do what it is asked; a sentence for people.
+    #[error("{0}")]
+    Bucket(String),
+    /// Bytes were asked for that a blob of so many does not have.
+    #[error("the blob has {0} bytes, and others were asked for")]
+    Range(u64),
 }
 
 pub type Result<T> = std::result::Result<T, Error>;
@@ -39,28 +56,54 @@ pub type Result<T> = std::result::Result<T, Error>;
 #[derive(Debug, Clone)]
 pub struct Store {
     root: Arc<Path>,
+    /// `None`: blobs lie under `root`.
+    bucket: Option<Arc<Bucket>>,
+    /// Bytes of copies since some were cleared.
+    added: Arc<AtomicU64>,
 }
+
+const BLOBS: &str = "blobs";
+const COPIES: &str = "copies";
 
 impl Store {
     /// Opens the store in `root`, made when missing.
     pub fn open(root: impl AsRef<Path>) -> Result<Self> {
+        Self::open_at(root, None)
+    }
+
+    /// Opens the store in `root` whose blobs are in the bucket that `url` names (`s3://BUCKET/PREFIX?endpoint=…`). Nobody is
+    /// asked yet.
+    ///
+    /// # Errors
+    /// [`Error::Address`] in words for people, also where the environment has no keys.
+    pub fn open_at(root: impl AsRef<Path>, url: Option<&str>) -> Result<Self> {
+        let bucket = url.map(|url| Bucket::new(url.parse()?)).transpose()?.map(Arc::new);
         let root = root.as_ref();
-        for folder in ["blobs", "parts", "tmp"] {
+        for folder in [if bucket.is_some() { COPIES } else { BLOBS }, "parts", "tmp"] {
             let at = root.join(folder);
             fs::create_dir_all(&at).map_err(|source| Error::Io { at, source })?;
         }
         let root = fs::canonicalize(root).map_err(|source| Error::Io { at: root.to_owned(), source })?;
-        Ok(Self { root: root.into() })
+        Ok(Self { root: root.into(), bucket, added: Arc::default() })
+    }
+
+    /// Whether blobs are in a bucket.
+    pub fn has_bucket(&self) -> bool {
+        self.bucket.is_some()
     }
 
     pub fn root(&self) -> &Path {
         &self.root
     }
 
-    /// Where a blob lies, whether or not it is there.
+    /// Where a blob or its copy lies, whether or not it is there. For reading it see [`Store::local_blocking`].
     pub fn path_of(&self, hash: Hash) -> PathBuf {
         let name = hash.to_string();
-        self.root.join("blobs").join(&name[..2]).join(&name[2..4]).join(name)
+        self.root
+            .join(if self.bucket.is_some() { COPIES } else { BLOBS })
+            .join(&name[..2])
+            .join(&name[2..4])
+            .join(name)
     }
 
     /// The file that collects an upload's bytes. `name` must be an id: letters, digits and `-`.
@@ -69,15 +112,30 @@ impl Store {
         self.root.join("parts").join(name)
     }
 
+    /// Whether the bytes are there; not, where a bucket cannot be asked.
     pub fn contains(&self, hash: Hash) -> bool {
-        self.path_of(hash).is_file()
+        self.contains_blocking(hash).unwrap_or(false)
+    }
+
+    pub fn contains_blocking(&self, hash: Hash) -> Result<bool> {
+        match self.size_blocking(hash) {
+            Ok(_) => Ok(true),
+            Err(Error::Missing(_)) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     pub fn size_blocking(&self, hash: Hash) -> Result<u64> {
         let at = self.path_of(hash);
         match fs::metadata(&at) {
             Ok(meta) => Ok(meta.len()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(Error::Missing(hash)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => match &self.bucket {
+                None => Err(Error::Missing(hash)),
+                Some(bucket) => {
+                    let bucket = Arc::clone(bucket);
+                    bucket::wait(async move { bucket.size(hash).await })?.ok_or(Error::Missing(hash))
+                }
+            },
             Err(source) => Err(Error::Io { at, source }),
         }
     }
@@ -100,8 +158,7 @@ impl Store {
         file.write_all(bytes)
             .and_then(|()| file.as_file().sync_all())
             .map_err(|e| io_error(at.clone(), e))?;
-        let path = file.into_temp_path();
-        self.link(&path, hash)?;
+        self.take(file.into_temp_path(), hash)?;
         Ok(hash)
     }
 
@@ -112,13 +169,33 @@ impl Store {
         Ok((hash, size))
     }
 
-    /// Stores a file whose hash is known by linking it into place.
+    /// Stores a file whose hash is known by linking it into place, or by sending it to the bucket.
     pub fn adopt_blocking(&self, path: &Path, hash: Hash) -> Result<()> {
         if self.put_again(hash)? {
             return Ok(());
         }
-        File::open(path).and_then(|f| f.sync_all()).map_err(|e| io_error(path.to_owned(), e))?;
-        self.link(path, hash)
+        match &self.bucket {
+            None => {
+                File::open(path).and_then(|f| f.sync_all()).map_err(|e| io_error(path.to_owned(), e))?;
+                self.link(path, hash)
+            }
+            Some(bucket) => {
+                send(bucket, path, hash)?;
+                self.link_copy(path, hash);
+                Ok(())
+            }
+        }
+    }
+
+    /// Gives a whole file that is ours its place.
+    fn take(&self, file: TempPath, hash: Hash) -> Result<()> {
+        match &self.bucket {
+            None => self.link(&file, hash),
+            Some(bucket) => {
+                send(bucket, &file, hash)?;
+                self.keep_copy(file, hash)
+            }
+        }
     }
 
     fn link(&self, from: &Path, hash: Hash) -> Result<()> {
@@ -149,16 +226,15 @@ impl Store {
 
     /// The bytes of a small blob.
     pub fn get_blocking(&self, hash: Hash) -> Result<Vec<u8>> {
-        let at = self.path_of(hash);
-        match fs::read(&at) {
-            Ok(bytes) => Ok(bytes),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(Error::Missing(hash)),
-            Err(source) => Err(Error::Io { at, source }),
-        }
+        let local = self.local_blocking(hash)?;
+        fs::read(local.path()).map_err(|source| Error::Io { at: local.path().to_owned(), source })
     }
 
-    /// Reads a blob from its beginning.
+    /// Reads a blob from its beginning, past any copy.
     pub fn reader_blocking(&self, hash: Hash) -> Result<Box<dyn Read + Send>> {
+        if let Some(bucket) = &self.bucket {
+            return Ok(Box::new(bucket::Reader::open(bucket, hash)?));
+        }
         let at = self.path_of(hash);
         match File::open(&at) {
             Ok(file) => Ok(Box::new(file)),
@@ -172,40 +248,57 @@ impl Store {
     /// # Errors
     /// [`Error::Damaged`] when they are not those of `wanted`; nothing is stored then.
     pub fn receive_blocking(&self, wanted: Hash, from: &mut dyn Read) -> Result<()> {
-        let at = self.root.join("tmp");
-        let failed = |source| io_error(at.clone(), source);
-        let mut file = tempfile::NamedTempFile::new_in(&at).map_err(failed)?;
-        let mut digest = Sha256::new();
-        let mut buffer = vec![0; 1 << 20];
-        loop {
-            let read = from.read(&mut buffer).map_err(failed)?;
-            if read == 0 {
-                break;
-            }
-            digest.update(&buffer[..read]);
-            file.write_all(&buffer[..read]).map_err(failed)?;
+        let file = self.written(wanted, from)?;
+        if self.bucket.is_some() {
+            return self.take(file, wanted);
         }
-        let got = Hash::from_digest(digest.finalize().into());
-        if got != wanted {
-            return Err(Error::Damaged { wanted, got });
-        }
-        file.as_file().sync_all().map_err(failed)?;
         let to = self.path_of(wanted);
         let folder = to.parent().expect("a blob lies two folders deep");
         fs::create_dir_all(folder).map_err(|e| io_error(folder.to_owned(), e))?;
+        let _putting = self.putting()?;
         file.persist(&to).map_err(|error| io_error(to.clone(), error.error))?;
         File::open(folder).and_then(|f| f.sync_all()).map_err(|e| io_error(folder.to_owned(), e))
     }
 
-    /// Reads a blob again and compares.
+    /// A file in `tmp/` with these bytes, which are those of `wanted`, on the disk.
+    fn written(&self, wanted: Hash, from: &mut dyn Read) -> Result<TempPath> {
+        let at = self.root.join("tmp");
+        let failed = |source| io_error(at.clone(), source);
+        let mut file = tempfile::NamedTempFile::new_in(&at).map_err(failed)?;
+        let (got, _) = copy(from, &mut file).map_err(failed)?;
+        if got != wanted {
+            return Err(Error::Damaged { wanted, got });
+        }
+        file.as_file().sync_all().map_err(failed)?;
+        Ok(file.into_temp_path())
+    }
+
+    /// Reads a blob again, where it is kept and not a copy, and compares.
     pub fn verify_blocking(&self, hash: Hash) -> Result<()> {
-        let at = self.path_of(hash);
-        let (got, _) = match hash_file(&at) {
-            Ok(got) => got,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(Error::Missing(hash)),
-            Err(source) => return Err(Error::Io { at, source }),
-        };
+        let mut from = self.reader_blocking(hash)?;
+        let (got, _) = copy(&mut from, &mut io::sink())
+            .map_err(|source| Error::Io { at: self.path_of(hash), source })?;
         if got == hash { Ok(()) } else { Err(Error::Damaged { wanted: hash, got }) }
+    }
+
+    /// For answers that are sent on piece by piece: a file that is here, or the blob in the bucket.
+    pub async fn serve(&self, hash: Hash) -> Served {
+        let store = self.clone();
+        let Some(bucket) = &self.bucket else { return Served::File(self.path_of(hash), None) };
+        match blocking(move || store.copy_of(hash)).await {
+            Some(local) => Served::File(local.path().to_owned(), Some(local)),
+            None => Served::Bucket(InBucket { bucket: Arc::clone(bucket), hash }),
+        }
+    }
+
+    /// Where a browser may fetch a large file itself, when the store's address says `presign`; `disposition` and `kind` are the
+    /// headers that it gets. Give it to nobody who may not have the blob: it opens for everybody for ten minutes.
+    pub async fn presigned(&self, hash: Hash, disposition: &str, kind: &str) -> Result<Option<String>> {
+        let Some(bucket) = self.bucket.as_ref().filter(|bucket| bucket.address.presign) else {
+            return Ok(None);
+        };
+        let (bucket, disposition, kind) = (Arc::clone(bucket), disposition.to_owned(), kind.to_owned());
+        bucket::there(async move { bucket.presigned(hash, &disposition, &kind).await }).await.map(Some)
     }
 
     pub async fn put(&self, bytes: Vec<u8>) -> Result<Hash> {
@@ -224,18 +317,60 @@ impl Store {
     }
 }
 
+/// What answers whoever asks for a blob.
+#[derive(Debug)]
+pub enum Served {
+    /// A file; what is held with it keeps a copy from being cleared.
+    File(PathBuf, Option<Local>),
+    Bucket(InBucket),
+}
+
+/// A blob of which no copy is here.
+#[derive(Debug, Clone)]
+pub struct InBucket {
+    bucket: Arc<Bucket>,
+    hash: Hash,
+}
+
+impl InBucket {
+    /// The blob, or one part of it as HTTP names it (`bytes=0-99`).
+    ///
+    /// # Errors
+    /// [`Error::Missing`]; [`Error::Range`] for a part that it does not have.
+    pub async fn open(&self, range: Option<String>) -> Result<Opened> {
+        let Self { bucket, hash } = self.clone();
+        bucket::there(async move { bucket.get(hash, range).await }).await
+    }
+
+    pub async fn size(&self) -> Result<u64> {
+        let Self { bucket, hash } = self.clone();
+        bucket::there(async move { bucket.size(hash).await }).await?.ok_or(Error::Missing(self.hash))
+    }
+}
+
+fn send(bucket: &Arc<Bucket>, path: &Path, hash: Hash) -> Result<()> {
+    let size = fs::metadata(path).map_err(|e| io_error(path.to_owned(), e))?.len();
+    let (bucket, path) = (Arc::clone(bucket), path.to_owned());
+    bucket::wait(async move { bucket.put(&path, hash, size).await })
+}
+
 /// SHA-256 and size of a file, read in pieces.
 pub fn hash_file(path: &Path) -> io::Result<(Hash, u64)> {
-    let mut file = File::open(path)?;
+    copy(&mut File::open(path)?, &mut io::sink())
+}
+
+/// Copies in pieces; SHA-256 and size of what passed.
+pub fn copy(from: &mut dyn Read, to: &mut dyn Write) -> io::Result<(Hash, u64)> {
     let mut digest = Sha256::new();
     let mut buffer = vec![0; 1 << 20];
     let mut size = 0;
     loop {
-        let read = file.read(&mut buffer)?;
+        let read = from.read(&mut buffer)?;
         if read == 0 {
             return Ok((Hash::from_digest(digest.finalize().into()), size));
         }
         digest.update(&buffer[..read]);
+        to.write_all(&buffer[..read])?;
         size += read as u64;
     }
 }
@@ -251,45 +386,5 @@ fn io_error(at: PathBuf, source: io::Error) -> Error {
     match source.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Error::Full { at },
         _ => Error::Io { at, source },
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn store() -> (tempfile::TempDir, Store) {
-        let dir = tempfile::tempdir().expect("a folder");
-        let store = Store::open(dir.path()).expect("a store");
-        (dir, store)
-    }
-
-    #[test]
-    fn bytes_come_back_under_their_hash() {
-        let (_dir, store) = store();
-        let hash = store.put_blocking(b"plate").expect("stored");
-        assert_eq!(hash, Hash::of(b"plate"));
-        assert_eq!(store.put_blocking(b"plate").expect("again"), hash);
-        assert_eq!(store.get_blocking(hash).expect("there"), b"plate");
-        store.verify_blocking(hash).expect("whole");
-        assert!(matches!(store.get_blocking(Hash::of(b"x")), Err(Error::Missing(_))));
-    }
-
-    #[test]
-    fn a_file_is_linked_and_survives_the_original() {
-        let (_dir, store) = store();
-        let part = store.part_path("0190-ab");
-        fs::write(&part, vec![7u8; 3 << 20]).expect("a part");
-        let (hash, size) = store.put_file_blocking(&part).expect("stored");
-        fs::remove_file(&part).expect("gone");
-        assert_eq!((store.size_blocking(hash).expect("there"), size), (3 << 20, 3 << 20));
-    }
-
-    #[test]
-    fn damage_is_noticed() {
-        let (_dir, store) = store();
-        let hash = store.put_blocking(b"matte").expect("stored");
-        fs::write(store.path_of(hash), b"other").expect("damaged");
-        assert!(matches!(store.verify_blocking(hash), Err(Error::Damaged { .. })));
     }
 }

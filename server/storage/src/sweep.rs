@@ -53,12 +53,19 @@ impl Store {
 
     /// Whether the bytes are there; then they count as put now. A file that cannot be touched is written once more.
     pub(crate) fn put_again(&self, hash: Hash) -> Result<bool> {
+        if self.has_bucket() {
+            return self.contains_blocking(hash);
+        }
         let _putting = self.putting()?;
         Ok(touch(&self.path_of(hash)).is_ok())
     }
 
-    /// Removes a blob's file if nobody put these bytes at or after `before`. Blocking.
+    /// Removes a blob's file if nobody put these bytes at or after `before`. Blocking. What is in a bucket stays: no lock keeps
+    /// another server from putting it there at the same moment.
     pub fn remove_blocking(&self, hash: Hash, before: SystemTime) -> Result<Removed> {
+        if self.has_bucket() {
+            return Ok(Removed::Missing);
+        }
         let at = self.path_of(hash);
         let lock = self.lock_file()?;
         lock.lock().map_err(|source| io_error(self.root().join(LOCK), source))?;
@@ -76,7 +83,7 @@ impl Store {
         }
     }
 
-    /// Every blob's file, in no order; what has no hash for a name is passed over. Blocking.
+    /// Every blob's file, in no order, of a store without a bucket; what has no hash for a name is passed over. Blocking.
     pub fn each_blob_blocking(&self, mut each: impl FnMut(Found)) -> Result<()> {
         let blobs = self.root().join("blobs");
         for outer in folder(&blobs)? {

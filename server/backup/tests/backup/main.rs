@@ -8,4 +8,7 @@ mod every_table;
 mod harness;
 mod refused;
 mod round_trip;
+#[path = "../../../storage/tests/stores/s3.rs"]
+#[expect(dead_code, reason = "these tests need only a part of it")]
+mod s3;
 mod upgrade;

@@ -126,9 +126,35 @@ async fn the_second_back_up_copies_what_is_new() {
     let target = Bench::new(On::Sqlite).await.expect("a file");
     let name = first.name.clone();
     target.restore_with(&to, |order| order.snapshot = Some(&name)).await.expect("restored");
-    assert!(!target.store.contains(added));
+    assert!(!target.store.contains_blocking(added).expect("asked"));
     // Into the same folder again: what is there is read and not copied.
     let again = target.restore_with(&to, |order| order.replace = true).await.expect("restored");
     assert_eq!(again.copied, 1);
     assert_eq!(contents(&target.open().await).await, contents(&db).await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_studio_moves_into_a_bucket_and_out_again() {
+    let source = Bench::new(On::Sqlite).await.expect("a file");
+    let db = source.open().await;
+    every_table::fill(&db, &source.store).await;
+    let to = source.folder.path().join("backup");
+    back_up(&db, &source.store, &to).await;
+
+    let server = crate::s3::Server::start();
+    let mut there = Bench::new(On::Sqlite).await.expect("a file");
+    there.store = storage::Store::open_at(there.folder.path(), Some(&server.url(""))).expect("a store");
+    assert_eq!(there.restore(&to).await.expect("restored").copied, 4);
+    let hash = Hash::of(b"bytes of blob 3");
+    assert_eq!(fs::read(server.file(hash)).expect("in the bucket"), b"bytes of blob 3");
+
+    // The bucket is read and not the copies that are here.
+    fs::write(there.store.path_of(hash), b"a copy that is damaged").expect("written");
+    let back = there.folder.path().join("backup");
+    let made = back_up(&there.open().await, &there.store, &back).await;
+    assert_eq!((made.copied, made.manifest.missing.len()), (4, 0));
+    let home = Bench::new(On::Sqlite).await.expect("a file");
+    home.restore(&back).await.expect("restored");
+    assert_eq!(contents(&home.open().await).await, contents(&db).await);
+    assert_eq!(home.store.get(hash).await.expect("there"), b"bytes of blob 3");
 }
