@@ -5,7 +5,8 @@ mod void;
 use serde::{Deserialize, Serialize};
 
 pub use void::{
-    Affected, Area, FirstPass, Fit, FlowNoise, Knob, Precision, Sampler, SecondPass, VoidRecipe, steps_run,
+    Affected, Area, Cuts, FirstPass, Fit, FlowNoise, Knob, Memory, Precision, Sampler, SecondPass, VoidRecipe,
+    steps_run,
 };
 
 /// The plate engine's knobs.

@@ -14,14 +14,16 @@ use tch::{Device, Kind, Tensor};
 use crate::clip::Clip;
 use crate::error::{Error, Result};
 use crate::model::Model;
+use crate::networks::Networks;
 use crate::store::{Name, Store, Tensors, number, to_number};
 
 /// Frames that one latent stands for, but for the first.
 const FRAMES_PER_LATENT: i64 = 4;
 /// Changes when the same recipe begins to give other latents.
-const EDITION: u32 = 1;
+const EDITION: u32 = 2;
 
 /// How one pass is run, on what.
+#[derive(Clone, Copy)]
 pub struct Settings<'a> {
     pub model: &'a Model,
     pub device: Device,
@@ -79,6 +81,11 @@ pub struct Names {
 }
 
 impl Settings<'_> {
+    /// For a part of so many frames.
+    pub fn for_part(self, recipe: &VoidRecipe, frames: u32) -> Self {
+        Self { length: length_of(recipe, frames), ..self }
+    }
+
     fn place(&self) -> String {
         let device = if self.device.is_cuda() { "cuda" } else { "cpu" };
         format!("{EDITION} {device} {:?}", self.kind)
@@ -127,6 +134,7 @@ pub fn text(
     [prompt, negative]: [&str; 2],
     name: &Name,
     store: &Store,
+    networks: &mut Networks,
     report: &mut dyn Reporter,
 ) -> Result<(Text, bool)> {
     report.step(Step::Text, 0, 1)?;
@@ -138,7 +146,7 @@ pub fn text(
     let (prompt, negative, cut) = match kept {
         Some(kept) => kept,
         None => {
-            let (tokenizer, t5) = settings.model.open_text(settings.device, settings.kind)?;
+            let (tokenizer, t5) = networks.text()?;
             let tokens = tokenizer.prompt(prompt);
             let embed = |ids: Tensor| t5.forward(&ids.to_device(settings.device)).to_kind(Kind::Float);
             let prompt = embed(tokens.tensor());
@@ -169,6 +177,7 @@ pub fn conditions(
     clip: &Clip,
     name: &Name,
     store: &Store,
+    networks: &mut Networks,
     report: &mut dyn Reporter,
 ) -> Result<Conditions> {
     let from_plate = settings.strength < 1.0;
@@ -179,7 +188,7 @@ pub fn conditions(
     if let Some(kept) = kept {
         return Ok(kept);
     }
-    let vae = settings.model.open_vae(settings.device, settings.kind)?;
+    let vae = networks.vae()?;
     let order = settings.order(clip);
     let rounds = 2 + u64::from(from_plate);
     let total = rounds * settings.length as u64;
@@ -243,11 +252,12 @@ struct State {
 /// none) → latents [1, 16, f, h, w]. Also tells how many steps had been done before.
 pub fn denoise(
     settings: &Settings,
-    text: Text,
+    text: &Text,
     conditions: &Conditions,
     first: Option<&Tensor>,
     name: &Name,
     store: &Store,
+    networks: &mut Networks,
     report: &mut dyn Reporter,
 ) -> Result<(Tensor, usize)> {
     let Conditions { mask, video, start } = conditions;
@@ -278,10 +288,10 @@ pub fn denoise(
         }
     };
     if state.done < steps {
-        let transformer = settings.model.open_transformer(settings.device, settings.kind)?;
+        let transformer = networks.transformer()?;
         let (mask, video) = (settings.onto(mask), settings.onto(video));
         let (window, overlap) = (latents_of(settings.window), settings.overlap / FRAMES_PER_LATENT);
-        let mut denoiser = Denoiser::new(&transformer, &schedule, text, [&mask, &video], window, overlap)?;
+        let mut denoiser = Denoiser::new(transformer, &schedule, text, [&mask, &video], window, overlap)?;
         for (number, history) in state.histories.drain(..).enumerate() {
             denoiser.remember(number, history);
         }
@@ -292,6 +302,7 @@ pub fn denoise(
             for number in 0..windows.len() {
                 let done = ((index - skipped) * windows.len() + number) as u64;
                 report.step(Step::Denoise, done, total)?;
+                settings.model.content().so_far()?;
                 let part = name.part(number);
                 if let Some((next, history)) = kept_window(store, &part, index, settings.device) {
                     denoiser.remember(number, history);
@@ -358,10 +369,11 @@ pub fn decode(
     settings: &Settings,
     latents: &Tensor,
     frames: u32,
+    networks: &mut Networks,
     report: &mut dyn Reporter,
     mut each: impl FnMut(&Tensor) -> Result<()>,
 ) -> Result<()> {
-    let vae = settings.model.open_vae(settings.device, settings.kind)?;
+    let vae = networks.vae()?;
     let mut done = 0;
     report.step(Step::Decode, 0, u64::from(frames))?;
     let outcome = vae.decode_each(&settings.onto(latents), |chunk| {
@@ -391,5 +403,5 @@ fn finite(tensor: &Tensor, what: &'static str) -> Result<()> {
 /// A hash of what made a clip's first latents, for names.
 pub fn noise_name(parts: &serde_json::Value, clip: &Clip, source: Hash, settings: &Settings) -> Name {
     let Settings { seed, length, .. } = *settings;
-    Name::new("noise", &json!([settings.place(), parts, source, clip.layout.canvas, seed, length]))
+    Name::new("noise", &json!([settings.place(), parts, source, clip.part.layout.canvas, seed, length]))
 }

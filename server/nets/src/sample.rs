@@ -94,7 +94,7 @@ impl Text {
 pub struct Denoiser<'a> {
     transformer: &'a Transformer,
     schedule: &'a Schedule,
-    text: Text,
+    text: &'a Text,
     /// Mask and video latents [1, f, 32, h, w].
     inpaint: Tensor,
     windows: Vec<Range<i64>>,
@@ -112,7 +112,7 @@ impl<'a> Denoiser<'a> {
     pub fn new(
         transformer: &'a Transformer,
         schedule: &'a Schedule,
-        text: Text,
+        text: &'a Text,
         [mask, video]: [&Tensor; 2],
         window: i64,
         overlap: i64,
@@ -230,7 +230,7 @@ impl<'a> Denoiser<'a> {
         let output = self.transformer.forward(&input, &timesteps, &conditions);
         self.watch.see(format_args!("transformer_out_{index}_{number}"), &output);
         let output = output.to_kind(Kind::Float);
-        match &self.text {
+        match self.text {
             Text::Plain(_) => output,
             Text::Guided { guidance, .. } => {
                 let halves = output.chunk(2, 0);

@@ -26,12 +26,14 @@ pub struct VoidRecipe {
     pub region: Area,
     /// How much of the plate around the marked part is shown, as a share of that part's longer side.
     pub region_margin: f64,
+    pub cuts: Cuts,
     /// Frames that are denoised together, and how many of them the next ones share.
     pub window_frames: u32,
     pub overlap_frames: u32,
     /// Seed of all noise and of the grain.
     pub seed: u64,
     pub precision: Precision,
+    pub memory: Memory,
     /// Deviation of the noise on the plate that the model is shown, where the model asks for any.
     pub video_noise: f64,
     /// Show the model black where the target is.
@@ -85,6 +87,35 @@ pub enum Area {
     Whole,
     /// One rectangle around everything that the quadmask marks over the clip: more of the canvas for less of the plate.
     Marked,
+    /// Such a rectangle for every window, so that it goes along with what moves; where windows overlap, what is made fades
+    /// from one into the next.
+    Following,
+}
+
+/// What is done where the plate cuts from one scene to another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cuts {
+    /// No window crosses a cut; scenes in which nothing is marked are left out.
+    Respect,
+    /// The clip is one scene, as in the reference.
+    Ignore,
+}
+
+/// How the networks are held in memory. All plans but `Fp8` give the same bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Memory {
+    /// The largest of `Full`, `Staged` and `Streamed` that the device has room for.
+    Auto,
+    /// All networks at once; they stay loaded for the next run.
+    Full,
+    /// One network at a time.
+    Staged,
+    /// One network at a time, the transformer's block weights as 8-bit numbers with a scale for each row: another picture.
+    Fp8,
+    /// One network at a time, and its blocks one after another out of the file.
+    Streamed,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -154,10 +185,12 @@ impl Default for VoidRecipe {
             fit: Fit::Keep,
             region: Area::Whole,
             region_margin: 0.5,
+            cuts: Cuts::Respect,
             window_frames: 85,
             overlap_frames: 16,
             seed: 42,
             precision: Precision::Auto,
+            memory: Memory::Auto,
             video_noise: 0.0563,
             hide_target: false,
             edge_px: 4,
@@ -209,13 +242,18 @@ impl VoidRecipe {
         ),
         knob(
             "region",
-            "whole, marked",
-            "show the model the whole plate (faithful), or one rectangle around all that is marked",
+            "whole, marked, following",
+            "show the model the whole plate (faithful), one rectangle around all that is marked, or one for every window",
         ),
         knob(
             "region_margin",
             "0 to 4",
-            "for region “marked”: plate shown around it, as a share of its longer side",
+            "for region “marked” and “following”: plate shown around it, as a share of its longer side",
+        ),
+        knob(
+            "cuts",
+            "respect, ignore",
+            "no window crosses a cut between scenes; or the clip is one scene (faithful)",
         ),
         knob(
             "window_frames",
@@ -232,6 +270,11 @@ impl VoidRecipe {
             "precision",
             "auto, float32, bfloat16",
             "kind of numbers; auto: bfloat16 on a GPU, float32 on a CPU",
+        ),
+        knob(
+            "memory",
+            "auto, full, staged, fp8, streamed",
+            "all networks at once, one at a time, or their blocks one after another: the same bits; fp8: 8-bit weights, another picture; auto: what the device has room for, never fp8",
         ),
         knob(
             "video_noise",
@@ -294,10 +337,12 @@ impl VoidRecipe {
             fit: _,
             region: _,
             region_margin,
+            cuts: _,
             window_frames,
             overlap_frames,
             seed,
             precision: _,
+            memory: _,
             video_noise,
             hide_target: _,
             edge_px,

@@ -43,6 +43,14 @@ impl Block {
         })
     }
 
+    /// With the weights of its large layers in 8 bits.
+    pub fn in_fp8(self) -> Self {
+        let Attention { to_q, to_k, to_v, to_out, norm_q, norm_k, heads } = self.attn1;
+        let [to_q, to_k, to_v, to_out] = [to_q, to_k, to_v, to_out].map(Linear::in_fp8);
+        let attn1 = Attention { to_q, to_k, to_v, to_out, norm_q, norm_k, heads };
+        Self { attn1, ff: self.ff.map(Linear::in_fp8), norm1: self.norm1, norm2: self.norm2 }
+    }
+
     /// `x`: [b, n, d], the text first; `time`: [b, t] → the same shape as `x`.
     pub fn forward(
         &self,
