@@ -139,6 +139,7 @@ pub struct Prediction {
 /// Predicts a pass.
 pub fn predict(asked: &Asked) -> Prediction {
     let Asked { recipe, pass, frames, cuts, model, device, pace } = *asked;
+    let recipe = &recipe.running();
     let (steps, guidance) = if pass == 2 {
         (recipe.pass2.steps, recipe.pass2.guidance)
     } else {
@@ -159,7 +160,8 @@ pub fn predict(asked: &Asked) -> Prediction {
     }
     operations *= f64::from(steps);
     let pixels = u64::from(recipe.canvas_width) * u64::from(recipe.canvas_height);
-    let held = Held { model, device, batch: u64::from(batch), tokens: tokens(recipe, longest), pixels };
+    let at_once = if recipe.guidance_at_once { u64::from(batch) } else { 1 };
+    let held = Held { model, device, batch: at_once, tokens: tokens(recipe, longest), pixels };
     let plans = [Memory::Full, Memory::Staged, Memory::Fp8, Memory::Streamed];
     let seconds = pace.map(|pace| {
         let frames = length as f64 * pixels as f64;

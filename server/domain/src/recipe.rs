@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 pub use void::{
     Affected, Area, Cuts, FirstPass, Fit, FlowNoise, Knob, Memory, Precision, Sampler, SecondPass, VoidRecipe,
-    steps_run,
+    When, steps_run,
 };
 
 /// The plate engine's knobs.

@@ -156,6 +156,11 @@ impl Clip {
         Ok(Tensor::stack(&all, 1).unsqueeze(0))
     }
 
+    /// A frame of the mask: 255 remove, 192 overlap, 128 affected, 0 keep.
+    pub fn levels(&self, frame: u32) -> Result<Vec<u8>> {
+        self.mask.read(frame)
+    }
+
     /// These frames of the mask, 1 remove to 0 keep: [1, 1, f, height, width].
     pub fn mask(&self, frames: &[i64]) -> Result<Tensor> {
         let [height, width] = self.size();

@@ -6,7 +6,7 @@ use domain::{Hash, Step};
 use nets::prepare::{self, Levels};
 use nets::random::Normal;
 use nets::sample::{self, Denoiser, Text, finished, first_noise};
-use nets::schedule::{History, Sampler, Schedule};
+use nets::schedule::{Sampler, Schedule};
 use pipeline::Reporter;
 use serde_json::json;
 use tch::{Device, Kind, Tensor};
@@ -36,6 +36,8 @@ pub struct Settings<'a> {
     pub levels: Levels,
     pub video_noise: f64,
     pub hide_target: bool,
+    pub at_once: bool,
+    pub reuse: f64,
     /// Frames that the clip is brought to, and windows of it, in frames.
     pub length: i64,
     pub window: i64,
@@ -94,7 +96,7 @@ impl Settings<'_> {
     /// `noise`: what the first latents are made of, where they are not plain noise.
     pub fn names(&self, clip: &Clip, prompt: [&str; 2], noise: Option<&Name>) -> Names {
         let Self { model, device: _, kind: _, seed, steps, guidance, sampler, strength, .. } = *self;
-        let Self { levels, video_noise, hide_target, length, window, overlap, .. } = *self;
+        let Self { levels, video_noise, hide_target, at_once, reuse, length, window, overlap, .. } = *self;
         let prints = model.prints();
         let text = Name::new("text", &json!([self.place(), prints.text, prompt, guidance > 1.0]));
         let shown = json!([format!("{levels:?}"), video_noise, hide_target, length, strength < 1.0]);
@@ -113,6 +115,8 @@ impl Settings<'_> {
                 strength,
                 window,
                 overlap,
+                at_once,
+                reuse,
             ]),
         );
         Names { text, conditions, state }
@@ -241,11 +245,11 @@ pub fn conditions(
     Ok(all)
 }
 
-/// Latents after a number of steps, [1, f, 16, h, w] in f32, with what the sampler remembers of each window.
+/// Latents after a number of steps, [1, f, 16, h, w] in f32, with what is remembered of each window.
 struct State {
     done: usize,
     latents: Tensor,
-    histories: Vec<History>,
+    remembered: Option<Tensors>,
 }
 
 /// Denoises a clip from its first latents (`first`, standard normal [1, f, 16, h, w]; plain noise of the seed where there are
@@ -267,7 +271,7 @@ pub fn denoise(
     let windows = sample::windows(frames, latents_of(settings.window), settings.overlap / FRAMES_PER_LATENT)?;
     let steps = schedule.timesteps().len();
     let skipped = (settings.steps - steps_run(settings.steps, settings.strength)) as usize;
-    let kept = kept_state(store, name, windows.len(), settings.device).filter(|state| state.done <= steps);
+    let kept = kept_state(store, name).filter(|state| state.done <= steps);
     let found = kept.as_ref().map_or(skipped, |state| state.done);
     let mut state = match kept {
         Some(state) => state,
@@ -284,7 +288,7 @@ pub fn denoise(
                 Some(start) => schedule.add_noise(skipped, &start.permute([0, 2, 1, 3, 4]), noise),
                 None => noise * schedule.first_sigma(),
             };
-            State { done: skipped, latents: latents.to_kind(Kind::Float), histories: Vec::new() }
+            State { done: skipped, latents: latents.to_kind(Kind::Float), remembered: None }
         }
     };
     if state.done < steps {
@@ -292,8 +296,9 @@ pub fn denoise(
         let (mask, video) = (settings.onto(mask), settings.onto(video));
         let (window, overlap) = (latents_of(settings.window), settings.overlap / FRAMES_PER_LATENT);
         let mut denoiser = Denoiser::new(transformer, &schedule, text, [&mask, &video], window, overlap)?;
-        for (number, history) in state.histories.drain(..).enumerate() {
-            denoiser.remember(number, history);
+        (denoiser.at_once, denoiser.reuse) = (settings.at_once, settings.reuse);
+        if let Some(kept) = state.remembered.take() {
+            (0..windows.len()).for_each(|number| recall(&mut denoiser, number, &kept, number, settings.device));
         }
         let mut latents = state.latents.to_device(settings.device);
         let total = ((steps - skipped) * windows.len()) as u64;
@@ -304,22 +309,22 @@ pub fn denoise(
                 report.step(Step::Denoise, done, total)?;
                 settings.model.content().so_far()?;
                 let part = name.part(number);
-                if let Some((next, history)) = kept_window(store, &part, index, settings.device) {
-                    denoiser.remember(number, history);
-                    all.push(next);
+                if let Some((next, kept)) = kept_window(store, &part, index) {
+                    recall(&mut denoiser, number, &kept, 0, settings.device);
+                    all.push(next.to_device(settings.device));
                     continue;
                 }
                 let mut noise = Normal::named(settings.seed, &format!("step {index} window {number}"));
                 let next = denoiser.window(index, number, &latents, &mut noise);
                 if windows.len() > 1 {
-                    keep(store, &part, index, &next, [(0, denoiser.history(number))].into_iter())?;
+                    keep(store, &part, index, &next, [(0, denoiser.memory(number))].into_iter())?;
                 }
                 all.push(next);
             }
             latents = denoiser.blend(&latents, &all);
             finite(&latents, "denoising")?; // before it is kept, or the next start would go on from it
-            let histories = (0..windows.len()).map(|number| (number, denoiser.history(number)));
-            keep(store, name, index + 1, &latents, histories)?;
+            let remembered = (0..windows.len()).map(|number| (number, denoiser.memory(number)));
+            keep(store, name, index + 1, &latents, remembered)?;
         }
         state.latents = latents;
     }
@@ -330,38 +335,38 @@ pub fn denoise(
     Ok((state.latents.permute([0, 2, 1, 3, 4]), found - skipped))
 }
 
-/// Keeps latents with the step that they are of.
-fn keep<'a>(
+/// Keeps latents with the step that they are of, and what is remembered of windows.
+fn keep(
     store: &Store,
     name: &Name,
     step: usize,
     latents: &Tensor,
-    histories: impl Iterator<Item = (usize, &'a History)>,
+    remembered: impl Iterator<Item = (usize, Vec<(String, Tensor)>)>,
 ) -> Result<()> {
     let mut all = vec![("latents".to_owned(), latents.shallow_clone()), ("step".into(), number(step))];
-    for (number, history) in histories {
-        all.extend(history.tensors().into_iter().map(|(name, t)| (format!("{number}.{name}"), t)));
+    for (number, tensors) in remembered {
+        all.extend(tensors.into_iter().map(|(name, t)| (format!("{number}.{name}"), t)));
     }
     store.keep(name, &all)
 }
 
-fn kept_state(store: &Store, name: &Name, windows: usize, device: Device) -> Option<State> {
+fn kept_state(store: &Store, name: &Name) -> Option<State> {
     let kept = store.find(name)?;
-    let history = |number| history_in(&kept, number, device);
     let (done, latents) = (to_number(&kept.get("step")?)?, kept.get("latents")?);
-    Some(State { done, latents, histories: (0..windows).map(history).collect() })
+    Some(State { done, latents, remembered: Some(kept) })
 }
 
 /// A window of the step `index` that was finished before.
-fn kept_window(store: &Store, name: &Name, index: usize, device: Device) -> Option<(Tensor, History)> {
+fn kept_window(store: &Store, name: &Name, index: usize) -> Option<(Tensor, Tensors)> {
     let kept = store.find(name)?;
     let is_of_step = to_number(&kept.get("step")?)? == index;
-    let history = history_in(&kept, 0, device);
-    is_of_step.then(|| kept.get("latents").map(|latents| (latents.to_device(device), history))).flatten()
+    let latents = kept.get("latents").filter(|_| is_of_step)?;
+    Some((latents, kept))
 }
 
-fn history_in(kept: &Tensors, number: usize, device: Device) -> History {
-    History::from_tensors(|name| kept.get(&format!("{number}.{name}")).map(|t| t.to_device(device)))
+/// Goes on with what was kept of a window under the number `at`.
+fn recall(denoiser: &mut Denoiser, number: usize, kept: &Tensors, at: usize, device: Device) {
+    denoiser.recall(number, |name| kept.get(&format!("{at}.{name}")).map(|t| t.to_device(device)));
 }
 
 /// Decodes latents [1, 16, f, h, w] and hands out the clip's own frames in order: 0–1, [height, width, 3] in f32 on the CPU.

@@ -9,6 +9,7 @@ mod error;
 mod latents;
 mod layout;
 pub mod model;
+mod morphing;
 mod motion;
 mod networks;
 mod parts;
@@ -26,7 +27,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use domain::predict::Pace;
-use domain::recipe::{Affected, FirstPass as FirstPassKnobs, Memory, SecondPass};
+use domain::recipe::{Affected, FirstPass as FirstPassKnobs, Memory, SecondPass, When};
 use domain::version::Proof;
 use domain::{Colour, Step, VoidRecipe};
 use media::{Ffv1Writer, PixelFormat};
@@ -38,6 +39,7 @@ use tch::{Device, Kind, Tensor};
 
 pub use error::{Error, Result};
 pub use model::{Model, Named, Pass};
+pub use morphing::Morphing;
 pub use plan::predict;
 
 use clip::{Clip, Survey};
@@ -100,6 +102,10 @@ pub struct About {
     pub resumed_steps: u32,
     /// How fast it was, where it was computed here.
     pub pace: Option<Pace>,
+    /// Whether what was made changes its shape; nothing where no two frames of it can be compared.
+    pub morphing: Option<Morphing>,
+    /// Whether it is a quick look and not the picture.
+    pub is_preview: bool,
 }
 
 /// A part of the clip that was made by itself.
@@ -136,7 +142,19 @@ pub fn run(
     report: &mut dyn Reporter,
 ) -> Result<Removed> {
     check(order.recipe, order.prompt)?;
-    pass(order, model, masks, report)
+    let recipe = &order.recipe.running();
+    let plate = order.plate.clone();
+    pass(&Order { recipe, plate, ..*order }, model, masks, report)
+}
+
+/// Whether pass 2 is to follow what pass 1 made.
+pub fn wants_second(recipe: &VoidRecipe, first: &About) -> bool {
+    first.pass == 1
+        && match recipe.pass2.when {
+            When::Always => true,
+            When::Auto => first.morphing.is_some_and(|morphing| morphing.fires),
+            When::Never => false,
+        }
 }
 
 /// tch panics on misuse and when memory runs out.
@@ -190,6 +208,16 @@ fn pass(order: &Order, model: &Model, masks: &mut dyn Masks, report: &mut dyn Re
         let frames = cuts.iter().map(u32::to_string).collect::<Vec<_>>().join(", ");
         notes.push(format!("The plate cuts to another scene at frame {frames}: each scene was made by itself."));
     }
+    let morphing = morphing::measure(&clips, &films, recipe.pass2.morphing)?;
+    if let Some(Morphing { value, threshold, fires: true }) = morphing {
+        notes.push(format!(
+            "What was made changes its shape {value:.1} times as much as what is around it, more than {threshold}: look at it \
+             closely, or let pass 2 follow its motion."
+        ));
+    }
+    if recipe.preview {
+        notes.push("This is a quick preview, with few steps of another sampler.".to_owned());
+    }
     drop((first_passes, clips));
     // Before anything that was made of them gets a name.
     model.content().wait(report)?;
@@ -223,6 +251,8 @@ fn pass(order: &Order, model: &Model, masks: &mut dyn Masks, report: &mut dyn Re
         canvas: [recipe.canvas_width, recipe.canvas_height],
         resumed_steps: resumed as u32,
         pace,
+        morphing,
+        is_preview: recipe.preview,
         ..about(recipe, &made.parts, cuts, &settings)?
     };
     if about.model.is_test_model {
@@ -430,8 +460,9 @@ impl Clock {
 
 fn settings<'a>(order: &Order, model: &'a Model, length: i64) -> Settings<'a> {
     let recipe = order.recipe;
-    let VoidRecipe { seed, video_noise, hide_target, window_frames, overlap_frames, .. } = *recipe;
-    let SecondPass { steps, guidance, sampler, flow_noise: _, affected } = recipe.pass2;
+    let VoidRecipe { seed, video_noise, hide_target, guidance_at_once, reuse, .. } = *recipe;
+    let VoidRecipe { window_frames, overlap_frames, .. } = *recipe;
+    let SecondPass { steps, guidance, sampler, affected, .. } = recipe.pass2;
     let (sampling, levels) = match order.pass1 {
         None => (recipe.pass1.clone(), Levels::Three),
         Some(_) => {
@@ -452,6 +483,8 @@ fn settings<'a>(order: &Order, model: &'a Model, length: i64) -> Settings<'a> {
         levels,
         video_noise,
         hide_target,
+        at_once: guidance_at_once,
+        reuse,
         length,
         window: i64::from(window_frames),
         overlap: i64::from(overlap_frames),
@@ -468,11 +501,15 @@ fn needed(recipe: &VoidRecipe, frames: u32, parts: &[Part], is_second: bool) -> 
     const KEPT: u64 = 24;
     let pixels = canvas_pixels(recipe) as u64;
     let canvas = (recipe.canvas_width, recipe.canvas_height);
+    // What is reused of the blocks is kept too: a token of 3072 numbers stands for 16×16 pixels and 8 frames, and each prompt
+    // has two tensors of them in f32.
+    let remembered = if recipe.reuse > 0.0 { 2 * pixels / 256 * 3072 } else { 0 };
     let mut all = u64::from(frames) * pixels * 3;
     for part in parts {
         let frames = part.frames.end - part.frames.start;
         let latents = latents::latents_of(latents::length_of(recipe, frames)) as u64 * 16 * (pixels / 64) * 4;
         all += clip::bytes(recipe, u64::from(frames)) + u64::from(frames) * pixels * clip::RGB16 + KEPT * latents;
+        all += 2 * u64::from(frames) * remembered; // the old file stays until the new one is whole
         if is_second {
             all += motion::bytes(canvas, frames, recipe.pass2.flow_noise);
         }
@@ -510,5 +547,7 @@ fn about(recipe: &VoidRecipe, parts: &[Part], cuts: Vec<u32>, settings: &Setting
         windows: all,
         resumed_steps: 0,
         pace: None,
+        morphing: None,
+        is_preview: false,
     })
 }

@@ -567,6 +567,8 @@ fn reference(model: &Model, case: &serde_json::Value, golden: &Golden, prompts: 
         levels: if case["use_trimask"] == true { prepare::Levels::Three } else { prepare::Levels::Two },
         video_noise: 0.0563,
         hide_target: case["zero_out"] == true,
+        at_once: true,
+        reuse: 0.0,
         length: frames,
         // An odd window is shortened by one latent.
         window: (number("window").unwrap() as i64 - 1) / 8 * 8 + 5,

@@ -136,6 +136,52 @@ pub struct Conditions<'a> {
     pub rope: &'a Rope,
 }
 
+/// What the blocks said when they last ran all: a step that begins nearly the same takes what all but the first added then.
+///
+/// The first-block rule of ParaAttention and the threshold on a relative change of TeaCache (Liu et al. 2024); other
+/// numbers than without it.
+#[derive(Default)]
+pub struct Remembered {
+    first: Option<Tensor>,
+    rest: Option<Tensor>,
+    /// How often a step did without the other blocks.
+    pub spared: usize,
+}
+
+impl Remembered {
+    /// What it remembers, by name, to be kept in a file.
+    pub fn tensors(&self) -> Vec<(String, Tensor)> {
+        let named = [("first", &self.first), ("rest", &self.rest)];
+        let known = named.into_iter().filter_map(|(name, tensor)| Some((name, tensor.as_ref()?)));
+        known.map(|(name, tensor)| (name.to_owned(), tensor.shallow_clone())).collect()
+    }
+
+    /// From what [`Self::tensors`] gave.
+    pub fn from_tensors(mut find: impl FnMut(&str) -> Option<Tensor>) -> Self {
+        Self { first: find("first"), rest: find("rest"), spared: 0 }
+    }
+}
+
+/// What may be reused of an earlier step, and up to which change of the first block's work.
+pub struct Reuse<'a> {
+    pub remembered: &'a mut Remembered,
+    pub most: f64,
+}
+
+impl Reuse<'_> {
+    /// What the blocks behind the first add, if that is to be taken from an earlier step. `first`: what the first adds.
+    fn rest(&mut self, first: &Tensor) -> Option<Tensor> {
+        let Remembered { first: last, rest, spared } = &mut *self.remembered;
+        let mean = |t: &Tensor| t.abs().mean(Kind::Float).double_value(&[]);
+        let alike = last.as_ref().is_some_and(|last| {
+            last.size() == first.size() && mean(&(first - last)) < self.most * mean(last)
+        });
+        let rest = rest.as_ref().filter(|_| alike)?.shallow_clone();
+        *spared += 1;
+        Some(rest)
+    }
+}
+
 impl Transformer {
     /// `w` is the root of a checkpoint with 48 channels, or with the base model's 33, which are widened.
     ///
@@ -215,6 +261,28 @@ impl Transformer {
         conditions: &Conditions,
         watch: &mut Watch,
     ) -> Tensor {
+        self.run(latents, timesteps, conditions, watch, None)
+    }
+
+    /// As [`Self::forward`], with what may be reused of an earlier step: other numbers where it is.
+    pub fn forward_reusing(
+        &self,
+        latents: &Tensor,
+        timesteps: &[f64],
+        conditions: &Conditions,
+        reuse: Reuse,
+    ) -> Tensor {
+        self.run(latents, timesteps, conditions, &mut Watch::none(), Some(reuse))
+    }
+
+    fn run(
+        &self,
+        latents: &Tensor,
+        timesteps: &[f64],
+        conditions: &Conditions,
+        watch: &mut Watch,
+        mut reuse: Option<Reuse>,
+    ) -> Tensor {
         let Conditions { inpaint, text, rope } = *conditions;
         let (_, f, _, h, w) = latents.size5().expect("[b, f, c, h, w]");
         let text_tokens = text.size()[1];
@@ -226,7 +294,9 @@ impl Transformer {
         let mut x = self.patch_embed.forward(&x, text); // b n d
         watch.see(format_args!("patch_embed_out"), &x);
         let last = self.transformer_blocks.count() - 1;
+        let mut behind_first = None;
         self.transformer_blocks.each(|index, block| {
+            let before = x.shallow_clone();
             // Only the first block is of interest inside.
             let inside = if index == 0 { &mut *watch } else { &mut Watch::none() };
             x = block.forward(&x, text_tokens, &time, rope, inside);
@@ -235,8 +305,20 @@ impl Transformer {
                 watch.see(format_args!("{name}_encoder"), &x.narrow(1, 0, text_tokens));
                 watch.see(format_args!("{name}_hidden"), &x.slice(1, text_tokens, None, 1));
             }
+            if let (0, Some(reuse)) = (index, &mut reuse) {
+                let first = &x - &before;
+                if let Some(rest) = reuse.rest(&first) {
+                    x = &x + rest;
+                    return ControlFlow::Break(());
+                }
+                reuse.remembered.first = Some(first);
+                behind_first = Some(x.shallow_clone());
+            }
             ControlFlow::Continue(())
         });
+        if let (Some(reuse), Some(behind_first)) = (reuse, behind_first) {
+            reuse.remembered.rest = Some(&x - behind_first);
+        }
         let x = self.norm_final.forward(&x);
         watch.see(format_args!("norm_final_out"), &x);
         let x = self.norm_out.forward(&x.slice(1, text_tokens, None, 1), &time);
