@@ -242,7 +242,8 @@ mod tests {
 
     #[test]
     fn stretches_reach_over_a_scene_and_share_what_they_must() {
-        for (length, window, overlap) in [(86, 85, 16), (200, 85, 16), (500, 85, 0), (30, 13, 8), (7, 13, 8)] {
+        for (length, window, overlap) in [(86, 85, 16), (200, 85, 16), (500, 85, 0), (30, 13, 8), (7, 13, 8)]
+        {
             let all = stretches(10..10 + length, window, overlap);
             assert_eq!((all[0].start, all[all.len() - 1].end), (10, 10 + length));
             for pair in all.windows(2) {

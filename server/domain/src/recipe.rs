@@ -5,8 +5,8 @@ mod void;
 use serde::{Deserialize, Serialize};
 
 pub use void::{
-    Affected, Area, Cuts, FirstPass, Fit, FlowNoise, Knob, Memory, Precision, Sampler, SecondPass, VoidRecipe,
-    When, steps_run,
+    Affected, Area, Cuts, FirstPass, Fit, FlowNoise, Knob, Memory, Precision, Sampler, SecondPass,
+    VoidRecipe, When, steps_run,
 };
 
 /// The plate engine's knobs.

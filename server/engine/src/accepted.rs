@@ -83,9 +83,7 @@ enum Failure {
 impl Failure {
     fn error(&self) -> Error {
         match self.clone() {
-            Self::Changed { path, list, accepted, found } => {
-                Error::Changed { path, list, accepted, found }
-            }
+            Self::Changed { path, list, accepted, found } => Error::Changed { path, list, accepted, found },
             Self::Unreadable { path, reason } => {
                 io(format!("Reading {}", path.display()))(std::io::Error::other(reason))
             }

@@ -298,7 +298,8 @@ pub fn denoise(
         let mut denoiser = Denoiser::new(transformer, &schedule, text, [&mask, &video], window, overlap)?;
         (denoiser.at_once, denoiser.reuse) = (settings.at_once, settings.reuse);
         if let Some(kept) = state.remembered.take() {
-            (0..windows.len()).for_each(|number| recall(&mut denoiser, number, &kept, number, settings.device));
+            (0..windows.len())
+                .for_each(|number| recall(&mut denoiser, number, &kept, number, settings.device));
         }
         let mut latents = state.latents.to_device(settings.device);
         let total = ((steps - skipped) * windows.len()) as u64;

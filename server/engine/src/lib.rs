@@ -20,22 +20,21 @@ mod store;
 pub mod test_model;
 #[cfg(test)]
 mod tests;
+mod work;
 
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use domain::VoidRecipe;
 use domain::predict::Pace;
-use domain::recipe::{Affected, FirstPass as FirstPassKnobs, Memory, SecondPass, When};
+use domain::recipe::{Memory, When};
 use domain::version::Proof;
-use domain::{Colour, Step, VoidRecipe};
-use media::{Ffv1Writer, PixelFormat};
-use nets::prepare::Levels;
 use pipeline::stages::write::{Written, write};
-use pipeline::{Cancelled, Masks, Plate, PlateFile, Reporter};
+use pipeline::{Masks, Plate, PlateFile, Reporter};
 use serde::Serialize;
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Kind};
 
 pub use error::{Error, Result};
 pub use model::{Model, Named, Pass};
@@ -44,11 +43,11 @@ pub use plan::predict;
 
 use clip::{Clip, Survey};
 use latents::Settings;
-use motion::{FirstPass, MadeOf};
-use networks::Networks;
+use motion::FirstPass;
 use parts::Part;
 use set::MadeParts;
-use store::{Film, Store, to_bytes};
+use store::Store;
+use work::{Done, Work, settings};
 
 /// One pass, ordered.
 pub struct Order<'a> {
@@ -197,16 +196,17 @@ fn pass(order: &Order, model: &Model, masks: &mut dyn Masks, report: &mut dyn Re
     let first_plan = plan::first(recipe.memory, &prediction, *device);
     let raw = out.join("model.mkv");
     let work = Work { order, model, clips: &clips, first_passes: &first_passes, store: &store, raw: &raw };
-    let (done, memory) = plan::under(first_plan, |plan| {
-        caught(|| tch::no_grad(|| work.run(plan, &file, report)))
-    })?;
+    let (done, memory) =
+        plan::under(first_plan, |plan| caught(|| tch::no_grad(|| work.run(plan, &file, report))))?;
     let Done { films, is_cut, resumed, pace } = done;
     if is_cut {
         notes.push("The prompt is longer than the model reads: its end was left out.".to_owned());
     }
     if !cuts.is_empty() {
         let frames = cuts.iter().map(u32::to_string).collect::<Vec<_>>().join(", ");
-        notes.push(format!("The plate cuts to another scene at frame {frames}: each scene was made by itself."));
+        notes.push(format!(
+            "The plate cuts to another scene at frame {frames}: each scene was made by itself."
+        ));
     }
     let morphing = morphing::measure(&clips, &films, recipe.pass2.morphing)?;
     if let Some(Morphing { value, threshold, fires: true }) = morphing {
@@ -261,236 +261,6 @@ fn pass(order: &Order, model: &Model, masks: &mut dyn Masks, report: &mut dyn Re
     Ok(Removed { files, made: raw, proof, about, notes })
 }
 
-/// What is computed under a plan of memory, from clips on the canvas to frames on it.
-struct Work<'a> {
-    order: &'a Order<'a>,
-    model: &'a Model,
-    clips: &'a [Clip],
-    /// One for each clip in pass 2, none in pass 1.
-    first_passes: &'a [FirstPass],
-    store: &'a Store,
-    raw: &'a Path,
-}
-
-struct Done {
-    /// Of each clip: RGB, 16 bits a sample.
-    films: Vec<Film>,
-    /// Whether the prompt was too long.
-    is_cut: bool,
-    resumed: usize,
-    pace: Option<Pace>,
-}
-
-impl Work<'_> {
-    fn run(&self, plan: Memory, plate: &PlateFile, report: &mut dyn Reporter) -> Result<Done> {
-        let Self { order, model, clips, first_passes, store, raw: _ } = *self;
-        let recipe = order.recipe;
-        let prompts = [order.prompt, order.negative];
-        let plain = settings(order, model, 0);
-        let kind = recipe.pass2.flow_noise;
-        let mut all = Vec::new();
-        for (number, clip) in clips.iter().enumerate() {
-            let settings = plain.for_part(recipe, clip.frames);
-            let noise = first_passes.get(number).map(|first| first.name(kind, clip, &settings));
-            let names = settings.names(clip, prompts, noise.as_ref());
-            all.push((settings, names, noise));
-        }
-        let wanted = all.iter().flat_map(|(_, names, noise)| {
-            [Some(&names.text), Some(&names.conditions), Some(&names.state), noise.as_ref()]
-        });
-        store.keep_only(&wanted.flatten().collect::<Vec<_>>())?;
-        let mut networks = Networks::new(model, plain.device, plain.kind, plan);
-        let count = clips.len();
-        let mut clock = Clock::default();
-
-        let (text, is_cut) = latents::text(&plain, prompts, &all[0].1.text, store, &mut networks, report)?;
-        let mut conditions = Vec::new();
-        for (number, (clip, (settings, names, _))) in clips.iter().zip(&all).enumerate() {
-            let report = &mut Share { report, number, count };
-            let was_kept = store.find(&names.conditions).is_some();
-            let begun = Instant::now();
-            conditions.push(latents::conditions(settings, clip, &names.conditions, store, &mut networks, report)?);
-            if !was_kept {
-                clock.encode(2 * settings.length as u64 * canvas_pixels(recipe) as u64, begun);
-            }
-        }
-        let mut firsts = Vec::new();
-        for (number, (first, (settings, _, name))) in first_passes.iter().zip(&all).enumerate() {
-            let report = &mut Share { report, number, count };
-            let name = name.as_ref().expect("named with its pass");
-            firsts.push(first.noise(kind, &clips[number], settings, name, store, &mut networks, report)?);
-        }
-        let (mut made, mut resumed) = (Vec::new(), 0);
-        for (number, ((settings, names, _), conditions)) in all.iter().zip(&conditions).enumerate() {
-            let report = &mut Share { report, number, count };
-            let first = firsts.get(number);
-            let begun = Instant::now();
-            let (latents, found) =
-                latents::denoise(settings, &text, conditions, first, &names.state, store, &mut networks, report)?;
-            clock.denoise(recipe, model, settings, found, begun)?;
-            resumed += found;
-            made.push(latents);
-        }
-        let begun = Instant::now();
-        let films = self.decoded(&made, &all, plate, &mut networks, report)?;
-        let frames: u32 = clips.iter().map(|clip| clip.frames).sum();
-        clock.decode(u64::from(frames) * canvas_pixels(recipe) as u64, begun);
-        Ok(Done { films, is_cut, resumed, pace: clock.pace() })
-    }
-
-    /// Decodes latents into films, and into a movie, whose frames are those of the foremost part.
-    fn decoded(
-        &self,
-        latents: &[Tensor],
-        all: &[(Settings, latents::Names, Option<store::Name>)],
-        plate: &PlateFile,
-        networks: &mut Networks,
-        report: &mut dyn Reporter,
-    ) -> Result<Vec<Film>> {
-        let Self { order, clips, store, raw, .. } = *self;
-        let parts: Vec<_> = clips.iter().map(|clip| clip.part.clone()).collect();
-        let (width, height) = (order.recipe.canvas_width, order.recipe.canvas_height);
-        let format = PixelFormat::from_name("gbrp").expect("FFmpeg has it");
-        let unfinished = raw.with_file_name("unfinished-model.mkv");
-        let colour = Colour { matrix: "gbr".into(), range: "pc".into(), ..plate.facts.colour.clone() };
-        let made_of = serde_json::to_string(&MadeOf::new(clips)).expect("plain JSON");
-        let tags = [(motion::MADE_OF, made_of.as_str())];
-        let rate = plate.facts.rate;
-        let size = (width, height);
-        let mut movie = Ffv1Writer::create_tagged(&unfinished, &format, size, rate, &colour, None, &tags)?;
-        let mut films = Vec::new();
-        let mut written = 0;
-        for (number, (latents, clip)) in latents.iter().zip(clips).enumerate() {
-            let bytes = canvas_pixels(order.recipe) * clip::RGB16 as usize;
-            let mut film = store.film(&format!("made{number}"), bytes)?;
-            let report = &mut Share { report, number, count: clips.len() };
-            let mut at = clip.part.frames.start;
-            latents::decode(&all[number].0, latents, clip.frames, networks, report, |frame| {
-                let values = Vec::<f32>::try_from(frame.view(-1)).map_err(nets::Error::from)?;
-                film.push(&to_bytes(values.iter().map(|v| (v * 65_535.0 + 0.5) as u16)))?;
-                let frame = at;
-                at += 1;
-                if parts::foremost(&parts, frame) != Some(number) {
-                    return Ok(());
-                }
-                while written < frame {
-                    // Black where nothing was made.
-                    movie.write(&media::Picture::new(format, width, height))?;
-                    written += 1;
-                }
-                let mut picture = media::Picture::new(format, width, height);
-                for (plane, channel) in picture.planes.iter_mut().zip([1, 2, 0]) {
-                    let samples = values.iter().skip(channel).step_by(3);
-                    // Cut off and not rounded, as the reference writes them.
-                    plane.data.iter_mut().zip(samples).for_each(|(byte, v)| *byte = (v * 255.0) as u8);
-                }
-                movie.write(&picture)?;
-                written += 1;
-                Ok(())
-            })?;
-            film.flush()?;
-            films.push(film);
-        }
-        while written < plate.frames() {
-            movie.write(&media::Picture::new(format, width, height))?;
-            written += 1;
-        }
-        movie.finish()?;
-        std::fs::rename(&unfinished, raw).map_err(error::io(format!("Putting {} in place", raw.display())))?;
-        Ok(films)
-    }
-}
-
-/// Tells of one of several parts as a share of the whole.
-struct Share<'a> {
-    report: &'a mut dyn Reporter,
-    number: usize,
-    count: usize,
-}
-
-impl Reporter for Share<'_> {
-    fn step(&mut self, step: Step, done: u64, total: u64) -> std::result::Result<(), Cancelled> {
-        self.report.step(step, self.number as u64 * total + done, self.count as u64 * total)
-    }
-}
-
-/// How long what took.
-#[derive(Default)]
-struct Clock {
-    /// What was done, and seconds.
-    encode: (f64, f64),
-    transformer: (f64, f64),
-    decode: (f64, f64),
-}
-
-impl Clock {
-    fn encode(&mut self, pixels: u64, begun: Instant) {
-        self.encode.0 += pixels as f64;
-        self.encode.1 += begun.elapsed().as_secs_f64();
-    }
-
-    fn decode(&mut self, pixels: u64, begun: Instant) {
-        self.decode.0 += pixels as f64;
-        self.decode.1 += begun.elapsed().as_secs_f64();
-    }
-
-    fn denoise(
-        &mut self,
-        recipe: &VoidRecipe,
-        model: &Model,
-        settings: &Settings,
-        found: usize,
-        begun: Instant,
-    ) -> Result<()> {
-        let pass1 = FirstPassKnobs { steps: settings.steps, guidance: settings.guidance, strength: settings.strength, ..recipe.pass1.clone() };
-        let recipe = VoidRecipe { pass1, ..recipe.clone() };
-        let told = predict(&recipe, 1, settings.length as u32, &[], model, settings.device, None)?;
-        let share = 1.0 - found as f64 / f64::from(told.steps.max(1));
-        self.transformer.0 += told.operations * share;
-        self.transformer.1 += begun.elapsed().as_secs_f64();
-        Ok(())
-    }
-
-    fn pace(&self) -> Option<Pace> {
-        let of = |(done, seconds): (f64, f64)| (done > 0.0 && seconds > 0.0).then(|| done / seconds);
-        let (transformer, encode, decode) = (of(self.transformer)?, of(self.encode)?, of(self.decode)?);
-        Some(Pace { transformer, encode, decode })
-    }
-}
-
-fn settings<'a>(order: &Order, model: &'a Model, length: i64) -> Settings<'a> {
-    let recipe = order.recipe;
-    let VoidRecipe { seed, video_noise, hide_target, guidance_at_once, reuse, .. } = *recipe;
-    let VoidRecipe { window_frames, overlap_frames, .. } = *recipe;
-    let SecondPass { steps, guidance, sampler, affected, .. } = recipe.pass2;
-    let (sampling, levels) = match order.pass1 {
-        None => (recipe.pass1.clone(), Levels::Three),
-        Some(_) => {
-            let levels = if affected == Affected::Remove { Levels::Two } else { Levels::Three };
-            (FirstPassKnobs { steps, guidance, sampler, strength: 1.0 }, levels)
-        }
-    };
-    let FirstPassKnobs { steps, guidance, sampler, strength } = sampling;
-    Settings {
-        model,
-        device: order.device,
-        kind: latents::kind_of(recipe.precision, order.device),
-        seed,
-        steps,
-        guidance,
-        sampler,
-        strength,
-        levels,
-        video_noise,
-        hide_target,
-        at_once: guidance_at_once,
-        reuse,
-        length,
-        window: i64::from(window_frames),
-        overlap: i64::from(overlap_frames),
-    }
-}
-
 fn canvas_pixels(recipe: &VoidRecipe) -> usize {
     recipe.canvas_width as usize * recipe.canvas_height as usize
 }
@@ -508,7 +278,9 @@ fn needed(recipe: &VoidRecipe, frames: u32, parts: &[Part], is_second: bool) -> 
     for part in parts {
         let frames = part.frames.end - part.frames.start;
         let latents = latents::latents_of(latents::length_of(recipe, frames)) as u64 * 16 * (pixels / 64) * 4;
-        all += clip::bytes(recipe, u64::from(frames)) + u64::from(frames) * pixels * clip::RGB16 + KEPT * latents;
+        all += clip::bytes(recipe, u64::from(frames))
+            + u64::from(frames) * pixels * clip::RGB16
+            + KEPT * latents;
         all += 2 * u64::from(frames) * remembered; // the old file stays until the new one is whole
         if is_second {
             all += motion::bytes(canvas, frames, recipe.pass2.flow_noise);
@@ -525,7 +297,8 @@ fn about(recipe: &VoidRecipe, parts: &[Part], cuts: Vec<u32>, settings: &Setting
     for part in parts {
         let settings = settings.for_part(recipe, part.frames.end - part.frames.start);
         let latents = latents::latents_of(settings.length);
-        let windows = nets::sample::windows(latents, latents::latents_of(settings.window), settings.overlap / 4)?;
+        let windows =
+            nets::sample::windows(latents, latents::latents_of(settings.window), settings.overlap / 4)?;
         all.extend(windows.iter().map(|w| [length + first(w.start), length + (4 * (w.end - 1)) as u32]));
         length += settings.length as u32;
     }

@@ -68,9 +68,8 @@ impl Sums {
         let (rows, columns) = (height / BLOCK, width / BLOCK);
         // How many pixels of a block are changed in either frame.
         let changed = |row: usize, column: usize| {
-            let pixels = (0..BLOCK * BLOCK).map(|at| {
-                (row * BLOCK + at / BLOCK) * width + column * BLOCK + at % BLOCK
-            });
+            let pixels =
+                (0..BLOCK * BLOCK).map(|at| (row * BLOCK + at / BLOCK) * width + column * BLOCK + at % BLOCK);
             pixels.filter(|at| last.1[*at] >= CHANGED || next.1[*at] >= CHANGED).count()
         };
         let counts: Vec<usize> =
@@ -119,7 +118,8 @@ fn left_over(last: &[f32], next: &[f32], [top, left]: [usize; 2], [height, width
         let (y1, x1) = (y0 + (y % 2) as usize, x0 + (x % 2) as usize);
         for row in 0..BLOCK {
             let here = &last[(top + row) * width + left..][..BLOCK];
-            let lines = [(y0, x0), (y0, x1), (y1, x0), (y1, x1)].map(|(y, x)| &next[(y + row) * width + x..][..BLOCK]);
+            let lines = [(y0, x0), (y0, x1), (y1, x0), (y1, x1)]
+                .map(|(y, x)| &next[(y + row) * width + x..][..BLOCK]);
             for (column, value) in here.iter().enumerate() {
                 let there = lines.iter().map(|line| line[column]).sum::<f32>() / 4.0;
                 sum += (value - there).abs();

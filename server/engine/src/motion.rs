@@ -82,7 +82,10 @@ impl MadeOf {
         let told = |made: &Self| {
             let part = |([first, end], [x, y, w, h], place): &([u32; 2], [i32; 4], [i32; 4])| {
                 let [left, top, width, height] = place;
-                format!("{w}×{h} at {x}, {y} in frames {first} to {} as {width}×{height} at {left}, {top}", end - 1)
+                format!(
+                    "{w}×{h} at {x}, {y} in frames {first} to {} as {width}×{height} at {left}, {top}",
+                    end - 1
+                )
             };
             made.parts.iter().map(part).collect::<Vec<_>>().join("; ")
         };
@@ -153,7 +156,10 @@ impl FirstPass {
         }
         let mut all = Vec::new();
         for number in 0..clips.len() {
-            all.push((store.film(&format!("pass1-{number}"), (canvas.0 * canvas.1 * 3) as usize)?, Sha256::new()));
+            all.push((
+                store.film(&format!("pass1-{number}"), (canvas.0 * canvas.1 * 3) as usize)?,
+                Sha256::new(),
+            ));
         }
         for frame in 0..frames {
             report.step(Step::Prepare, u64::from(frame), u64::from(frames))?;

@@ -36,7 +36,8 @@ impl<'a> Networks<'a> {
     /// `plan` is one that can be run: not `Auto`.
     pub fn new(model: &'a Model, device: Device, kind: Kind, plan: Memory) -> Self {
         let mut resident = model.resident.lock().unwrap_or_else(PoisonError::into_inner);
-        let kept = resident.take().filter(|kept| plan == Memory::Full && (kept.device, kept.kind) == (device, kind));
+        let kept =
+            resident.take().filter(|kept| plan == Memory::Full && (kept.device, kept.kind) == (device, kind));
         let empty = || Loaded { device, kind, text: None, vae: None, transformer: None, flow: None };
         Self { model, plan, loaded: Some(kept.unwrap_or_else(empty)) }
     }
@@ -126,7 +127,8 @@ pub fn sizes(model: &Model) -> std::result::Result<predict::Model, nets::Error> 
     // Weights of linear layers whose sides are both at least the network's width.
     let network = |at: usize, prefix: &str, blocks: i64, width: i64| {
         let last = format!("{prefix}{}.", blocks - 1);
-        let of_block = || counts[at].iter().filter(|(name, _)| name.starts_with(&last)).map(|(_, shape)| shape);
+        let of_block =
+            || counts[at].iter().filter(|(name, _)| name.starts_with(&last)).map(|(_, shape)| shape);
         let is_large = |shape: &&Vec<i64>| shape.len() == 2 && shape.iter().all(|side| *side >= width);
         let block = of_block().map(|shape| numbers(shape)).sum::<u64>();
         let linear = of_block().filter(is_large).map(|shape| numbers(shape)).sum::<u64>();
@@ -137,7 +139,12 @@ pub fn sizes(model: &Model) -> std::result::Result<predict::Model, nets::Error> 
     let channels = &model.vae.block_out_channels;
     Ok(predict::Model {
         transformer: network(0, "transformer_blocks.", model.transformer.num_layers, width),
-        text: network(1, "encoder.block.", model.t5.num_layers, model.t5.d_model.min(model.t5.num_heads * model.t5.d_kv)),
+        text: network(
+            1,
+            "encoder.block.",
+            model.t5.num_layers,
+            model.t5.d_model.min(model.t5.num_heads * model.t5.d_kv),
+        ),
         vae: all(2),
         vae_channels: channels.get(1).copied().unwrap_or_default() as u64,
         flow: all(3),

@@ -67,7 +67,10 @@ pub fn shares(parts: &[Part], frame: u32) -> Vec<(usize, f32)> {
 /// The part that counts most in a frame.
 pub fn foremost(parts: &[Part], frame: u32) -> Option<usize> {
     let shares = shares(parts, frame);
-    shares.into_iter().reduce(|best, next| if next.1 > best.1 { next } else { best }).map(|(number, _)| number)
+    shares
+        .into_iter()
+        .reduce(|best, next| if next.1 > best.1 { next } else { best })
+        .map(|(number, _)| number)
 }
 
 #[cfg(test)]

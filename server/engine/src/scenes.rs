@@ -40,7 +40,8 @@ impl Cuts {
 
     /// Frames that begin a new scene.
     pub fn found(&self) -> Vec<u32> {
-        let mean = |at: Option<usize>| at.and_then(|at| self.changes.get(at)).map_or(0.0, |change| change.mean);
+        let mean =
+            |at: Option<usize>| at.and_then(|at| self.changes.get(at)).map_or(0.0, |change| change.mean);
         let is_cut = |at: usize| {
             let change = self.changes[at];
             let beside = mean(at.checked_sub(1)).max(mean(Some(at + 1)));
@@ -100,9 +101,13 @@ mod tests {
         let cut = found(20, |frame, x, y| if frame < 8 { waves(x, y, frame) } else { other(x, y) });
         assert_eq!(cut, [8]);
         // Back and forth, and in the second and the last frame.
-        let cut = found(20, |frame, x, y| {
-            if [0, 9, 10, 11, 19].contains(&frame) { other(x, y) } else { waves(x, y, frame) }
-        });
+        let cut =
+            found(
+                20,
+                |frame, x, y| {
+                    if [0, 9, 10, 11, 19].contains(&frame) { other(x, y) } else { waves(x, y, frame) }
+                },
+            );
         assert_eq!(cut, [1, 9, 12, 19]);
     }
 

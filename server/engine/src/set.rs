@@ -114,9 +114,10 @@ fn cubic(samples: &[f32], width: usize, height: usize, (u, v): (f64, f64), chann
     let mut sum = 0.0;
     for (step_y, weight_y) in down.iter().enumerate() {
         let row = at(v, step_y, height) * width;
-        let line = across.iter().enumerate().map(|(step_x, weight)| {
-            weight * samples[(row + at(u, step_x, width)) * 3 + channel]
-        });
+        let line = across
+            .iter()
+            .enumerate()
+            .map(|(step_x, weight)| weight * samples[(row + at(u, step_x, width)) * 3 + channel]);
         sum += weight_y * line.sum::<f32>();
     }
     sum
@@ -141,9 +142,10 @@ mod tests {
 
     #[test]
     fn a_frame_in_another_layout_fades_in_where_it_shows_the_same_place() {
-        let recipe: VoidRecipe =
-            serde_json::from_str(r#"{"canvas_width": 96, "canvas_height": 64, "region": "marked", "region_margin": 0}"#)
-                .unwrap();
+        let recipe: VoidRecipe = serde_json::from_str(
+            r#"{"canvas_width": 96, "canvas_height": 64, "region": "marked", "region_margin": 0}"#,
+        )
+        .unwrap();
         let layout = |x| Layout::new(&recipe, (1280, 720), Rect { x, y: 300, width: 40, height: 40 });
         let (here, there) = (layout(400), layout(460));
         // A smooth picture of the plate, as both layouts show it.

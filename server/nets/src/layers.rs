@@ -2,6 +2,7 @@
 
 use tch::{Kind, Tensor};
 
+use crate::bare::{Op, note};
 use crate::{Error, Weights};
 
 pub struct Linear {
@@ -40,6 +41,7 @@ impl Linear {
 
     /// [.., inputs] → [.., outputs]
     pub fn forward(&self, x: &Tensor) -> Tensor {
+        note(|| Op::Linear { x: x.size(), weight: self.weight.size() });
         match &self.scale {
             None => x.linear(&self.weight, self.bias.as_ref()),
             Some(scale) => x.linear(&(self.weight.to_kind(x.kind()) * scale), self.bias.as_ref()),
@@ -173,6 +175,9 @@ impl Conv2d {
     /// [b, inputs, h, w] → [b, outputs, h', w']
     pub fn forward(&self, x: &Tensor) -> Tensor {
         let Window { kernel: _, stride, padding } = self.window;
+        if self.groups == 1 {
+            note(|| conv(x, &self.weight, &stride, &padding));
+        }
         x.conv2d(&self.weight, self.bias.as_ref(), stride, padding, [1, 1], self.groups)
     }
 }
@@ -219,8 +224,13 @@ impl Conv3d {
 
     /// [b, inputs, f, h, w] → [b, outputs, f', h', w']
     pub fn forward(&self, x: &Tensor) -> Tensor {
+        note(|| conv(x, &self.weight, &[1, 1, 1], &self.padding));
         x.conv3d(&self.weight, Some(&self.bias), [1, 1, 1], self.padding, [1, 1, 1], 1)
     }
+}
+
+fn conv(x: &Tensor, weight: &Tensor, stride: &[i64], padding: &[i64]) -> Op {
+    Op::Conv { x: x.size(), weight: weight.size(), stride: stride.to_vec(), padding: padding.to_vec() }
 }
 
 /// A row of numbers for every token.

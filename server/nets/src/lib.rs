@@ -4,6 +4,7 @@
 //!
 //! Axis letters: `b` batch, `f` frames, `c` channels, `h w` pixels, `n` tokens, `d` width.
 
+pub mod bare;
 pub mod blank;
 pub mod blocks;
 mod error;

@@ -79,6 +79,11 @@ impl Weights {
         Self::from(Source::Seeded(seed), Device::Cpu, Kind::Float)
     }
 
+    /// As [`Self::seeded`], on a device and in a kind: the values are rounded to it.
+    pub fn seeded_on(seed: u64, device: Device, kind: Kind) -> Self {
+        Self::from(Source::Seeded(seed), device, kind)
+    }
+
     /// Zeros of any shape that take no memory: lets a full-size network be built to see what it asks for.
     pub fn outline() -> Self {
         Self::from(Source::Outline, Device::Cpu, Kind::Float)
@@ -87,7 +92,13 @@ impl Weights {
     fn from(source: Source, device: Device, kind: Kind) -> Self {
         let checkpoint =
             Checkpoint { source, device, taken: Mutex::default(), passed_over: Mutex::default() };
-        Self { checkpoint: Arc::new(checkpoint), prefix: String::new(), kind, is_pinned: false, stored_name: str::to_owned }
+        Self {
+            checkpoint: Arc::new(checkpoint),
+            prefix: String::new(),
+            kind,
+            is_pinned: false,
+            stored_name: str::to_owned,
+        }
     }
 
     /// The same checkpoint for a network that calls its tensors by other names: `stored_name` makes a whole name of the

@@ -118,7 +118,9 @@ mod with_libtorch {
                 (&"test model".into(), &seed.into())
             );
             assert_eq!(told["rate"], serde_json::json!([25, 1]));
-            assert!(told["morphing"]["value"].as_f64().unwrap() > 0.0 && told["morphing"]["threshold"] == 3.0);
+            assert!(
+                told["morphing"]["value"].as_f64().unwrap() > 0.0 && told["morphing"]["threshold"] == 3.0
+            );
             assert_eq!((&told["memory"], told["parts"].as_array().unwrap().len()), (&"full".into(), 1));
             assert!(told["peak_rss_bytes"].as_u64().unwrap() > 0 && told["seconds"].as_f64().unwrap() > 0.0);
             let (result, matte) = (path(&format!("{name}/result.mkv")), path(&format!("{name}/matte.mkv")));
@@ -165,7 +167,8 @@ mod with_libtorch {
             &path("out"),
         ]);
         assert!(ended.status.success(), "{}", said(&ended));
-        let passes = ["out", "out/pass2"].map(|name| report(&folder.path().join(name))["pass"].as_u64().unwrap());
+        let passes =
+            ["out", "out/pass2"].map(|name| report(&folder.path().join(name))["pass"].as_u64().unwrap());
         assert_eq!(passes, [1, 2]);
     }
 

@@ -115,9 +115,7 @@ impl Held<'_> {
         let (vae, flow) = (size * model.vae, 4 * model.flow);
         let computed = [self.text_computes(size), self.forward_computes(size), self.decode_computes(size)];
         let together = match plan {
-            Memory::Full => {
-                text + transformer + vae + flow + computed.into_iter().max().expect("three")
-            }
+            Memory::Full => text + transformer + vae + flow + computed.into_iter().max().expect("three"),
             _ => (text + computed[0]).max(transformer + computed[1]).max(vae + computed[2]),
         };
         of(BASE) + together

@@ -3,6 +3,7 @@
 use tch::Tensor;
 
 use super::{Config, QK_NORM_EPS, Rope};
+use crate::bare::{Op, note};
 use crate::layers::{LayerNorm, Linear};
 use crate::{Error, Watch, Weights};
 
@@ -152,6 +153,7 @@ impl Attention {
         let q = turned(self.norm_q.forward(&split(self.to_q.forward(x))));
         let k = turned(self.norm_k.forward(&split(self.to_k.forward(x))));
         let v = split(self.to_v.forward(x));
+        note(|| Op::Attention { q: q.size() });
         let y = Tensor::scaled_dot_product_attention(&q, &k, &v, None::<Tensor>, 0.0, false, None, false);
         self.to_out.forward(&y.transpose(1, 2).reshape([b, n, d]))
     }

@@ -216,12 +216,7 @@ impl Transformer {
         Self::with(patch_embed, w, config, Holding::Whole)
     }
 
-    fn with(
-        patch_embed: PatchEmbed,
-        w: &Weights,
-        config: Config,
-        holding: Holding,
-    ) -> Result<Self, Error> {
+    fn with(patch_embed: PatchEmbed, w: &Weights, config: Config, holding: Holding) -> Result<Self, Error> {
         let (width, time) = (config.width(), config.time_embed_dim);
         let of_block = config.clone();
         let transformer_blocks = Blocks::new(w, config.num_layers, holding, move |w, index| {
@@ -399,7 +394,10 @@ mod tests {
         let rough = predicted(folder.path(), Holding::Fp8);
         let power = |t: &Tensor| t.square().mean(Kind::Float).double_value(&[]).sqrt();
         let error = power(&(&rough - &whole)) / power(&whole);
-        println!("8-bit weights change the prediction of a tiny model by {:.2} % (root mean square)", 100.0 * error);
+        println!(
+            "8-bit weights change the prediction of a tiny model by {:.2} % (root mean square)",
+            100.0 * error
+        );
         assert!(error > 0.0 && error < 0.05, "{error}");
     }
 }

@@ -56,6 +56,9 @@ pub struct Args {
 #[derive(Debug, clap::Args)]
 pub struct MakeArgs {
     dir: PathBuf,
+    /// Larger networks, 700 MB: to see what memory they take.
+    #[arg(long)]
+    larger: bool,
 }
 
 /// Files and words of a pass.
@@ -110,13 +113,15 @@ pub fn run(order: &Order) -> anyhow::Result<()> {
 
 #[cfg(not(feature = "void"))]
 pub fn make_test_model(args: &MakeArgs) -> anyhow::Result<()> {
-    let MakeArgs { dir: _ } = args;
+    let MakeArgs { dir: _, larger: _ } = args;
     anyhow::bail!(WITHOUT)
 }
 
 #[cfg(feature = "void")]
 pub fn make_test_model(args: &MakeArgs) -> anyhow::Result<()> {
-    engine::test_model::make(&args.dir)?;
+    use engine::test_model::{Sizes, make_of};
+
+    make_of(&args.dir, if args.larger { Sizes::larger() } else { Sizes::tiny() })?;
     tracing::info!("{} holds a test model now: what it makes is no removal.", args.dir.display());
     Ok(())
 }
