@@ -38,6 +38,8 @@ pub struct Settings<'a> {
     pub hide_target: bool,
     pub at_once: bool,
     pub reuse: f64,
+    /// Whether the transformer's weights are in 8 bits, which gives other numbers.
+    pub is_fp8: bool,
     /// Frames that the clip is brought to, and windows of it, in frames.
     pub length: i64,
     pub window: i64,
@@ -96,7 +98,8 @@ impl Settings<'_> {
     /// `noise`: what the first latents are made of, where they are not plain noise.
     pub fn names(&self, clip: &Clip, prompt: [&str; 2], noise: Option<&Name>) -> Names {
         let Self { model, device: _, kind: _, seed, steps, guidance, sampler, strength, .. } = *self;
-        let Self { levels, video_noise, hide_target, at_once, reuse, length, window, overlap, .. } = *self;
+        let Self { levels, video_noise, hide_target, at_once, reuse, is_fp8, .. } = *self;
+        let Self { length, window, overlap, .. } = *self;
         let prints = model.prints();
         let text = Name::new("text", &json!([self.place(), prints.text, prompt, guidance > 1.0]));
         let shown = json!([format!("{levels:?}"), video_noise, hide_target, length, strength < 1.0]);
@@ -117,6 +120,7 @@ impl Settings<'_> {
                 overlap,
                 at_once,
                 reuse,
+                is_fp8,
             ]),
         );
         Names { text, conditions, state }

@@ -143,7 +143,7 @@ pub fn run(
     check(order.recipe, order.prompt)?;
     let recipe = &order.recipe.running();
     let plate = order.plate.clone();
-    pass(&Order { recipe, plate, ..*order }, model, masks, report)
+    caught(|| pass(&Order { recipe, plate, ..*order }, model, masks, report))
 }
 
 /// Whether pass 2 is to follow what pass 1 made.

@@ -6,9 +6,9 @@ use std::sync::PoisonError;
 use domain::predict;
 use domain::recipe::Memory;
 use nets::raft::Raft;
-use nets::t5::{T5, Tokenizer};
-use nets::transformer::Transformer;
-use nets::vae::Vae;
+use nets::t5::{self, T5, Tokenizer};
+use nets::transformer::{self, Transformer};
+use nets::vae::{self, Vae};
 use nets::{Holding, Weights};
 use tch::{Device, Kind};
 
@@ -111,6 +111,14 @@ impl Drop for Networks<'_> {
 
 /// A model by its sizes, from its configurations alone.
 pub fn sizes(model: &Model) -> std::result::Result<predict::Model, nets::Error> {
+    sizes_of(&model.transformer, &model.t5, &model.vae)
+}
+
+fn sizes_of(
+    transformer: &transformer::Config,
+    t5: &t5::Config,
+    vae: &vae::Config,
+) -> std::result::Result<predict::Model, nets::Error> {
     let mut counts = Vec::new();
     let mut count = |build: &dyn Fn(&Weights) -> std::result::Result<(), nets::Error>| {
         let outline = Weights::outline();
@@ -118,12 +126,14 @@ pub fn sizes(model: &Model) -> std::result::Result<predict::Model, nets::Error> 
         counts.push(outline.taken());
         Ok::<_, nets::Error>(())
     };
-    count(&|w| Transformer::new(w, model.transformer.clone()).map(|_| ()))?;
-    count(&|w| T5::new(w, model.t5.clone()).map(|_| ()))?;
-    count(&|w| Vae::new(w, model.vae.clone()).map(|_| ()))?;
+    count(&|w| Transformer::new(w, transformer.clone()).map(|_| ()))?;
+    count(&|w| T5::new(w, t5.clone()).map(|_| ()))?;
+    count(&|w| Vae::new(w, vae.clone()).map(|_| ()))?;
     count(&|w| Raft::new(w).map(|_| ()))?;
     let numbers = |shape: &[i64]| shape.iter().product::<i64>() as u64;
-    let all = |at: usize| counts[at].values().map(|shape| numbers(shape)).sum::<u64>();
+    // Statistics of norms are no numbers that were learnt, and few.
+    let learnt = |at: usize| counts[at].iter().filter(|(name, _)| !name.contains("running_"));
+    let all = |at: usize| learnt(at).map(|(_, shape)| numbers(shape)).sum::<u64>();
     // Weights of linear layers whose sides are both at least the network's width.
     let network = |at: usize, prefix: &str, blocks: i64, width: i64| {
         let last = format!("{prefix}{}.", blocks - 1);
@@ -135,23 +145,18 @@ pub fn sizes(model: &Model) -> std::result::Result<predict::Model, nets::Error> 
         let blocks = blocks as u64;
         predict::Network { fixed: all(at) - blocks * block, blocks, block, linear }
     };
-    let width = model.transformer.num_attention_heads * model.transformer.attention_head_dim;
-    let channels = &model.vae.block_out_channels;
+    let width = transformer.num_attention_heads * transformer.attention_head_dim;
+    let channels = &vae.block_out_channels;
     Ok(predict::Model {
-        transformer: network(0, "transformer_blocks.", model.transformer.num_layers, width),
-        text: network(
-            1,
-            "encoder.block.",
-            model.t5.num_layers,
-            model.t5.d_model.min(model.t5.num_heads * model.t5.d_kv),
-        ),
+        transformer: network(0, "transformer_blocks.", transformer.num_layers, width),
+        text: network(1, "encoder.block.", t5.num_layers, t5.d_model.min(t5.num_heads * t5.d_kv)),
         vae: all(2),
         vae_channels: channels.get(1).copied().unwrap_or_default() as u64,
         flow: all(3),
         width: width as u64,
-        text_width: model.t5.d_model as u64,
-        text_hidden: model.t5.d_ff as u64,
-        text_tokens: model.transformer.max_text_seq_length as u64,
+        text_width: t5.d_model as u64,
+        text_hidden: t5.d_ff as u64,
+        text_tokens: transformer.max_text_seq_length as u64,
     })
 }
 
@@ -170,5 +175,21 @@ pub fn room(device: Device) -> Option<u64> {
             let kilobytes = line.trim().trim_end_matches("kB").trim().parse::<u64>().ok()?;
             Some(kilobytes << 10)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_published_configurations_make_the_published_model() {
+        let configs = (transformer::Config::void(), t5::Config::xxl(), vae::Config::void());
+        assert_eq!(sizes_of(&configs.0, &configs.1, &configs.2).unwrap(), predict::Model::void());
+    }
+
+    #[test]
+    fn this_machine_says_how_much_memory_it_has_to_give() {
+        assert!(room(Device::Cpu).unwrap() > 1 << 20);
     }
 }

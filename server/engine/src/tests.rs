@@ -415,6 +415,7 @@ fn reference(model: &Model, case: &serde_json::Value, golden: &Golden, prompts: 
         hide_target: case["zero_out"] == true,
         at_once: true,
         reuse: 0.0,
+        is_fp8: false,
         length: frames,
         // An odd window is shortened by one latent.
         window: (number("window").unwrap() as i64 - 1) / 8 * 8 + 5,

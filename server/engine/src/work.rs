@@ -49,7 +49,7 @@ impl Work<'_> {
         let Self { order, model, clips, first_passes, store, raw: _ } = *self;
         let recipe = order.recipe;
         let prompts = [order.prompt, order.negative];
-        let plain = settings(order, model, 0);
+        let plain = Settings { is_fp8: plan == Memory::Fp8, ..settings(order, model, 0) };
         let kind = recipe.pass2.flow_noise;
         let mut all = Vec::new();
         for (number, clip) in clips.iter().enumerate() {
@@ -270,6 +270,7 @@ pub fn settings<'a>(order: &Order, model: &'a Model, length: i64) -> Settings<'a
         hide_target,
         at_once: guidance_at_once,
         reuse,
+        is_fp8: false,
         length,
         window: i64::from(window_frames),
         overlap: i64::from(overlap_frames),
