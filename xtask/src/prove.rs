@@ -58,6 +58,11 @@ const PROOFS: &[Proof] = &[
         runner: Runner::Worker,
     },
     Proof {
+        name: "nets",
+        claim: "time of the networks beside the products, attention and convolutions they contain; memory by plan",
+        runner: Runner::Worker,
+    },
+    Proof {
         name: "shots",
         claim: "the whole story on the real shots through the page, with a picture of every step",
         runner: Runner::Playwright,

@@ -22,6 +22,7 @@ pub mod package;
 pub mod people;
 pub mod phase;
 pub mod policy;
+pub mod predict;
 pub mod project;
 pub mod rate;
 pub mod recipe;

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 
 pub use plan::{Forecast, Plan};
 pub use void::{
-    Affected, Area, FirstPass, Fit, FlowNoise, Knob, Precision, Sampler, SecondPass, VoidRecipe, steps_run,
+    Affected, Area, Cuts, FirstPass, Fit, FlowNoise, Knob, Memory, Precision, Sampler, SecondPass,
+    VoidRecipe, When, steps_run,
 };
 
 /// The plate engine's knobs.

@@ -1,7 +1,7 @@
 //! Plate and quadmask as the model is shown them: on the canvas, frame by frame, kept on disk. What the networks make of them
 //! is in `latents`.
 
-use domain::recipe::VoidRecipe;
+use domain::recipe::{Cuts, VoidRecipe};
 use nets::prepare::{self, Coding};
 use pipeline::{Masks, PlateFile, Reporter};
 use plate::remove::{Rect, marked};
@@ -11,65 +11,100 @@ use tch::{Kind, Tensor};
 use domain::{Hash, Step};
 
 use crate::error::{Error, Result};
-use crate::layout::Layout;
+use crate::parts::Part;
+use crate::scenes;
 use crate::store::{Film, Store, to_bytes, to_samples};
 
 /// What the model is shown where the quadmask says affected.
 const AFFECTED: u8 = 128;
 
-/// A clip on the canvas.
+/// What a plate and its quadmask are like, before anything of them is shown to the model.
+pub struct Survey {
+    /// Around everything that is marked, frame by frame.
+    pub marks: Vec<Rect>,
+    /// Frames that begin a new scene.
+    pub cuts: Vec<u32>,
+}
+
+impl Survey {
+    /// Looks at every frame of the quadmask, and of the plate where the recipe respects cuts.
+    ///
+    /// # Errors
+    /// A quadmask without a primary pixel.
+    pub fn new(
+        plate: &mut PlateFile,
+        masks: &mut dyn Masks,
+        recipe: &VoidRecipe,
+        report: &mut dyn Reporter,
+    ) -> Result<Self> {
+        let frames = plate.frames();
+        let total = 2 * u64::from(frames);
+        let (mut marks, mut is_primary, mut seen) = (Vec::new(), false, scenes::Cuts::default());
+        let (width, height) = scenes::SIZE;
+        for frame in 0..frames {
+            report.step(Step::Prepare, u64::from(frame), total)?;
+            let levels = masks.levels(frame)?;
+            marks.push(marked(&levels));
+            let [primary, overlap, ..] = levels.areas();
+            is_primary |= primary + overlap > 0;
+            if recipe.cuts == Cuts::Respect && frames > 1 {
+                let picture = plate.picture(frame)?;
+                seen.look(&picture.to_grey_full_range(width, height, &plate.facts.colour, 0)?.data);
+            }
+        }
+        if !is_primary {
+            return Err(Error::NoPrimary);
+        }
+        Ok(Self { marks, cuts: seen.found() })
+    }
+}
+
+/// A part of a clip on the canvas.
 pub struct Clip {
-    pub layout: Layout,
+    pub part: Part,
     pub frames: u32,
     /// Changes with every pixel of plate and quadmask that the model is shown.
     pub hash: Hash,
+    /// Changes with every pixel of the plate that the model is shown.
+    pub plate_hash: Hash,
+    /// Whether anything on the canvas is to be removed.
+    pub has_target: bool,
     /// RGB, 16 bits a sample.
     plate: Film,
     /// 255 remove, 192 overlap, 128 affected, 0 keep.
     mask: Film,
 }
 
-/// Bytes of disk that a clip takes while it is worked on.
-pub fn bytes(recipe: &VoidRecipe, frames: u32) -> u64 {
+/// Bytes of disk that parts of a clip take while they are worked on, `frames` frames in all.
+pub fn bytes(recipe: &VoidRecipe, frames: u64) -> u64 {
     let pixels = u64::from(recipe.canvas_width) * u64::from(recipe.canvas_height);
-    u64::from(frames) * pixels * (RGB16 + 1)
+    frames * pixels * (RGB16 + 1)
 }
 
 /// Bytes of a pixel of red, green and blue in 16 bits.
 pub const RGB16: u64 = 6;
 
 impl Clip {
-    /// Reads every frame of plate and quadmask.
+    /// Reads the part's frames of plate and quadmask. `number` tells parts apart.
     ///
     /// # Errors
-    /// A quadmask without a primary pixel, or with none left on the canvas.
+    /// When one of them breaks off.
     pub fn new(
         plate: &mut PlateFile,
         masks: &mut dyn Masks,
-        recipe: &VoidRecipe,
+        part: Part,
+        number: usize,
         store: &Store,
         report: &mut dyn Reporter,
     ) -> Result<Self> {
-        let frames = plate.frames();
-        let total = 2 * u64::from(frames);
-        let (mut around, mut is_primary) = (Rect::EMPTY, false);
-        for frame in 0..frames {
-            report.step(Step::Prepare, u64::from(frame), total)?;
-            let levels = masks.levels(frame)?;
-            around = around.union(marked(&levels));
-            let [primary, overlap, ..] = levels.areas();
-            is_primary |= primary + overlap > 0;
-        }
-        if !is_primary {
-            return Err(Error::NoPrimary);
-        }
-        let layout = Layout::new(recipe, plate.size(), around);
-        let (width, height) = plate.size();
+        let total = 2 * u64::from(plate.frames());
+        let (layout, (width, height)) = (part.layout, plate.size());
         let pixels = layout.canvas.0 as usize * layout.canvas.1 as usize;
-        let mut films = (store.film("plate", pixels * 6)?, store.film("mask", pixels)?);
-        let (mut digest, mut is_left) = (Sha256::new(), false);
-        for frame in 0..frames {
-            report.step(Step::Prepare, u64::from(frames + frame), total)?;
+        let film = |kind: &str, bytes| store.film(&format!("{kind}{number}"), bytes);
+        let mut films = (film("plate", pixels * RGB16 as usize)?, film("mask", pixels)?);
+        let (mut digest, mut of_plate, mut has_target) = (Sha256::new(), Sha256::new(), false);
+        for frame in part.frames.clone() {
+            report.step(Step::Prepare, u64::from(plate.frames() + frame), total)?;
             let picture = plate.picture(frame)?;
             let rgb = picture.to_rgb(width, height, &plate.facts.colour, plate.facts.rotation)?;
             let canvas = layout.plane(&rgb.data, 3, width as usize, true);
@@ -78,32 +113,37 @@ impl Clip {
             let grey = layout.plane(&grey, 1, width as usize, false);
             let levels = prepare::invert(&Tensor::from_slice(&grey), Coding::Quad).to_kind(Kind::Uint8);
             let mut levels = Vec::<u8>::try_from(levels).map_err(nets::Error::from)?;
-            if frame == 0 {
+            if frame == part.frames.start {
                 // Nothing is affected yet on the first frame that the model was trained on (§4.4). The composite is another matter.
                 levels.iter_mut().filter(|level| **level == AFFECTED).for_each(|level| *level = 0);
             }
-            is_left |= levels.iter().any(|&level| level >= 192);
+            has_target |= levels.iter().any(|&level| level >= 192);
             digest.update(&canvas);
             digest.update(&levels);
+            of_plate.update(&canvas);
             films.0.push(&canvas)?;
             films.1.push(&levels)?;
         }
-        if !is_left {
-            let (width, height) = layout.canvas;
-            return Err(Error::TooSmall { width, height });
-        }
         films.0.flush()?;
         films.1.flush()?;
-        let hash = Hash::from_digest(digest.finalize().into());
-        Ok(Self { layout, frames, hash, plate: films.0, mask: films.1 })
+        let hash = |digest: Sha256| Hash::from_digest(digest.finalize().into());
+        Ok(Self {
+            frames: part.frames.end - part.frames.start,
+            part,
+            hash: hash(digest),
+            plate_hash: hash(of_plate),
+            has_target,
+            plate: films.0,
+            mask: films.1,
+        })
     }
 
     /// [height, width] of the canvas.
     pub fn size(&self) -> [i64; 2] {
-        [i64::from(self.layout.canvas.1), i64::from(self.layout.canvas.0)]
+        [i64::from(self.part.layout.canvas.1), i64::from(self.part.layout.canvas.0)]
     }
 
-    /// These frames, 0–1: [1, 3, f, height, width].
+    /// These frames of the part, 0–1: [1, 3, f, height, width].
     pub fn video(&self, frames: &[i64]) -> Result<Tensor> {
         let [height, width] = self.size();
         let mut all = Vec::new();
@@ -114,6 +154,11 @@ impl Clip {
             all.push(Tensor::from_slice(&samples).view([height, width, 3]).permute([2, 0, 1]));
         }
         Ok(Tensor::stack(&all, 1).unsqueeze(0))
+    }
+
+    /// A frame of the mask: 255 remove, 192 overlap, 128 affected, 0 keep.
+    pub fn levels(&self, frame: u32) -> Result<Vec<u8>> {
+        self.mask.read(frame)
     }
 
     /// These frames of the mask, 1 remove to 0 keep: [1, 1, f, height, width].

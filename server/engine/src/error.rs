@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use domain::Hash;
+
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error(transparent)]
@@ -14,6 +16,12 @@ pub enum Error {
     NoPart { path: PathBuf, what: &'static str, todo: &'static str },
     #[error("{} do not belong together: {what}. Get all parts of one model.", path.display())]
     Mixed { path: PathBuf, what: String },
+    #[error(
+        "{} is not the file that was accepted: its SHA-256 is {found}, and {accepted} is recorded in {}. Get the file again. If \
+         you put another one there on purpose, take its entry out of that list.",
+        path.display(), list.display()
+    )]
+    Changed { path: PathBuf, list: PathBuf, accepted: Hash, found: Hash },
     #[error(
         "A canvas of {width}×{height} is larger than this model's largest, {most_width}×{most_height}. Choose a smaller canvas."
     )]
@@ -53,14 +61,28 @@ pub enum Error {
         canvas_height: u32,
     },
     #[error(
+        "{} shows the model another part of the plate than this recipe does: {got}, not {wanted}. Give the result of pass 1 \
+         with this recipe, or its result.mkv.",
+        path.display()
+    )]
+    FirstPassRegion { path: PathBuf, got: String, wanted: String },
+    #[error(
+        "{} was made of another plate. Give the result of pass 1 on this plate.",
+        path.display()
+    )]
+    FirstPassPlate { path: PathBuf },
+    #[error(
         "The model's numbers ran away ({what}), so there is no picture. Lower the guidance, choose `float32` as precision, or \
          check the weights."
     )]
     NotFinite { what: &'static str },
-    #[error(
-        "libtorch gave up: {reason}. It is mostly out of memory: choose a smaller canvas or a shorter window."
-    )]
+    #[error("libtorch gave up: {reason}.")]
     Torch { reason: String },
+    #[error(
+        "Memory ran out, with each block of the networks loaded by itself. Choose a smaller canvas or a shorter window, or \
+         end what else uses the device."
+    )]
+    NoMemory,
 }
 
 pub type Result<T> = std::result::Result<T, Error>;

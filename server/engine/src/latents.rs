@@ -6,7 +6,7 @@ use domain::{Hash, Step};
 use nets::prepare::{self, Levels};
 use nets::random::Normal;
 use nets::sample::{self, Denoiser, Text, finished, first_noise};
-use nets::schedule::{History, Sampler, Schedule};
+use nets::schedule::{Sampler, Schedule};
 use pipeline::Reporter;
 use serde_json::json;
 use tch::{Device, Kind, Tensor};
@@ -14,14 +14,16 @@ use tch::{Device, Kind, Tensor};
 use crate::clip::Clip;
 use crate::error::{Error, Result};
 use crate::model::Model;
+use crate::networks::Networks;
 use crate::store::{Name, Store, Tensors, number, to_number};
 
 /// Frames that one latent stands for, but for the first.
 const FRAMES_PER_LATENT: i64 = 4;
 /// Changes when the same recipe begins to give other latents.
-const EDITION: u32 = 1;
+const EDITION: u32 = 2;
 
 /// How one pass is run, on what.
+#[derive(Clone, Copy)]
 pub struct Settings<'a> {
     pub model: &'a Model,
     pub device: Device,
@@ -34,6 +36,10 @@ pub struct Settings<'a> {
     pub levels: Levels,
     pub video_noise: f64,
     pub hide_target: bool,
+    pub at_once: bool,
+    pub reuse: f64,
+    /// Whether the transformer's weights are in 8 bits, which gives other numbers.
+    pub is_fp8: bool,
     /// Frames that the clip is brought to, and windows of it, in frames.
     pub length: i64,
     pub window: i64,
@@ -79,6 +85,11 @@ pub struct Names {
 }
 
 impl Settings<'_> {
+    /// For a part of so many frames.
+    pub fn for_part(self, recipe: &VoidRecipe, frames: u32) -> Self {
+        Self { length: length_of(recipe, frames), ..self }
+    }
+
     fn place(&self) -> String {
         let device = if self.device.is_cuda() { "cuda" } else { "cpu" };
         format!("{EDITION} {device} {:?}", self.kind)
@@ -87,7 +98,8 @@ impl Settings<'_> {
     /// `noise`: what the first latents are made of, where they are not plain noise.
     pub fn names(&self, clip: &Clip, prompt: [&str; 2], noise: Option<&Name>) -> Names {
         let Self { model, device: _, kind: _, seed, steps, guidance, sampler, strength, .. } = *self;
-        let Self { levels, video_noise, hide_target, length, window, overlap, .. } = *self;
+        let Self { levels, video_noise, hide_target, at_once, reuse, is_fp8, .. } = *self;
+        let Self { length, window, overlap, .. } = *self;
         let prints = model.prints();
         let text = Name::new("text", &json!([self.place(), prints.text, prompt, guidance > 1.0]));
         let shown = json!([format!("{levels:?}"), video_noise, hide_target, length, strength < 1.0]);
@@ -106,6 +118,9 @@ impl Settings<'_> {
                 strength,
                 window,
                 overlap,
+                at_once,
+                reuse,
+                is_fp8,
             ]),
         );
         Names { text, conditions, state }
@@ -127,6 +142,7 @@ pub fn text(
     [prompt, negative]: [&str; 2],
     name: &Name,
     store: &Store,
+    networks: &mut Networks,
     report: &mut dyn Reporter,
 ) -> Result<(Text, bool)> {
     report.step(Step::Text, 0, 1)?;
@@ -138,7 +154,7 @@ pub fn text(
     let (prompt, negative, cut) = match kept {
         Some(kept) => kept,
         None => {
-            let (tokenizer, t5) = settings.model.open_text(settings.device, settings.kind)?;
+            let (tokenizer, t5) = networks.text()?;
             let tokens = tokenizer.prompt(prompt);
             let embed = |ids: Tensor| t5.forward(&ids.to_device(settings.device)).to_kind(Kind::Float);
             let prompt = embed(tokens.tensor());
@@ -169,6 +185,7 @@ pub fn conditions(
     clip: &Clip,
     name: &Name,
     store: &Store,
+    networks: &mut Networks,
     report: &mut dyn Reporter,
 ) -> Result<Conditions> {
     let from_plate = settings.strength < 1.0;
@@ -179,7 +196,7 @@ pub fn conditions(
     if let Some(kept) = kept {
         return Ok(kept);
     }
-    let vae = settings.model.open_vae(settings.device, settings.kind)?;
+    let vae = networks.vae()?;
     let order = settings.order(clip);
     let rounds = 2 + u64::from(from_plate);
     let total = rounds * settings.length as u64;
@@ -232,22 +249,23 @@ pub fn conditions(
     Ok(all)
 }
 
-/// Latents after a number of steps, [1, f, 16, h, w] in f32, with what the sampler remembers of each window.
+/// Latents after a number of steps, [1, f, 16, h, w] in f32, with what is remembered of each window.
 struct State {
     done: usize,
     latents: Tensor,
-    histories: Vec<History>,
+    remembered: Option<Tensors>,
 }
 
 /// Denoises a clip from its first latents (`first`, standard normal [1, f, 16, h, w]; plain noise of the seed where there are
 /// none) → latents [1, 16, f, h, w]. Also tells how many steps had been done before.
 pub fn denoise(
     settings: &Settings,
-    text: Text,
+    text: &Text,
     conditions: &Conditions,
     first: Option<&Tensor>,
     name: &Name,
     store: &Store,
+    networks: &mut Networks,
     report: &mut dyn Reporter,
 ) -> Result<(Tensor, usize)> {
     let Conditions { mask, video, start } = conditions;
@@ -257,7 +275,7 @@ pub fn denoise(
     let windows = sample::windows(frames, latents_of(settings.window), settings.overlap / FRAMES_PER_LATENT)?;
     let steps = schedule.timesteps().len();
     let skipped = (settings.steps - steps_run(settings.steps, settings.strength)) as usize;
-    let kept = kept_state(store, name, windows.len(), settings.device).filter(|state| state.done <= steps);
+    let kept = kept_state(store, name).filter(|state| state.done <= steps);
     let found = kept.as_ref().map_or(skipped, |state| state.done);
     let mut state = match kept {
         Some(state) => state,
@@ -274,16 +292,18 @@ pub fn denoise(
                 Some(start) => schedule.add_noise(skipped, &start.permute([0, 2, 1, 3, 4]), noise),
                 None => noise * schedule.first_sigma(),
             };
-            State { done: skipped, latents: latents.to_kind(Kind::Float), histories: Vec::new() }
+            State { done: skipped, latents: latents.to_kind(Kind::Float), remembered: None }
         }
     };
     if state.done < steps {
-        let transformer = settings.model.open_transformer(settings.device, settings.kind)?;
+        let transformer = networks.transformer()?;
         let (mask, video) = (settings.onto(mask), settings.onto(video));
         let (window, overlap) = (latents_of(settings.window), settings.overlap / FRAMES_PER_LATENT);
-        let mut denoiser = Denoiser::new(&transformer, &schedule, text, [&mask, &video], window, overlap)?;
-        for (number, history) in state.histories.drain(..).enumerate() {
-            denoiser.remember(number, history);
+        let mut denoiser = Denoiser::new(transformer, &schedule, text, [&mask, &video], window, overlap)?;
+        (denoiser.at_once, denoiser.reuse) = (settings.at_once, settings.reuse);
+        if let Some(kept) = state.remembered.take() {
+            (0..windows.len())
+                .for_each(|number| recall(&mut denoiser, number, &kept, number, settings.device));
         }
         let mut latents = state.latents.to_device(settings.device);
         let total = ((steps - skipped) * windows.len()) as u64;
@@ -292,23 +312,24 @@ pub fn denoise(
             for number in 0..windows.len() {
                 let done = ((index - skipped) * windows.len() + number) as u64;
                 report.step(Step::Denoise, done, total)?;
+                settings.model.content().so_far()?;
                 let part = name.part(number);
-                if let Some((next, history)) = kept_window(store, &part, index, settings.device) {
-                    denoiser.remember(number, history);
-                    all.push(next);
+                if let Some((next, kept)) = kept_window(store, &part, index) {
+                    recall(&mut denoiser, number, &kept, 0, settings.device);
+                    all.push(next.to_device(settings.device));
                     continue;
                 }
                 let mut noise = Normal::named(settings.seed, &format!("step {index} window {number}"));
                 let next = denoiser.window(index, number, &latents, &mut noise);
                 if windows.len() > 1 {
-                    keep(store, &part, index, &next, [(0, denoiser.history(number))].into_iter())?;
+                    keep(store, &part, index, &next, [(0, denoiser.memory(number))].into_iter())?;
                 }
                 all.push(next);
             }
             latents = denoiser.blend(&latents, &all);
             finite(&latents, "denoising")?; // before it is kept, or the next start would go on from it
-            let histories = (0..windows.len()).map(|number| (number, denoiser.history(number)));
-            keep(store, name, index + 1, &latents, histories)?;
+            let remembered = (0..windows.len()).map(|number| (number, denoiser.memory(number)));
+            keep(store, name, index + 1, &latents, remembered)?;
         }
         state.latents = latents;
     }
@@ -319,38 +340,38 @@ pub fn denoise(
     Ok((state.latents.permute([0, 2, 1, 3, 4]), found - skipped))
 }
 
-/// Keeps latents with the step that they are of.
-fn keep<'a>(
+/// Keeps latents with the step that they are of, and what is remembered of windows.
+fn keep(
     store: &Store,
     name: &Name,
     step: usize,
     latents: &Tensor,
-    histories: impl Iterator<Item = (usize, &'a History)>,
+    remembered: impl Iterator<Item = (usize, Vec<(String, Tensor)>)>,
 ) -> Result<()> {
     let mut all = vec![("latents".to_owned(), latents.shallow_clone()), ("step".into(), number(step))];
-    for (number, history) in histories {
-        all.extend(history.tensors().into_iter().map(|(name, t)| (format!("{number}.{name}"), t)));
+    for (number, tensors) in remembered {
+        all.extend(tensors.into_iter().map(|(name, t)| (format!("{number}.{name}"), t)));
     }
     store.keep(name, &all)
 }
 
-fn kept_state(store: &Store, name: &Name, windows: usize, device: Device) -> Option<State> {
+fn kept_state(store: &Store, name: &Name) -> Option<State> {
     let kept = store.find(name)?;
-    let history = |number| history_in(&kept, number, device);
     let (done, latents) = (to_number(&kept.get("step")?)?, kept.get("latents")?);
-    Some(State { done, latents, histories: (0..windows).map(history).collect() })
+    Some(State { done, latents, remembered: Some(kept) })
 }
 
 /// A window of the step `index` that was finished before.
-fn kept_window(store: &Store, name: &Name, index: usize, device: Device) -> Option<(Tensor, History)> {
+fn kept_window(store: &Store, name: &Name, index: usize) -> Option<(Tensor, Tensors)> {
     let kept = store.find(name)?;
     let is_of_step = to_number(&kept.get("step")?)? == index;
-    let history = history_in(&kept, 0, device);
-    is_of_step.then(|| kept.get("latents").map(|latents| (latents.to_device(device), history))).flatten()
+    let latents = kept.get("latents").filter(|_| is_of_step)?;
+    Some((latents, kept))
 }
 
-fn history_in(kept: &Tensors, number: usize, device: Device) -> History {
-    History::from_tensors(|name| kept.get(&format!("{number}.{name}")).map(|t| t.to_device(device)))
+/// Goes on with what was kept of a window under the number `at`.
+fn recall(denoiser: &mut Denoiser, number: usize, kept: &Tensors, at: usize, device: Device) {
+    denoiser.recall(number, |name| kept.get(&format!("{at}.{name}")).map(|t| t.to_device(device)));
 }
 
 /// Decodes latents [1, 16, f, h, w] and hands out the clip's own frames in order: 0–1, [height, width, 3] in f32 on the CPU.
@@ -358,10 +379,11 @@ pub fn decode(
     settings: &Settings,
     latents: &Tensor,
     frames: u32,
+    networks: &mut Networks,
     report: &mut dyn Reporter,
     mut each: impl FnMut(&Tensor) -> Result<()>,
 ) -> Result<()> {
-    let vae = settings.model.open_vae(settings.device, settings.kind)?;
+    let vae = networks.vae()?;
     let mut done = 0;
     report.step(Step::Decode, 0, u64::from(frames))?;
     let outcome = vae.decode_each(&settings.onto(latents), |chunk| {
@@ -391,5 +413,5 @@ fn finite(tensor: &Tensor, what: &'static str) -> Result<()> {
 /// A hash of what made a clip's first latents, for names.
 pub fn noise_name(parts: &serde_json::Value, clip: &Clip, source: Hash, settings: &Settings) -> Name {
     let Settings { seed, length, .. } = *settings;
-    Name::new("noise", &json!([settings.place(), parts, source, clip.layout.canvas, seed, length]))
+    Name::new("noise", &json!([settings.place(), parts, source, clip.part.layout.canvas, seed, length]))
 }

@@ -25,7 +25,7 @@ impl Layout {
         let whole = Rect { x: 0, y: 0, width: plate.0 as i32, height: plate.1 as i32 };
         let region = match recipe.region {
             Area::Whole => whole,
-            Area::Marked => around(recipe, plate, marked),
+            Area::Marked | Area::Following => around(recipe, plate, marked),
         };
         let place = match recipe.fit {
             Fit::Stretch => Rect { x: 0, y: 0, width: canvas.0 as i32, height: canvas.1 as i32 },

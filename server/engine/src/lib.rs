@@ -1,43 +1,54 @@
 //! VOID as an engine over files: plate, quadmask and prompt to a full-size result, on libtorch.
 //!
 //! Assembles the networks of `nets` into passes and sets what they make into the plate through `pipeline`. Knows no SQL, jobs or
-//! HTTP. One network is loaded at a time: text encoder, autoencoder, transformer, autoencoder.
+//! HTTP.
 
+pub mod accepted;
 mod clip;
 mod error;
 mod latents;
 mod layout;
 pub mod model;
+mod morphing;
 mod motion;
+mod networks;
+mod parts;
+mod plan;
+mod scenes;
 mod set;
 mod store;
 pub mod test_model;
 #[cfg(test)]
 mod tests;
 pub mod track;
+mod work;
 
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use domain::recipe::{Affected, FirstPass as Sampling, SecondPass};
+use domain::VoidRecipe;
+use domain::predict::Pace;
+use domain::recipe::{Memory, When};
 use domain::version::Proof;
-use domain::{Colour, VoidRecipe};
-use media::{Ffv1Writer, PixelFormat};
-use nets::prepare::Levels;
 use pipeline::stages::write::{Written, write};
 use pipeline::{Masks, Plate, PlateFile, Reporter};
 use serde::Serialize;
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Kind};
 
 pub use error::{Error, Result};
 pub use model::{Model, Named, Pass};
+pub use morphing::Morphing;
+pub use plan::predict;
 
-use clip::Clip;
+use clip::{Clip, Survey};
 use latents::Settings;
 use motion::FirstPass;
-use store::{Film, Store, to_bytes};
+use parts::Part;
+use set::MadeParts;
+use store::Store;
+use work::{Done, Work, settings};
 
 /// One pass, ordered.
 pub struct Order<'a> {
@@ -73,16 +84,37 @@ pub struct About {
     pub model: Named,
     pub device: String,
     pub precision: String,
+    /// How the networks were held in memory in the end.
+    pub memory: Memory,
     /// Width and height.
     pub canvas: [u32; 2],
-    /// The part of the plate that the model was shown: x, y, width, height.
+    /// The part of the plate that the model was shown, in the first part of the clip: x, y, width, height.
     pub region: [i32; 4],
-    /// Frames that the clip was brought to.
+    /// The parts of the clip that were made, each by itself.
+    pub parts: Vec<PartAbout>,
+    /// Frames that begin a new scene.
+    pub cuts: Vec<u32>,
+    /// Frames that the clip was brought to, over all parts.
     pub length: u32,
     /// First and last frame of each window of that length.
     pub windows: Vec<[u32; 2]>,
-    /// Steps that an earlier run had done already.
+    /// Steps that an earlier run had done already, over all parts.
     pub resumed_steps: u32,
+    /// How fast it was, where it was computed here.
+    pub pace: Option<Pace>,
+    /// Whether what was made changes its shape; nothing where no two frames of it can be compared.
+    pub morphing: Option<Morphing>,
+    /// Whether it is a quick look and not the picture.
+    pub is_preview: bool,
+}
+
+/// A part of the clip that was made by itself.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PartAbout {
+    /// First and last frame of the plate.
+    pub frames: [u32; 2],
+    /// The part of the plate that the model was shown: x, y, width, height.
+    pub region: [i32; 4],
 }
 
 /// Refuses an order that cannot be run, before anything is opened.
@@ -110,15 +142,29 @@ pub fn run(
     report: &mut dyn Reporter,
 ) -> Result<Removed> {
     check(order.recipe, order.prompt)?;
-    // tch panics on misuse and when memory runs out.
-    catch_unwind(AssertUnwindSafe(|| pass(order, model, masks, report)))
-        .unwrap_or_else(|panic| Err(Error::panicked(&*panic)))
+    let recipe = &order.recipe.running();
+    let plate = order.plate.clone();
+    caught(|| pass(&Order { recipe, plate, ..*order }, model, masks, report))
+}
+
+/// Whether pass 2 is to follow what pass 1 made.
+pub fn wants_second(recipe: &VoidRecipe, first: &About) -> bool {
+    first.pass == 1
+        && match recipe.pass2.when {
+            When::Always => true,
+            When::Auto => first.morphing.is_some_and(|morphing| morphing.fires),
+            When::Never => false,
+        }
+}
+
+/// tch panics on misuse and when memory runs out.
+fn caught<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(Error::panicked(&*panic)))
 }
 
 fn pass(order: &Order, model: &Model, masks: &mut dyn Masks, report: &mut dyn Reporter) -> Result<Removed> {
     let started = Instant::now();
-    let Order { plate, prompt, negative, recipe, pass1, out, device: _ } = order;
-    let (recipe, prompts) = (*recipe, [*prompt, *negative]);
+    let Order { plate, prompt: _, negative: _, recipe, pass1, out, device } = order;
     let mut notes = Vec::new();
     let (width, height) = (recipe.canvas_width, recipe.canvas_height);
     let (most_width, most_height) = model.largest_canvas();
@@ -126,45 +172,57 @@ fn pass(order: &Order, model: &Model, masks: &mut dyn Masks, report: &mut dyn Re
         return Err(Error::Canvas { width, height, most_width, most_height });
     }
     let mut file = PlateFile::open(plate.clone(), report)?;
-    let frames = file.frames();
     let store = Store::open(&out.join("latents"))?;
-    let length = latents::length_of(recipe, frames);
-    store::check_room(out, needed(recipe, frames, length, pass1.is_some()))?;
-    let clip = Clip::new(&mut file, masks, recipe, &store, report)?;
-    let settings = settings(order, model, length);
-    let first_pass = match pass1 {
-        Some(path) => Some(FirstPass::open(path, &file, &clip, &store, report)?),
-        None => None,
+    let Survey { marks, cuts } = Survey::new(&mut file, masks, recipe, report)?;
+    let parts = parts::parts(recipe, file.size(), &marks, &cuts);
+    store::check_room(out, needed(recipe, file.frames(), &parts, pass1.is_some()))?;
+    let mut clips = Vec::new();
+    for (number, part) in parts.iter().enumerate() {
+        clips.push(Clip::new(&mut file, masks, part.clone(), number, &store, report)?);
+    }
+    if !clips.iter().any(|clip| clip.has_target) {
+        return Err(Error::TooSmall { width, height });
+    }
+    let first_passes = match pass1 {
+        Some(path) => FirstPass::open(path, &file, &clips, &store, &mut notes, report)?,
+        None => Vec::new(),
     };
-    let noise_name = first_pass.as_ref().map(|first| first.name(recipe.pass2.flow_noise, &clip, &settings));
-    let names = settings.names(&clip, prompts, noise_name.as_ref());
-    let wanted = [Some(&names.text), Some(&names.conditions), Some(&names.state), noise_name.as_ref()];
-    store.keep_only(&wanted.into_iter().flatten().collect::<Vec<_>>())?;
-
-    let (latents, resumed) = tch::no_grad(|| -> Result<_> {
-        let (text, is_cut) = latents::text(&settings, prompts, &names.text, &store, report)?;
-        if is_cut {
-            notes.push("The prompt is longer than the model reads: its end was left out.".to_owned());
-        }
-        let conditions = latents::conditions(&settings, &clip, &names.conditions, &store, report)?;
-        let first = match (&first_pass, &noise_name) {
-            (Some(first), Some(name)) => {
-                Some(first.noise(recipe.pass2.flow_noise, &clip, &settings, name, &store, report)?)
-            }
-            _ => None,
-        };
-        drop(first_pass);
-        latents::denoise(&settings, text, &conditions, first.as_ref(), &names.state, &store, report)
-    })?;
-    let layout = clip.layout;
-    drop(clip);
-    let mut made = store.film("made", canvas_pixels(recipe) * clip::RGB16 as usize)?;
+    let pass = if pass1.is_some() { 2 } else { 1 };
+    let prediction = predict(recipe, pass, file.frames(), &cuts, model, *device, None)?;
+    let first_plan = plan::first(recipe.memory, &prediction, *device);
     let raw = out.join("model.mkv");
-    tch::no_grad(|| decoded(&settings, &latents, frames, &file, &mut made, &raw, report))?;
+    let work = Work { order, model, clips: &clips, first_passes: &first_passes, store: &store, raw: &raw };
+    let (done, memory) =
+        plan::under(first_plan, |plan| caught(|| tch::no_grad(|| work.run(plan, &file, report))))?;
+    let Done { films, is_cut, resumed, pace } = done;
+    if is_cut {
+        notes.push("The prompt is longer than the model reads: its end was left out.".to_owned());
+    }
+    if !cuts.is_empty() {
+        let frames = cuts.iter().map(u32::to_string).collect::<Vec<_>>().join(", ");
+        notes.push(format!(
+            "The plate cuts to another scene at frame {frames}: each scene was made by itself."
+        ));
+    }
+    let morphing = morphing::measure(&clips, &films, recipe.pass2.morphing)?;
+    if let Some(Morphing { value, threshold, fires: true }) = morphing {
+        notes.push(format!(
+            "What was made changes its shape {value:.1} times as much as what is around it, more than {threshold}: look at it \
+             closely, or let pass 2 follow its motion."
+        ));
+    }
+    if recipe.preview {
+        notes.push("This is a quick preview, with few steps of another sampler.".to_owned());
+    }
+    drop((first_passes, clips));
+    // Before anything that was made of them gets a name.
+    model.content().wait(report)?;
 
+    let frames = file.frames();
     let file = RefCell::new(file);
+    let made = MadeParts { parts, films };
     let ((), files) = write(&file, &plate.path, out, report, |report, hand| {
-        set::set(&file, masks, &made, &layout, recipe, report, hand)
+        set::set(&file, masks, &made, recipe, report, hand)
     })?;
     let (width, height) = file.borrow().size();
     let proof = Proof {
@@ -179,41 +237,24 @@ fn pass(order: &Order, model: &Model, masks: &mut dyn Masks, report: &mut dyn Re
         guessed: 1.0,
         seconds: started.elapsed().as_secs_f64(),
     };
-    let about = about(order, &settings, layout, resumed as u32)?;
+    let settings = settings(order, model, 0);
+    let about = About {
+        pass,
+        model: model.named(),
+        device: if device.is_cuda() { "cuda" } else { "cpu" }.to_owned(),
+        precision: if settings.kind == Kind::BFloat16 { "bfloat16" } else { "float32" }.to_owned(),
+        memory,
+        canvas: [recipe.canvas_width, recipe.canvas_height],
+        resumed_steps: resumed as u32,
+        pace,
+        morphing,
+        is_preview: recipe.preview,
+        ..about(recipe, &made.parts, cuts, &settings)?
+    };
     if about.model.is_test_model {
         notes.push("Made by a test model of random weights: this is no removal.".to_owned());
     }
     Ok(Removed { files, made: raw, proof, about, notes })
-}
-
-fn settings<'a>(order: &Order, model: &'a Model, length: i64) -> Settings<'a> {
-    let recipe = order.recipe;
-    let VoidRecipe { seed, video_noise, hide_target, window_frames, overlap_frames, .. } = *recipe;
-    let SecondPass { steps, guidance, sampler, flow_noise: _, affected } = recipe.pass2;
-    let (sampling, levels) = match order.pass1 {
-        None => (recipe.pass1.clone(), Levels::Three),
-        Some(_) => {
-            let levels = if affected == Affected::Remove { Levels::Two } else { Levels::Three };
-            (Sampling { steps, guidance, sampler, strength: 1.0 }, levels)
-        }
-    };
-    let Sampling { steps, guidance, sampler, strength } = sampling;
-    Settings {
-        model,
-        device: order.device,
-        kind: latents::kind_of(recipe.precision, order.device),
-        seed,
-        steps,
-        guidance,
-        sampler,
-        strength,
-        levels,
-        video_noise,
-        hide_target,
-        length,
-        window: i64::from(window_frames),
-        overlap: i64::from(overlap_frames),
-    }
 }
 
 fn canvas_pixels(recipe: &VoidRecipe) -> usize {
@@ -221,65 +262,61 @@ fn canvas_pixels(recipe: &VoidRecipe) -> usize {
 }
 
 /// Bytes of disk that a run takes beside its results.
-fn needed(recipe: &VoidRecipe, frames: u32, length: i64, is_second: bool) -> u64 {
+fn needed(recipe: &VoidRecipe, frames: u32, parts: &[Part], is_second: bool) -> u64 {
     /// Tensors of a clip's latents that are kept at once, at most: conditions, states and what samplers remember.
     const KEPT: u64 = 24;
     let pixels = canvas_pixels(recipe) as u64;
-    let latents = latents::latents_of(length) as u64 * 16 * (pixels / 64) * 4;
-    let first = motion::bytes((recipe.canvas_width, recipe.canvas_height), frames);
-    clip::bytes(recipe, frames)
-        + u64::from(frames) * pixels * (clip::RGB16 + 3)
-        + if is_second { first } else { 0 }
-        + KEPT * latents
-}
-
-/// Decodes latents into `made`, and into a movie at `raw`.
-fn decoded(
-    settings: &Settings,
-    latents: &Tensor,
-    frames: u32,
-    plate: &PlateFile,
-    made: &mut Film,
-    raw: &Path,
-    report: &mut dyn Reporter,
-) -> Result<()> {
-    let size = latents.size();
-    let (width, height) = (8 * size[4] as u32, 8 * size[3] as u32);
-    let format = PixelFormat::from_name("gbrp").expect("FFmpeg has it");
-    let unfinished = raw.with_file_name("unfinished-model.mkv");
-    let colour = Colour { matrix: "gbr".into(), range: "pc".into(), ..plate.facts.colour.clone() };
-    let mut movie = Ffv1Writer::create(&unfinished, &format, width, height, plate.facts.rate, &colour, None)?;
-    latents::decode(settings, latents, frames, report, |frame| {
-        let values = Vec::<f32>::try_from(frame.view(-1)).map_err(nets::Error::from)?;
-        made.push(&to_bytes(values.iter().map(|v| (v * 65_535.0 + 0.5) as u16)))?;
-        let mut picture = media::Picture::new(format, width, height);
-        for (plane, channel) in picture.planes.iter_mut().zip([1, 2, 0]) {
-            let samples = values.iter().skip(channel).step_by(3);
-            // Cut off and not rounded, as the reference writes them.
-            plane.data.iter_mut().zip(samples).for_each(|(byte, v)| *byte = (v * 255.0) as u8);
+    let canvas = (recipe.canvas_width, recipe.canvas_height);
+    // What is reused of the blocks is kept too: a token of 3072 numbers stands for 16×16 pixels and 8 frames, and each prompt
+    // has two tensors of them in f32.
+    let remembered = if recipe.reuse > 0.0 { 2 * pixels / 256 * 3072 } else { 0 };
+    let mut all = u64::from(frames) * pixels * 3;
+    for part in parts {
+        let frames = part.frames.end - part.frames.start;
+        let latents = latents::latents_of(latents::length_of(recipe, frames)) as u64 * 16 * (pixels / 64) * 4;
+        all += clip::bytes(recipe, u64::from(frames))
+            + u64::from(frames) * pixels * clip::RGB16
+            + KEPT * latents;
+        all += 2 * u64::from(frames) * remembered; // the old file stays until the new one is whole
+        if is_second {
+            all += motion::bytes(canvas, frames, recipe.pass2.flow_noise);
         }
-        Ok(movie.write(&picture)?)
-    })?;
-    movie.finish()?;
-    made.flush()?;
-    std::fs::rename(&unfinished, raw).map_err(error::io(format!("Putting {} in place", raw.display())))
+    }
+    all
 }
 
-fn about(order: &Order, settings: &Settings, layout: layout::Layout, resumed_steps: u32) -> Result<About> {
-    let length = settings.length;
-    let latents = latents::latents_of(length);
-    let windows = nets::sample::windows(latents, latents::latents_of(settings.window), settings.overlap / 4)?;
+/// What the parts of a clip say of themselves.
+fn about(recipe: &VoidRecipe, parts: &[Part], cuts: Vec<u32>, settings: &Settings) -> Result<About> {
+    let flat = |rect: plate::remove::Rect| [rect.x, rect.y, rect.width, rect.height];
     let first = |latent: i64| if latent == 0 { 0 } else { (4 * latent - 3) as u32 };
-    let region = layout.region;
+    let (mut length, mut all) = (0, Vec::new());
+    for part in parts {
+        let settings = settings.for_part(recipe, part.frames.end - part.frames.start);
+        let latents = latents::latents_of(settings.length);
+        let windows =
+            nets::sample::windows(latents, latents::latents_of(settings.window), settings.overlap / 4)?;
+        all.extend(windows.iter().map(|w| [length + first(w.start), length + (4 * (w.end - 1)) as u32]));
+        length += settings.length as u32;
+    }
+    let part = |part: &Part| PartAbout {
+        frames: [part.frames.start, part.frames.end - 1],
+        region: flat(part.layout.region),
+    };
     Ok(About {
-        pass: if order.pass1.is_some() { 2 } else { 1 },
+        pass: 0,
         model: settings.model.named(),
-        device: if order.device.is_cuda() { "cuda" } else { "cpu" }.to_owned(),
-        precision: if settings.kind == Kind::BFloat16 { "bfloat16" } else { "float32" }.to_owned(),
-        canvas: [layout.canvas.0, layout.canvas.1],
-        region: [region.x, region.y, region.width, region.height],
-        length: length as u32,
-        windows: windows.iter().map(|w| [first(w.start), (4 * (w.end - 1)) as u32]).collect(),
-        resumed_steps,
+        device: String::new(),
+        precision: String::new(),
+        memory: Memory::Auto,
+        canvas: [0; 2],
+        region: parts.first().map_or([0; 4], |part| flat(part.layout.region)),
+        parts: parts.iter().map(part).collect(),
+        cuts,
+        length,
+        windows: all,
+        resumed_steps: 0,
+        pace: None,
+        morphing: None,
+        is_preview: false,
     })
 }

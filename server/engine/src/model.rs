@@ -4,16 +4,19 @@
 //! void-spec §7.1. Files are memory-mapped; [`Model::open`] reads headers and configurations only.
 
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 use domain::Hash;
 use nets::raft::Raft;
 use nets::t5::{self, T5, Tokenizer};
 use nets::transformer::{self, Transformer};
 use nets::vae::{self, Vae};
-use nets::{Weights, schedule};
+use nets::{Holding, Weights, schedule};
 use tch::{Device, Kind};
 
+use crate::accepted::{Check, Look};
 use crate::error::{Error, Result, io};
+use crate::networks::Loaded;
 
 /// The file that marks a folder of random weights.
 pub const TEST_MARK: &str = "test-model.json";
@@ -40,25 +43,30 @@ impl Pass {
 
 /// The networks of one pass, checked but not loaded.
 pub struct Model {
+    /// Networks that a run left loaded for the next.
+    pub(crate) resident: Mutex<Option<Loaded>>,
     name: String,
     is_test: bool,
     base: PathBuf,
     checkpoint: PathBuf,
     raft: Option<PathBuf>,
-    t5: t5::Config,
-    vae: vae::Config,
-    transformer: transformer::Config,
+    pub(crate) t5: t5::Config,
+    pub(crate) vae: vae::Config,
+    pub(crate) transformer: transformer::Config,
     pub schedule: schedule::Config,
     prints: Prints,
+    content: Check,
 }
 
-/// What each part is told by: changes when its files do.
+/// What each part is told by on this machine: changes when its files are touched.
 #[derive(Debug, Clone)]
 pub struct Prints {
     pub text: Hash,
     pub vae: Hash,
     pub transformer: Hash,
     pub flow: Option<Hash>,
+    /// Over names, lengths and both ends of all files: the same on every machine.
+    ends: Hash,
 }
 
 /// A model as reports name it.
@@ -67,8 +75,10 @@ pub struct Named {
     /// The folder's name, or “test model” where its weights are random.
     pub name: String,
     pub is_test_model: bool,
-    /// SHA-256 over the names, lengths, first and last MiB of all files that are used.
+    /// SHA-256 over the names, lengths, first and last MiB of all files that are used: known at once.
     pub fingerprint: Hash,
+    /// SHA-256 over the names and contents of all files that are used; `None` while they are still being read.
+    pub content: Option<Hash>,
 }
 
 impl Model {
@@ -104,19 +114,17 @@ impl Model {
             Pass::One => None,
             Pass::Two => Some(raft_in(folder)?),
         };
+        let nothing = Hash::of(&[]);
         let mut model = Self {
+            resident: Mutex::new(None),
             name: folder.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned()),
             is_test: folder.join(TEST_MARK).is_file(),
             t5: t5::Config::read(&base.join("text_encoder/config.json"))?,
             vae: vae::Config::read(&base.join("vae/config.json"))?,
             transformer: transformer::Config::read(&base.join("transformer/config.json"))?,
             schedule: schedule::Config::read(&base.join("scheduler/scheduler_config.json"))?,
-            prints: Prints {
-                text: Hash::of(&[]),
-                vae: Hash::of(&[]),
-                transformer: Hash::of(&[]),
-                flow: None,
-            },
+            prints: Prints { text: nothing, vae: nothing, transformer: nothing, flow: None, ends: nothing },
+            content: Check::begin(folder, Vec::new())?,
             base,
             checkpoint,
             raft,
@@ -124,7 +132,19 @@ impl Model {
         model.fit(folder)?;
         model.check()?;
         model.prints = model.read_prints()?;
+        let mut files = Vec::new();
+        for part in model.parts() {
+            files.extend(files_in(&part)?);
+        }
+        files.sort();
+        files.dedup();
+        model.content = Check::begin(folder, files)?;
         Ok(model)
+    }
+
+    /// The check of what the files hold against what they held when they were first accepted.
+    pub fn content(&self) -> &Check {
+        &self.content
     }
 
     /// Whether the parts belong together.
@@ -163,15 +183,34 @@ impl Model {
         Ok(())
     }
 
+    fn text_parts(&self) -> Vec<PathBuf> {
+        vec![self.base.join("text_encoder"), self.base.join("tokenizer/spiece.model")]
+    }
+
+    fn transformer_parts(&self) -> Vec<PathBuf> {
+        let named = ["transformer/config.json", "scheduler/scheduler_config.json"];
+        let mut all: Vec<_> = named.iter().map(|name| self.base.join(name)).collect();
+        all.push(self.checkpoint.clone());
+        all
+    }
+
+    /// Files and folders of all networks.
+    fn parts(&self) -> Vec<PathBuf> {
+        let mut all = self.text_parts();
+        all.push(self.base.join("vae"));
+        all.extend(self.transformer_parts());
+        all.extend(self.raft.clone());
+        all
+    }
+
     fn read_prints(&self) -> Result<Prints> {
-        let in_base = |names: &[&str]| names.iter().map(|name| self.base.join(name)).collect::<Vec<_>>();
-        let mut transformer = in_base(&["transformer/config.json", "scheduler/scheduler_config.json"]);
-        transformer.push(self.checkpoint.clone());
+        let vae = [self.base.join("vae")];
         Ok(Prints {
-            text: print(&in_base(&["text_encoder", "tokenizer/spiece.model"]))?,
-            vae: print(&in_base(&["vae"]))?,
-            transformer: print(&transformer)?,
-            flow: self.raft.as_ref().map(|raft| print(std::slice::from_ref(raft))).transpose()?,
+            text: print(&self.text_parts(), true)?,
+            vae: print(&vae, true)?,
+            transformer: print(&self.transformer_parts(), true)?,
+            flow: self.raft.as_ref().map(|raft| print(std::slice::from_ref(raft), true)).transpose()?,
+            ends: print(&self.parts(), false)?,
         })
     }
 
@@ -180,12 +219,9 @@ impl Model {
     }
 
     pub fn named(&self) -> Named {
-        let Prints { text, vae, transformer, flow } = &self.prints;
-        let all: Vec<_> =
-            [Some(text), Some(vae), Some(transformer), flow.as_ref()].into_iter().flatten().collect();
-        let all: String = all.into_iter().map(Hash::to_string).collect();
         let name = if self.is_test { "test model".to_owned() } else { self.name.clone() };
-        Named { name, is_test_model: self.is_test, fingerprint: Hash::of(all.as_bytes()) }
+        let content = self.content.so_far().ok().flatten();
+        Named { name, is_test_model: self.is_test, fingerprint: self.prints.ends, content }
     }
 
     /// Whether the model was trained to see noise on the plate.
@@ -200,9 +236,18 @@ impl Model {
     }
 
     pub fn open_text(&self, device: Device, kind: Kind) -> Result<(Tokenizer, T5)> {
+        self.open_text_held(device, kind, Holding::Whole)
+    }
+
+    pub(crate) fn open_text_held(
+        &self,
+        device: Device,
+        kind: Kind,
+        holding: Holding,
+    ) -> Result<(Tokenizer, T5)> {
         let tokenizer = Tokenizer::open(&self.base.join("tokenizer/spiece.model"))?;
         let w = Weights::open(&self.base.join("text_encoder"), device, kind)?;
-        let t5 = T5::new(&w, self.t5.clone())?;
+        let t5 = T5::holding(&w, self.t5.clone(), holding)?;
         w.finish()?;
         Ok((tokenizer, t5))
     }
@@ -215,8 +260,17 @@ impl Model {
     }
 
     pub fn open_transformer(&self, device: Device, kind: Kind) -> Result<Transformer> {
+        self.open_transformer_held(device, kind, Holding::Whole)
+    }
+
+    pub(crate) fn open_transformer_held(
+        &self,
+        device: Device,
+        kind: Kind,
+        holding: Holding,
+    ) -> Result<Transformer> {
         let w = Weights::open(&self.checkpoint, device, kind)?;
-        let transformer = Transformer::new(&w, self.transformer.clone())?;
+        let transformer = Transformer::holding(&w, self.transformer.clone(), holding)?;
         w.finish()?;
         Ok(transformer)
     }
@@ -259,30 +313,41 @@ fn raft_in(folder: &Path) -> Result<PathBuf> {
     })
 }
 
-/// A hash over files, and over all files in folders, that is fast for tens of gigabytes: see [`Named`].
-fn print(paths: &[PathBuf]) -> Result<Hash> {
+/// The files that paths stand for: each itself, or all in a folder.
+fn files_in(path: &Path) -> Result<Vec<PathBuf>> {
+    if !path.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let reading = || format!("Reading {}", path.display());
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(path).map_err(io(reading()))? {
+        files.push(entry.map_err(io(reading()))?.path());
+    }
+    files.retain(|path| path.is_file());
+    Ok(files)
+}
+
+/// A hash over files, and over all files in folders, that is fast for tens of gigabytes: names, lengths and both ends, and
+/// with `touched` also when each was last written, and where.
+fn print(paths: &[PathBuf], touched: bool) -> Result<Hash> {
     use std::io::{Read, Seek, SeekFrom};
 
     const PIECE: u64 = 1 << 20;
     let mut files = Vec::new();
     for path in paths {
-        if path.is_dir() {
-            let reading = || format!("Reading {}", path.display());
-            for entry in std::fs::read_dir(path).map_err(io(reading()))? {
-                files.push(entry.map_err(io(reading()))?.path());
-            }
-        } else {
-            files.push(path.clone());
-        }
+        files.extend(files_in(path)?);
     }
     files.sort();
     let mut told = Vec::new();
-    for path in files.into_iter().filter(|path| path.is_file()) {
+    for path in files {
         let mut read = || -> std::io::Result<()> {
             let mut file = std::fs::File::open(&path)?;
-            let length = file.metadata()?.len();
+            let Look { bytes: length, changed, inode } = Look::at(&path)?;
             told.extend(path.file_name().unwrap_or_default().as_encoded_bytes());
             told.extend(length.to_le_bytes());
+            if touched {
+                told.extend(changed.to_le_bytes().into_iter().chain(inode.to_le_bytes()));
+            }
             let mut piece = Vec::new();
             file.by_ref().take(PIECE).read_to_end(&mut piece)?;
             if length > PIECE {

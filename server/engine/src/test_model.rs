@@ -16,11 +16,54 @@ use crate::model::TEST_MARK;
 
 const SEED: u64 = 1;
 
-/// Writes the model into `folder`, which is made: about 25 MB.
+/// How large the networks are.
+pub struct Sizes {
+    text: t5::Config,
+    vae: vae::Config,
+    transformer: transformer::Config,
+}
+
+impl Sizes {
+    /// Small enough for tests: about 25 MB.
+    pub fn tiny() -> Self {
+        Self { text: t5::Config::tiny(), vae: vae::Config::tiny(), transformer: transformer::Config::tiny() }
+    }
+
+    /// Large enough that weights count for more than what a process has anyway: about 700 MB.
+    pub fn larger() -> Self {
+        let text = t5::Config {
+            d_model: 512,
+            d_ff: 1280,
+            d_kv: 64,
+            num_heads: 8,
+            num_layers: 16,
+            ..t5::Config::tiny()
+        };
+        let transformer = transformer::Config {
+            num_attention_heads: 8,
+            attention_head_dim: 64,
+            num_layers: 24,
+            text_embed_dim: 512,
+            time_embed_dim: 128,
+            ..transformer::Config::tiny()
+        };
+        Self { text, vae: vae::Config::tiny(), transformer }
+    }
+}
+
+/// Writes a tiny model into `folder`, which is made.
 ///
 /// # Errors
 /// When it cannot be written.
 pub fn make(folder: &Path) -> Result<()> {
+    make_of(folder, Sizes::tiny())
+}
+
+/// Writes a model into `folder`, which is made.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn make_of(folder: &Path, Sizes { text, vae, transformer }: Sizes) -> Result<()> {
     let writing = || io(format!("Writing a test model into {}", folder.display()));
     for part in ["transformer", "vae", "text_encoder", "tokenizer", "scheduler"] {
         std::fs::create_dir_all(folder.join(part)).map_err(writing())?;
@@ -35,8 +78,8 @@ pub fn make(folder: &Path) -> Result<()> {
     )?;
     std::fs::write(folder.join("tokenizer/spiece.model"), vocabulary()).map_err(writing())?;
 
-    let text = t5::Config::tiny();
     let t5::Config { d_model, d_ff, d_kv, num_heads, num_layers, vocab_size, .. } = text;
+    let feed_forward_proj = &text.feed_forward_proj;
     write(
         "text_encoder/config.json",
         &json!({
@@ -44,12 +87,11 @@ pub fn make(folder: &Path) -> Result<()> {
             "num_layers": num_layers, "vocab_size": vocab_size,
             "relative_attention_num_buckets": text.relative_attention_num_buckets,
             "relative_attention_max_distance": text.relative_attention_max_distance,
-            "layer_norm_epsilon": text.layer_norm_epsilon, "feed_forward_proj": text.feed_forward_proj,
+            "layer_norm_epsilon": text.layer_norm_epsilon, "feed_forward_proj": feed_forward_proj,
         }),
     )?;
     seeded(folder, "text_encoder/model.safetensors", 0, |w| T5::new(w, text).map(|_| ()))?;
 
-    let vae = vae::Config::tiny();
     write(
         "vae/config.json",
         &json!({
@@ -62,7 +104,6 @@ pub fn make(folder: &Path) -> Result<()> {
     )?;
     seeded(folder, "vae/diffusion_pytorch_model.safetensors", 0, |w| Vae::new(w, vae).map(|_| ()))?;
 
-    let transformer = transformer::Config::tiny();
     let transformer::Config { num_attention_heads, attention_head_dim, out_channels, .. } = transformer;
     write(
         "transformer/config.json",

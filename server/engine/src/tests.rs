@@ -1,16 +1,20 @@
 //! The engine as a whole, with tiny random weights on clips that are made here; and its own chain beside the reference's.
 
+mod parts;
+
 use std::path::{Path, PathBuf};
 
-use domain::{Level, Levels, Rate, Step, VoidRecipe};
-use media::{Family, Ffv1Writer, GreyWriter, Picture};
+use domain::{Colour, Level, Levels, Rate, Step, VoidRecipe};
+use media::{Family, Ffv1Writer, GreyWriter, Picture, PixelFormat};
 use nets::parity::{Golden, difference};
 use nets::prepare;
 use pipeline::stages::verify::verify;
 use pipeline::{Cancelled, MaskMovie};
+use tch::Tensor;
 use tempfile::TempDir;
 
 use super::*;
+use crate::networks::Networks;
 
 /// A plate with a bright square that wanders, and its quadmask.
 struct Footage {
@@ -30,7 +34,22 @@ fn colour(format: PixelFormat) -> Colour {
     }
 }
 
-fn footage(format: &str, (width, height): (u32, u32), frames: u32, mark: impl Fn(u32) -> Levels) -> Footage {
+fn footage(format: &str, size: (u32, u32), frames: u32, mark: impl Fn(u32) -> Levels) -> Footage {
+    shot(format, size, frames, u32::MAX, mark)
+}
+
+/// A plate that cuts to another scene at a frame.
+fn cut_footage(size: (u32, u32), frames: u32, cut: u32, mark: impl Fn(u32) -> Levels) -> Footage {
+    shot("yuv420p", size, frames, cut, mark)
+}
+
+fn shot(
+    format: &str,
+    (width, height): (u32, u32),
+    frames: u32,
+    cut: u32,
+    mark: impl Fn(u32) -> Levels,
+) -> Footage {
     let folder = tempfile::tempdir().unwrap();
     let (plate, quadmask) = (folder.path().join("plate.mkv"), folder.path().join("quadmask.mkv"));
     let (format, rate) = (PixelFormat::from_name(format).unwrap(), Rate::new(24, 1).unwrap());
@@ -43,7 +62,8 @@ fn footage(format: &str, (width, height): (u32, u32), frames: u32, mark: impl Fn
             for y in 0..plane.height {
                 for x in 0..plane.width {
                     let grain = (x * 7919 + y * 104_729 + frame * 31 + number as u32 * 17) % 5;
-                    plane.set(x, y, (60 + x % 80 + y % 40 + grain) as u16 * step);
+                    let ramp = if frame < cut { 60 + x % 80 + y % 40 } else { 200 - (2 * y) % 120 - x % 20 };
+                    plane.set(x, y, (ramp + grain) as u16 * step);
                 }
             }
         }
@@ -101,6 +121,21 @@ fn ran(
     report: &mut dyn Reporter,
 ) -> Result<Removed> {
     let model = Model::open(&weights(footage), if pass1.is_some() { Pass::Two } else { Pass::One })?;
+    ran_with(footage, &model, recipe, out, pass1, report)
+}
+
+fn model_of(footage: &Footage) -> Model {
+    Model::open(&weights(footage), Pass::One).unwrap()
+}
+
+fn ran_with(
+    footage: &Footage,
+    model: &Model,
+    recipe: &VoidRecipe,
+    out: &str,
+    pass1: Option<&Path>,
+    report: &mut dyn Reporter,
+) -> Result<Removed> {
     let out = footage.folder.path().join(out);
     std::fs::create_dir_all(&out).unwrap();
     let plate = Plate::from(&footage.plate);
@@ -115,7 +150,7 @@ fn ran(
         out: &out,
         device: Device::Cpu,
     };
-    run(&order, &model, &mut masks, report)
+    run(&order, model, &mut masks, report)
 }
 
 fn hashes(path: &Path) -> Vec<String> {
@@ -361,7 +396,9 @@ fn reference(model: &Model, case: &serde_json::Value, golden: &Golden, prompts: 
     let store = Store::open(&folder.path().join("latents")).unwrap();
     let mut file = PlateFile::open(&plate, &mut ()).unwrap();
     let mut masks = MaskMovie::open(&quadmask, frames as u32, size.0, size.1).unwrap();
-    let clip = Clip::new(&mut file, &mut masks, &recipe, &store, &mut ()).unwrap();
+    let survey = Survey::new(&mut file, &mut masks, &recipe, &mut ()).unwrap();
+    let part = crate::parts::parts(&recipe, size, &survey.marks, &[]).remove(0);
+    let clip = Clip::new(&mut file, &mut masks, part, 0, &store, &mut ()).unwrap();
     let number = |key: &str| case[key].as_f64();
     let is_cog = case["scheduler_class"] == "CogVideoXDDIMScheduler";
     let settings = Settings {
@@ -376,23 +413,31 @@ fn reference(model: &Model, case: &serde_json::Value, golden: &Golden, prompts: 
         levels: if case["use_trimask"] == true { prepare::Levels::Three } else { prepare::Levels::Two },
         video_noise: 0.0563,
         hide_target: case["zero_out"] == true,
+        at_once: true,
+        reuse: 0.0,
+        is_fp8: false,
         length: frames,
         // An odd window is shortened by one latent.
         window: (number("window").unwrap() as i64 - 1) / 8 * 8 + 5,
         overlap: number("stride").unwrap_or(16.0) as i64,
     };
     let names = settings.names(&clip, prompts, None);
-    let (text, _) = latents::text(&settings, prompts, &names.text, &store, &mut ()).unwrap();
-    let conditions = latents::conditions(&settings, &clip, &names.conditions, &store, &mut ()).unwrap();
+    let mut networks = Networks::new(model, Device::Cpu, Kind::Float, Memory::Staged);
+    let (text, _) = latents::text(&settings, prompts, &names.text, &store, &mut networks, &mut ()).unwrap();
+    let conditions =
+        latents::conditions(&settings, &clip, &names.conditions, &store, &mut networks, &mut ()).unwrap();
     let noise = golden.tensor("noise").unwrap();
+    let state = &names.state;
+    let first = Some(&noise);
     let (made, _) =
-        latents::denoise(&settings, text, &conditions, Some(&noise), &names.state, &store, &mut ()).unwrap();
+        latents::denoise(&settings, &text, &conditions, first, state, &store, &mut networks, &mut ())
+            .unwrap();
     let want = golden.tensor("final_latents").unwrap().permute([0, 2, 1, 3, 4]);
     let apart = difference("final_latents", &made, &want, 1e-3);
     assert!(apart.passed(), "{name}: {apart}");
     let want = golden.tensor("decoded_frames").unwrap();
     let mut at = 0;
-    latents::decode(&settings, &made, frames as u32, &mut (), |frame| {
+    latents::decode(&settings, &made, frames as u32, &mut networks, &mut (), |frame| {
         let want = want.select(2, at).squeeze_dim(0).permute([1, 2, 0]);
         let apart = difference("decoded_frames", frame, &want, 2e-3);
         assert!(apart.passed(), "{name}, frame {at}: {apart}");

@@ -40,6 +40,8 @@ pub(crate) struct Settings<'a> {
     /// Clockwise degrees that players turn the picture, for containers that say so.
     pub rotation: u16,
     pub carried: Carried<'a>,
+    /// Names and texts of the picture's track, for containers that hold any.
+    pub tags: &'a [(&'a str, &'a str)],
 }
 
 /// What a result takes along from its plate.
@@ -90,9 +92,12 @@ impl VideoFile {
             stream.set_avg_frame_rate(base.invert());
             stream.set_rate(base.invert());
             turn(&mut stream, settings.rotation);
+            let mut tags = Dictionary::new();
+            settings.tags.iter().for_each(|(name, text)| tags.set(name, text));
             if let Some(timecode) = settings.carried.timecode {
-                let mut tags = Dictionary::new();
                 tags.set("timecode", timecode);
+            }
+            if tags.iter().next().is_some() {
                 stream.set_metadata(tags);
             }
         }

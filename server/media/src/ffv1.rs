@@ -65,6 +65,19 @@ impl Ffv1Writer {
         colour: &Colour,
         carried: Option<Carried<'_>>,
     ) -> Result<Self, Error> {
+        Self::create_tagged(path, format, (width, height), rate, colour, carried, &[])
+    }
+
+    /// The same with names and texts in its track, which [`crate::tag`] reads back.
+    pub fn create_tagged(
+        path: &Path,
+        format: &PixelFormat,
+        (width, height): (u32, u32),
+        rate: Rate,
+        colour: &Colour,
+        carried: Option<Carried<'_>>,
+        tags: &[(&str, &str)],
+    ) -> Result<Self, Error> {
         let layout =
             layouts()?.into_iter().find(|&l| kept_as(l) == Some(*format)).ok_or_else(|| Error::Engine {
                 doing: format!("keep {format} in FFV1"),
@@ -74,6 +87,7 @@ impl Ffv1Writer {
             let options = [("level", "3"), ("slices", slices), ("g", "1")];
             let settings = Settings {
                 carried: carried.unwrap_or_default(),
+                tags,
                 ..settings(layout, width, height, rate, colour, &options)
             };
             VideoFile::create(path, &settings)
@@ -127,6 +141,7 @@ fn settings<'a>(
         threads: 2,
         rotation: 0,
         carried: Carried::default(),
+        tags: &[],
     }
 }
 

@@ -40,7 +40,7 @@ pub use mask::{MaskReader, QuadmaskWriter, read_mask, write_quadmask_mp4};
 pub use matte::MatteWriter;
 pub use movie::MovieWriter;
 pub use picture::{Picture, Plane};
-pub use probe::probe;
+pub use probe::{probe, tag};
 pub use proxy::{ProxyWriter, proxy_size};
 pub use reader::Reader;
 pub use sound::{SoundFrom, fits_in_mov};

@@ -91,6 +91,7 @@ impl QuadmaskWriter {
             threads: 3,
             rotation: 0,
             carried: Carried::default(),
+            tags: &[],
         };
         let file = VideoFile::create(path, &settings)?;
         let mut picture = Picture::new(format, width, height);

@@ -37,6 +37,7 @@ impl MatteWriter {
             threads: 1,
             rotation: 0,
             carried: Carried { sound: None, timecode },
+            tags: &[],
         };
         let file = VideoFile::create(path, &settings)?;
         Ok(Self { file, picture: Picture::new(PixelFormat::GREY8, width, height) })

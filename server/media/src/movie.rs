@@ -82,6 +82,7 @@ impl MovieWriter {
             threads: 3,
             rotation: facts.rotation,
             carried,
+            tags: &[],
         };
         let file = VideoFile::create(path, &settings)?;
         Ok(Self { file, colour: facts.colour.clone(), matrix, format, width, height, convert: None })

@@ -226,3 +226,13 @@ fn rotation(stream: &Stream, notes: &mut Vec<String>) -> u16 {
     }
     (quarters.rem_euclid(4.0) as u16) * 90
 }
+
+/// A text that a file's picture track, or the file itself, has under a name; names are the same in capitals.
+///
+/// # Errors
+/// When the file cannot be opened.
+pub fn tag(path: &Path, name: &str) -> Result<Option<String>, Error> {
+    let input = open(path)?;
+    let tracks = input.streams().find_map(|stream| stream.metadata().get(name).map(str::to_owned));
+    Ok(tracks.or_else(|| input.metadata().get(name).map(str::to_owned)))
+}

@@ -77,6 +77,7 @@ impl ProxyWriter {
             threads: 1,
             rotation: 0,
             carried: Carried::default(),
+            tags: &[],
         };
         Ok(Self {
             path: path.to_owned(),

@@ -120,6 +120,7 @@ fn still(
         threads: 0,
         rotation: 0,
         carried: Carried::default(),
+        tags: &[],
     };
     let mut encoder = encoder(&settings, false)?;
     let converted = ToJpeg::new(picture, width, height, colour, rotation)?.run(picture)?;

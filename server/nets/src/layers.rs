@@ -1,13 +1,19 @@
 //! The layers that networks are built of, each named and shaped as in its checkpoint.
 
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
+use crate::bare::{Op, note};
 use crate::{Error, Weights};
 
 pub struct Linear {
     weight: Tensor,
     bias: Option<Tensor>,
+    /// Where the weight is stored in 8 bits: what each of its rows is multiplied by, [outputs, 1].
+    scale: Option<Tensor>,
 }
+
+/// The largest number of 8 bits with 4 of exponent.
+const MOST_FP8: f64 = 448.0;
 
 impl Linear {
     pub fn new(w: Weights, inputs: i64, outputs: i64) -> Result<Self, Error> {
@@ -16,17 +22,30 @@ impl Linear {
     }
 
     pub fn without_bias(w: Weights, inputs: i64, outputs: i64) -> Result<Self, Error> {
-        Ok(Self { weight: w.tensor("weight", &[outputs, inputs])?, bias: None })
+        Ok(Self { weight: w.tensor("weight", &[outputs, inputs])?, bias: None, scale: None })
     }
 
     /// From tensors that were cut or joined by the caller: `weight` [outputs, inputs], `bias` [outputs].
     pub fn from_tensors(weight: Tensor, bias: Option<Tensor>) -> Self {
-        Self { weight, bias }
+        Self { weight, bias, scale: None }
+    }
+
+    /// The same with its weight in 8 bits and a scale for each row: other numbers, by up to a sixteenth of each.
+    pub fn in_fp8(self) -> Self {
+        let weight = self.weight.to_kind(Kind::Float);
+        let most = weight.abs().amax([1], true).clamp_min(f64::from(f32::MIN_POSITIVE)); // outputs 1
+        let scale = most / MOST_FP8;
+        let weight = (weight / &scale).to_kind(Kind::Float8e4m3fn);
+        Self { weight, bias: self.bias, scale: Some(scale.to_kind(self.weight.kind())) }
     }
 
     /// [.., inputs] → [.., outputs]
     pub fn forward(&self, x: &Tensor) -> Tensor {
-        x.linear(&self.weight, self.bias.as_ref())
+        note(|| Op::Linear { x: x.size(), weight: self.weight.size() });
+        match &self.scale {
+            None => x.linear(&self.weight, self.bias.as_ref()),
+            Some(scale) => x.linear(&(self.weight.to_kind(x.kind()) * scale), self.bias.as_ref()),
+        }
     }
 
     /// [outputs, inputs]
@@ -156,6 +175,9 @@ impl Conv2d {
     /// [b, inputs, h, w] → [b, outputs, h', w']
     pub fn forward(&self, x: &Tensor) -> Tensor {
         let Window { kernel: _, stride, padding } = self.window;
+        if self.groups == 1 {
+            note(|| conv(x, &self.weight, &stride, &padding));
+        }
         x.conv2d(&self.weight, self.bias.as_ref(), stride, padding, [1, 1], self.groups)
     }
 }
@@ -202,8 +224,13 @@ impl Conv3d {
 
     /// [b, inputs, f, h, w] → [b, outputs, f', h', w']
     pub fn forward(&self, x: &Tensor) -> Tensor {
+        note(|| conv(x, &self.weight, &[1, 1, 1], &self.padding));
         x.conv3d(&self.weight, Some(&self.bias), [1, 1, 1], self.padding, [1, 1, 1], 1)
     }
+}
+
+fn conv(x: &Tensor, weight: &Tensor, stride: &[i64], padding: &[i64]) -> Op {
+    Op::Conv { x: x.size(), weight: weight.size(), stride: stride.to_vec(), padding: padding.to_vec() }
 }
 
 /// A row of numbers for every token.

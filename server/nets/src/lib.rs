@@ -4,7 +4,9 @@
 //!
 //! Axis letters: `b` batch, `f` frames, `c` channels, `h w` pixels, `n` tokens, `d` width.
 
+pub mod bare;
 pub mod blank;
+pub mod blocks;
 mod error;
 pub mod layers;
 pub mod noise_warp;
@@ -24,6 +26,7 @@ pub mod vae;
 mod watch;
 mod weights;
 
+pub use blocks::Holding;
 pub use error::Error;
 pub use watch::Watch;
 pub use weights::Weights;

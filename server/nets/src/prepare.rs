@@ -8,14 +8,9 @@ use crate::Error;
 /// The length that a clip of `frames` frames is brought to: 4·(odd)+1, at least `least` and at most `most`, so that the
 /// number of latents is even.
 pub fn snapped_length(frames: i64, least: i64, most: i64) -> i64 {
-    let mut length = 4 * (frames / 4) + 1;
-    if length < frames {
-        length += 4;
-    }
-    if length / 4 % 2 == 0 {
-        length += 4;
-    }
-    length.min(most).max(least)
+    // Of any clip the shortest such length, which is what is cut off at `most`.
+    let shortest = domain::predict::snapped_length(frames.clamp(0, i64::from(u32::MAX)) as u32, 0);
+    i64::from(shortest).min(most).max(least)
 }
 
 /// Which frame stands at each place of the snapped length: forwards, backwards, forwards again, both ends doubled.

@@ -5,7 +5,11 @@ use std::f64::consts::TAU;
 
 use tch::Tensor;
 
+/// What SplitMix64 counts by.
+const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
+
 /// A stream of normal numbers (SplitMix64 and Box-Muller).
+#[derive(Clone)]
 pub struct Normal {
     state: u64,
     spare: Option<f64>,
@@ -22,11 +26,18 @@ impl Normal {
         let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
         });
-        Self::new(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ hash)
+        Self::new(seed.wrapping_mul(STEP) ^ hash)
+    }
+
+    /// The same stream behind so many pairs of numbers, without drawing them.
+    pub fn skipped(&self, pairs: u64) -> Self {
+        // Each pair takes two steps.
+        let steps = pairs.wrapping_mul(2);
+        Self { state: self.state.wrapping_add(steps.wrapping_mul(STEP)), spare: None }
     }
 
     fn bits(&mut self) -> u64 {
-        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        self.state = self.state.wrapping_add(STEP);
         let mut z = self.state;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -59,6 +70,16 @@ impl Normal {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_stream_goes_on_from_any_pair() {
+        let (stream, mut drawn) = (Normal::new(7), Normal::new(7));
+        let all: Vec<f64> = (0..20).map(|_| drawn.draw()).collect();
+        for pair in 0..10 {
+            let mut there = stream.skipped(pair);
+            assert_eq!([there.draw(), there.draw()], all[2 * pair as usize..][..2]);
+        }
+    }
 
     #[test]
     fn noise_is_standard_normal_and_repeats_with_its_seed() {

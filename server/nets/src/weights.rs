@@ -22,6 +22,8 @@ pub struct Weights {
     checkpoint: Arc<Checkpoint>,
     prefix: String,
     kind: Kind,
+    /// Whether tensors go to the device through pinned memory, without waiting for it.
+    is_pinned: bool,
     /// How a name is spelt in the files.
     stored_name: fn(&str) -> String,
 }
@@ -77,6 +79,11 @@ impl Weights {
         Self::from(Source::Seeded(seed), Device::Cpu, Kind::Float)
     }
 
+    /// As [`Self::seeded`], on a device and in a kind: the values are rounded to it.
+    pub fn seeded_on(seed: u64, device: Device, kind: Kind) -> Self {
+        Self::from(Source::Seeded(seed), device, kind)
+    }
+
     /// Zeros of any shape that take no memory: lets a full-size network be built to see what it asks for.
     pub fn outline() -> Self {
         Self::from(Source::Outline, Device::Cpu, Kind::Float)
@@ -85,7 +92,13 @@ impl Weights {
     fn from(source: Source, device: Device, kind: Kind) -> Self {
         let checkpoint =
             Checkpoint { source, device, taken: Mutex::default(), passed_over: Mutex::default() };
-        Self { checkpoint: Arc::new(checkpoint), prefix: String::new(), kind, stored_name: str::to_owned }
+        Self {
+            checkpoint: Arc::new(checkpoint),
+            prefix: String::new(),
+            kind,
+            is_pinned: false,
+            stored_name: str::to_owned,
+        }
     }
 
     /// The same checkpoint for a network that calls its tensors by other names: `stored_name` makes a whole name of the
@@ -97,6 +110,11 @@ impl Weights {
     /// The beginning of all names.
     pub fn at_root(&self) -> Self {
         Self { prefix: String::new(), ..self.clone() }
+    }
+
+    /// The same place, read through pinned memory: the device is not waited for. For a GPU.
+    pub fn pinned(&self) -> Self {
+        Self { is_pinned: true, ..self.clone() }
     }
 
     pub fn device(&self) -> Device {
@@ -142,7 +160,13 @@ impl Weights {
                 if !is_weight(entry) {
                     return Err(Error::WrongKind { from, name, dtype: format!("{:?}", entry.dtype) });
                 }
-                files[*file].tensor(entry)?.f_to_device(device)?.f_to_kind(kind)?
+                let tensor = files[*file].tensor(entry)?;
+                if self.is_pinned {
+                    let tensor = tensor.f_pin_memory(device)?;
+                    tensor.f_to_device_(device, tensor.kind(), true, false)?.f_to_kind(kind)?
+                } else {
+                    tensor.f_to_device(device)?.f_to_kind(kind)?
+                }
             }
             Source::Seeded(seed) => seeded(*seed, &name, shape).to_device(device).to_kind(kind),
             Source::Outline => Tensor::zeros([1_i64], (kind, device)).expand(shape, false),

@@ -46,6 +46,21 @@ fn kept_samples_are_the_plates_own_and_verify_finds_what_is_not() {
 
 #[cfg(feature = "void")]
 #[test]
+fn the_networks_are_measured_beside_what_they_contain() {
+    let figures = figures("nets", 1);
+    // How long is not judged here, only that it was measured.
+    for network in ["transformer", "encode", "decode"] {
+        let sizes = figures[network].as_array().unwrap();
+        assert_eq!(sizes.len(), 1);
+        assert!(sizes[0]["ratio"].as_f64().unwrap() > 0.0, "{figures}");
+    }
+    for plan in ["full", "staged", "fp8", "streamed"] {
+        assert!(figures["memory"]["tiny"][plan]["peak_rss_bytes"].as_u64().unwrap() > 0, "{figures}");
+    }
+}
+
+#[cfg(feature = "void")]
+#[test]
 fn a_full_size_checkpoint_takes_no_more_memory_than_what_is_used_of_it() {
     let figures = figures("weights", 1);
     assert_eq!(figures["tensors"], 1024);

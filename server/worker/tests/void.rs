@@ -59,7 +59,7 @@ mod with_libtorch {
         masks.finish().unwrap();
         let recipe = serde_json::json!({
             "canvas_width": 96, "canvas_height": 64, "window_frames": 13, "overlap_frames": 8,
-            "pass1": {"steps": 1}, "pass2": {"steps": 1},
+            "pass1": {"steps": 1}, "pass2": {"steps": 1, "when": "never"},
         });
         std::fs::write(folder.join("recipe.json"), recipe.to_string()).unwrap();
     }
@@ -118,6 +118,10 @@ mod with_libtorch {
                 (&"test model".into(), &seed.into())
             );
             assert_eq!(told["rate"], serde_json::json!([25, 1]));
+            assert!(
+                told["morphing"]["value"].as_f64().unwrap() > 0.0 && told["morphing"]["threshold"] == 3.0
+            );
+            assert_eq!((&told["memory"], told["parts"].as_array().unwrap().len()), (&"full".into(), 1));
             assert!(told["peak_rss_bytes"].as_u64().unwrap() > 0 && told["seconds"].as_f64().unwrap() > 0.0);
             let (result, matte) = (path(&format!("{name}/result.mkv")), path(&format!("{name}/matte.mkv")));
             let verified = Command::new(env!("CARGO_BIN_EXE_minus-one-worker"))
@@ -167,6 +171,37 @@ mod with_libtorch {
         }
         let mask = |out: &str| std::fs::read(folder.path().join(out).join("mask.mkv")).unwrap();
         assert!(mask("a") == mask("b"));
+    }
+
+    #[test]
+    fn pass_2_follows_by_itself_where_it_is_wanted() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name).display().to_string();
+        footage(folder.path(), 3);
+        assert!(stage(&["make-test-model", &path("weights")]).status.success());
+        let recipe = std::fs::read_to_string(path("recipe.json")).unwrap().replace("never", "always");
+        std::fs::write(path("recipe.json"), recipe).unwrap();
+        let ended = stage(&[
+            "remove",
+            "--engine",
+            "void",
+            "--plate",
+            &path("plate.mkv"),
+            "--quadmask",
+            &path("quadmask_0.mp4"),
+            "--weights",
+            &path("weights"),
+            "--recipe",
+            &path("recipe.json"),
+            "--prompt",
+            "A wall.",
+            "--out",
+            &path("out"),
+        ]);
+        assert!(ended.status.success(), "{}", said(&ended));
+        let passes =
+            ["out", "out/pass2"].map(|name| report(&folder.path().join(name))["pass"].as_u64().unwrap());
+        assert_eq!(passes, [1, 2]);
     }
 
     #[test]

@@ -26,16 +26,24 @@ pub struct VoidRecipe {
     pub region: Area,
     /// How much of the plate around the marked part is shown, as a share of that part's longer side.
     pub region_margin: f64,
+    pub cuts: Cuts,
     /// Frames that are denoised together, and how many of them the next ones share.
     pub window_frames: u32,
     pub overlap_frames: u32,
     /// Seed of all noise and of the grain.
     pub seed: u64,
     pub precision: Precision,
+    pub memory: Memory,
     /// Deviation of the noise on the plate that the model is shown, where the model asks for any.
     pub video_noise: f64,
     /// Show the model black where the target is.
     pub hide_target: bool,
+    /// Ask the transformer for both prompts at once, where there are two; or for one after the other, in less memory.
+    pub guidance_at_once: bool,
+    /// How much the first block's work may change until all blocks are run again; 0 runs all of them in every step.
+    pub reuse: f64,
+    /// A quick look: few steps of another sampler, whatever the passes say.
+    pub preview: bool,
     /// How far beyond the approved region the soft edge may reach, in plate pixels.
     pub edge_px: u32,
     /// Width of the soft edge, in plate pixels.
@@ -66,6 +74,19 @@ pub struct SecondPass {
     pub sampler: Sampler,
     pub flow_noise: FlowNoise,
     pub affected: Affected,
+    pub when: When,
+    /// How many times as much as its surroundings the result of pass 1 may change its shape before pass 2 is run.
+    pub morphing: f64,
+}
+
+/// When pass 2 follows pass 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum When {
+    /// Where what pass 1 made changes its shape.
+    Auto,
+    Always,
+    Never,
 }
 
 /// How a plate of another shape comes onto the canvas.
@@ -85,6 +106,35 @@ pub enum Area {
     Whole,
     /// One rectangle around everything that the quadmask marks over the clip: more of the canvas for less of the plate.
     Marked,
+    /// Such a rectangle for every window, so that it goes along with what moves; where windows overlap, what is made fades
+    /// from one into the next.
+    Following,
+}
+
+/// What is done where the plate cuts from one scene to another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cuts {
+    /// No window crosses a cut; scenes in which nothing is marked are left out.
+    Respect,
+    /// The clip is one scene, as in the reference.
+    Ignore,
+}
+
+/// How the networks are held in memory. All plans but `Fp8` give the same bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Memory {
+    /// The largest of `Full`, `Staged` and `Streamed` that the device has room for.
+    Auto,
+    /// All networks at once; they stay loaded for the next run.
+    Full,
+    /// One network at a time.
+    Staged,
+    /// One network at a time, the transformer's block weights as 8-bit numbers with a scale for each row: another picture.
+    Fp8,
+    /// One network at a time, and its blocks one after another out of the file.
+    Streamed,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -154,12 +204,17 @@ impl Default for VoidRecipe {
             fit: Fit::Keep,
             region: Area::Whole,
             region_margin: 0.5,
+            cuts: Cuts::Respect,
             window_frames: 85,
             overlap_frames: 16,
             seed: 42,
             precision: Precision::Auto,
+            memory: Memory::Auto,
             video_noise: 0.0563,
             hide_target: false,
+            guidance_at_once: true,
+            reuse: 0.0,
+            preview: false,
             edge_px: 4,
             feather_px: 3,
             grain: 1.0,
@@ -184,12 +239,16 @@ impl Default for SecondPass {
             sampler: Sampler::DdimCog,
             flow_noise: FlowNoise::Direct,
             affected: Affected::Remove,
+            when: When::Auto,
+            morphing: 3.0,
         }
     }
 }
 
 /// The largest whole number that every JSON reader keeps.
 const MOST_SEED: u64 = (1 << 53) - 1;
+/// Most steps of a preview.
+const PREVIEW_STEPS: u32 = 8;
 /// Fewest steps that PNDM can warm up in.
 const LEAST_PNDM: u32 = 4;
 
@@ -209,13 +268,18 @@ impl VoidRecipe {
         ),
         knob(
             "region",
-            "whole, marked",
-            "show the model the whole plate (faithful), or one rectangle around all that is marked",
+            "whole, marked, following",
+            "show the model the whole plate (faithful), one rectangle around all that is marked, or one for every window",
         ),
         knob(
             "region_margin",
             "0 to 4",
-            "for region “marked”: plate shown around it, as a share of its longer side",
+            "for region “marked” and “following”: plate shown around it, as a share of its longer side",
+        ),
+        knob(
+            "cuts",
+            "respect, ignore",
+            "no window crosses a cut between scenes; or the clip is one scene (faithful)",
         ),
         knob(
             "window_frames",
@@ -234,6 +298,11 @@ impl VoidRecipe {
             "kind of numbers; auto: bfloat16 on a GPU, float32 on a CPU",
         ),
         knob(
+            "memory",
+            "auto, full, staged, fp8, streamed",
+            "all networks at once, one at a time, or their blocks one after another: the same bits; fp8: 8-bit weights, another picture; auto: what the device has room for, never fp8",
+        ),
+        knob(
             "video_noise",
             "0 to 0.5",
             "noise on the plate that the model is shown, where the model was trained with some",
@@ -242,6 +311,21 @@ impl VoidRecipe {
             "hide_target",
             "true, false",
             "show the model black where the target is; the reference shows the plate",
+        ),
+        knob(
+            "guidance_at_once",
+            "true, false",
+            "where guidance is above 1, both prompts in one go (faithful), or one after the other in less memory",
+        ),
+        knob(
+            "reuse",
+            "0 to 1",
+            "faster, another picture: a step whose first block changed by less than this share takes what the other blocks said last; 0: off (faithful)",
+        ),
+        knob(
+            "preview",
+            "true, false",
+            "a quick look, and not the picture: 8 steps of dpmpp at most, whatever the passes say",
         ),
         knob(
             "edge_px",
@@ -277,12 +361,22 @@ impl VoidRecipe {
         knob(
             "pass2.flow_noise",
             "direct, reference",
-            "noise that follows pass 1, made on the canvas; or as the reference makes it, at 1920×2880: many times slower",
+            "noise that follows pass 1, made on the canvas; or as the reference makes it, at 1920×2880 from a cropped picture, with too small a deviation",
         ),
         knob(
             "pass2.affected",
             "remove, affected",
             "what is affected counts as removed (faithful), or is shown as affected as in training",
+        ),
+        knob(
+            "pass2.when",
+            "auto, always, never",
+            "when it follows pass 1; auto: where what pass 1 made changes its shape",
+        ),
+        knob(
+            "pass2.morphing",
+            "1 to 100",
+            "for auto: how many times as much as its surroundings that may change its shape",
         ),
     ];
 
@@ -294,12 +388,17 @@ impl VoidRecipe {
             fit: _,
             region: _,
             region_margin,
+            cuts: _,
             window_frames,
             overlap_frames,
             seed,
             precision: _,
+            memory: _,
             video_noise,
             hide_target: _,
+            guidance_at_once: _,
+            reuse,
+            preview: _,
             edge_px,
             feather_px,
             grain,
@@ -316,6 +415,7 @@ impl VoidRecipe {
         check("overlap_frames", overlap_frames, overlaps)?;
         check("seed", seed, seed <= MOST_SEED)?;
         check("video_noise", video_noise, (0.0..=0.5).contains(&video_noise))?;
+        check("reuse", reuse, (0.0..=1.0).contains(&reuse))?;
         check("edge_px", edge_px, edge_px <= 64)?;
         check("feather_px", feather_px, feather_px <= 64)?;
         check("grain", grain, (0.0..=2.0).contains(&grain))?;
@@ -327,10 +427,23 @@ impl VoidRecipe {
             strength,
             strength > 0.0 && strength <= 1.0 && steps_run(steps, strength) > 0,
         )?;
-        let SecondPass { steps, guidance, sampler, flow_noise: _, affected: _ } = *pass2;
+        let SecondPass { steps, guidance, sampler, flow_noise: _, affected: _, when: _, morphing } = *pass2;
+        check("pass2.morphing", morphing, (1.0..=100.0).contains(&morphing))?;
         check("pass2.steps", steps, steps_fit(steps, sampler))?;
         check("pass2.guidance", guidance, (1.0..=20.0).contains(&guidance))?;
         Ok(self)
+    }
+
+    /// The recipe as it runs: with the steps and the sampler of a preview, where it is one.
+    pub fn running(&self) -> Self {
+        let mut running = self.clone();
+        if self.preview {
+            let FirstPass { steps, sampler, .. } = &mut running.pass1;
+            (*steps, *sampler) = ((*steps).min(PREVIEW_STEPS), Sampler::Dpmpp);
+            let SecondPass { steps, sampler, .. } = &mut running.pass2;
+            (*steps, *sampler) = ((*steps).min(PREVIEW_STEPS), Sampler::Dpmpp);
+        }
+        running
     }
 
     /// A knob's value when nobody says another, as it stands in the JSON.
@@ -409,6 +522,8 @@ mod tests {
             (r#"{"pass1": {"steps": 2, "strength": 0.3}}"#, "pass1.strength is 0.3"),
             (r#"{"pass2": {"guidance": 0.5}}"#, "pass2.guidance is 0.5"),
             (r#"{"grain": -1}"#, "grain is -1"),
+            (r#"{"reuse": 1.5}"#, "reuse is 1.5"),
+            (r#"{"pass2": {"morphing": 0}}"#, "pass2.morphing is 0"),
         ] {
             let said = with(text).unwrap_err();
             assert!(said.starts_with(says), "{said}");

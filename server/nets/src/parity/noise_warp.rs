@@ -9,7 +9,7 @@ use tch::{Kind, Tensor};
 
 use super::{Case, Golden, Report};
 use crate::Error;
-use crate::noise_warp::{Warper, first_latents, frames, latent_order, pooled};
+use crate::noise_warp::{Fresh, Warper, first_latents, frames, latent_order};
 
 const TOLERANCE: f64 = 1e-4; // fixtures/README.md
 const F16_STEP: f64 = 4e-3; // one step of f16 between 2 and 4, and some
@@ -64,9 +64,9 @@ pub fn run(fixtures: &Path, report: &mut Report) -> Result<(), Error> {
 
 fn warped(golden: &Golden, case: &mut Case) -> Result<(), Error> {
     let flows = golden.tensor("flows_dxdy")?;
-    let mut warper = Warper::new(golden.tensor("init_noise")?);
+    let mut warper = Warper::new(&golden.tensor("init_noise")?);
     let mut compare = |warper: &Warper, step: i64| -> Result<(), Error> {
-        for (name, got) in [("state", warper.state().shallow_clone()), ("noise", warper.noise())] {
+        for (name, got) in [("state", warper.state()), ("noise", warper.noise())] {
             let name = format!("{name}{step}");
             case.compare(&name, &got, &golden.tensor(&name)?, TOLERANCE);
         }
@@ -74,7 +74,7 @@ fn warped(golden: &Golden, case: &mut Case) -> Result<(), Error> {
     };
     compare(&warper, 0)?;
     for step in 0..flows.size()[0] {
-        warper.step(&flows.get(step), &golden.tensor(&format!("foreign_noise{step}"))?);
+        warper.step(&flows.get(step), &Fresh::Given(&golden.tensor(&format!("foreign_noise{step}"))?));
         compare(&warper, step + 1)?;
     }
     Ok(())
@@ -93,11 +93,11 @@ fn from_video(told: &Value, golden: &Golden, case: &mut Case) -> Result<(), Erro
     let want = golden.tensor("numpy_flows_f16")?;
     case.compare("flows", &flows.to_kind(Kind::Half), &want, 0.0);
     let pool = told["downscale_factor"].as_i64().unwrap_or(1);
-    let mut warper = Warper::new(golden.tensor("init_noise")?);
-    let mut noises = vec![pooled(&warper.noise(), pool)];
+    let mut warper = Warper::new(&golden.tensor("init_noise")?);
+    let mut noises = vec![warper.pooled(pool)];
     for step in 0..flows.size()[0] {
-        warper.step(&flows.get(step), &golden.tensor(&format!("foreign_noise{step}"))?);
-        noises.push(pooled(&warper.noise(), pool));
+        warper.step(&flows.get(step), &Fresh::Given(&golden.tensor(&format!("foreign_noise{step}"))?));
+        noises.push(warper.pooled(pool));
     }
     case.compare("noises", &Tensor::stack(&noises, 0), &golden.tensor("numpy_noises_f16")?, F16_STEP);
     Ok(())

@@ -142,7 +142,7 @@ pub fn whole(
     let window = ((told.window - 1) / FRAMES_PER_LATENT + 1) / 2 * 2;
     let overlap = told.stride.unwrap_or(STRIDE) / FRAMES_PER_LATENT;
     let latents = [&mask_latents, &video_latents];
-    let mut denoiser = Denoiser::new(&model.transformer, &schedule, text, latents, window, overlap)?;
+    let mut denoiser = Denoiser::new(&model.transformer, &schedule, &text, latents, window, overlap)?;
     denoiser.watch = Watch::all();
     let mut x = noise * schedule.first_sigma();
     let mut after = Vec::new();

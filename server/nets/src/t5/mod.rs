@@ -6,6 +6,7 @@
 mod pieces;
 pub mod tokenizer;
 
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use serde::Deserialize;
@@ -13,6 +14,7 @@ use tch::{Kind, Tensor};
 
 pub use tokenizer::Tokenizer;
 
+use crate::blocks::{Blocks, Holding};
 use crate::layers::{Embedding, Linear};
 use crate::{Error, Watch, Weights};
 
@@ -70,7 +72,7 @@ impl Config {
 
 pub struct T5 {
     shared: Embedding,
-    block: Vec<Block>,
+    block: Blocks<Block>,
     relative_attention_bias: Embedding,
     final_layer_norm: RmsNorm,
     config: Config,
@@ -108,13 +110,27 @@ impl T5 {
     /// # Errors
     /// When a tensor is missing or has another shape.
     pub fn new(w: &Weights, config: Config) -> Result<Self, Error> {
+        Self::holding(w, config, Holding::Whole)
+    }
+
+    /// As [`Self::new`], its blocks held in another way; it has no form in 8 bits.
+    ///
+    /// # Errors
+    /// When a tensor is missing or has another shape.
+    pub fn holding(w: &Weights, config: Config, holding: Holding) -> Result<Self, Error> {
         let encoder = w / "encoder";
+        if holding == Holding::Streamed {
+            let outline = Weights::outline();
+            Self::new(&outline, config.clone())?;
+            w.check(&outline)?;
+            encoder.pass_over("block.");
+        }
         // Some exports repeat the embedding under its second name.
         encoder.pass_over("embed_tokens.weight");
-        let mut block = Vec::new();
-        for index in 0..config.num_layers {
-            block.push(Block::new(&encoder / "block" / index / "layer", &config)?);
-        }
+        let of_block = config.clone();
+        let block = Blocks::new(&encoder, config.num_layers, holding, move |encoder, index| {
+            Block::new(encoder / "block" / index / "layer", &of_block)
+        })?;
         let bias = &encoder / "block" / 0 / "layer" / 0 / "SelfAttention" / "relative_attention_bias";
         Ok(Self {
             shared: Embedding::new(w / "shared", config.vocab_size, config.d_model)?,
@@ -140,11 +156,12 @@ impl T5 {
         watch.see(format_args!("embeddings"), &x);
         let bias = self.position_bias(ids.size()[1]);
         watch.see(format_args!("position_bias"), &bias);
-        for (index, block) in self.block.iter().enumerate() {
+        self.block.each(|index, block| {
             x = &x + block.attention.forward(&block.attention_norm.forward(&x), &bias);
             x = &x + block.dense.forward(&block.dense_norm.forward(&x));
             watch.see(format_args!("block{index}_out"), &x);
-        }
+            ControlFlow::Continue(())
+        });
         self.final_layer_norm.forward(&x)
     }
 

@@ -3,6 +3,7 @@
 use tch::Tensor;
 
 use super::{Config, QK_NORM_EPS, Rope};
+use crate::bare::{Op, note};
 use crate::layers::{LayerNorm, Linear};
 use crate::{Error, Watch, Weights};
 
@@ -41,6 +42,14 @@ impl Block {
             norm2: Modulation::new(&w / "norm2", config)?,
             ff: [Linear::new(&ff / 0 / "proj", width, 4 * width)?, Linear::new(&ff / 2, 4 * width, width)?],
         })
+    }
+
+    /// With the weights of its large layers in 8 bits.
+    pub fn in_fp8(self) -> Self {
+        let Attention { to_q, to_k, to_v, to_out, norm_q, norm_k, heads } = self.attn1;
+        let [to_q, to_k, to_v, to_out] = [to_q, to_k, to_v, to_out].map(Linear::in_fp8);
+        let attn1 = Attention { to_q, to_k, to_v, to_out, norm_q, norm_k, heads };
+        Self { attn1, ff: self.ff.map(Linear::in_fp8), norm1: self.norm1, norm2: self.norm2 }
     }
 
     /// `x`: [b, n, d], the text first; `time`: [b, t] → the same shape as `x`.
@@ -144,6 +153,7 @@ impl Attention {
         let q = turned(self.norm_q.forward(&split(self.to_q.forward(x))));
         let k = turned(self.norm_k.forward(&split(self.to_k.forward(x))));
         let v = split(self.to_v.forward(x));
+        note(|| Op::Attention { q: q.size() });
         let y = Tensor::scaled_dot_product_attention(&q, &k, &v, None::<Tensor>, 0.0, false, None, false);
         self.to_out.forward(&y.transpose(1, 2).reshape([b, n, d]))
     }

@@ -59,6 +59,9 @@ pub struct MakeArgs {
     /// Which networks.
     #[arg(long, default_value = "void", value_parser = ["void", "sam2"])]
     network: String,
+    /// Larger networks, 700 MB: to see what memory they take.
+    #[arg(long)]
+    larger: bool,
 }
 
 /// Files and words of a pass.
@@ -89,8 +92,16 @@ pub fn knobs() -> String {
 /// Pass 2.
 pub fn refine(args: &Args) -> anyhow::Result<()> {
     let Args { pass1, plate, quadmask, words, recipe, out } = args;
-    let pass1 = if pass1.is_dir() { pass1.join("model.mkv") } else { pass1.clone() };
+    let pass1 = if pass1.is_dir() { made_in(pass1) } else { pass1.clone() };
     run(&Order { pass1: Some(pass1), plate, quadmask, words, recipe: recipe.as_ref(), out })
+}
+
+/// What pass 1 left in a folder: the model's own picture, or the whole one where its region goes along with what moves.
+fn made_in(folder: &std::path::Path) -> PathBuf {
+    let report = std::fs::read(folder.join("report.json")).ok();
+    let report = report.and_then(|text| serde_json::from_slice::<serde_json::Value>(&text).ok());
+    let parts = report.and_then(|report| report["parts"].as_array().map(Vec::len)).unwrap_or(1);
+    folder.join(if parts > 1 { "result.mkv" } else { "model.mkv" })
 }
 
 #[cfg(not(feature = "void"))]
@@ -105,15 +116,17 @@ pub fn run(order: &Order) -> anyhow::Result<()> {
 
 #[cfg(not(feature = "void"))]
 pub fn make_test_model(args: &MakeArgs) -> anyhow::Result<()> {
-    let MakeArgs { dir: _, network: _ } = args;
+    let MakeArgs { dir: _, network: _, larger: _ } = args;
     anyhow::bail!(WITHOUT)
 }
 
 #[cfg(feature = "void")]
 pub fn make_test_model(args: &MakeArgs) -> anyhow::Result<()> {
+    use engine::test_model::{Sizes, make_of};
+
     match args.network.as_str() {
         "sam2" => engine::track::make_test_model(&args.dir)?,
-        _ => engine::test_model::make(&args.dir)?,
+        _ => make_of(&args.dir, if args.larger { Sizes::larger() } else { Sizes::tiny() })?,
     }
     tracing::info!("{} holds a test model now: what it makes means nothing.", args.dir.display());
     Ok(())
@@ -127,10 +140,10 @@ pub fn run(order: &Order) -> anyhow::Result<()> {
 
     use super::{Log, make_out, read_json, write_report};
 
-    let Order { pass1, plate, quadmask, words, recipe, out } = order;
+    let Order { pass1, plate: plate_file, quadmask, words, recipe: recipe_file, out } = order;
     let Words { weights, prompt, negative_prompt, seed, device } = words;
     let wanted: serde_json::Value =
-        recipe.map(read_json).transpose()?.unwrap_or_else(|| serde_json::json!({}));
+        recipe_file.map(read_json).transpose()?.unwrap_or_else(|| serde_json::json!({}));
     let recipe = |plain: VoidRecipe| -> anyhow::Result<VoidRecipe> {
         let recipe = plain.with(wanted.clone()).context("The recipe is not what it should be")?;
         Ok(VoidRecipe { seed: seed.unwrap_or(recipe.seed), ..recipe })
@@ -156,11 +169,22 @@ pub fn run(order: &Order) -> anyhow::Result<()> {
         tracing::warn!("This is a test model of random weights: what it makes is no removal.");
     }
     let mut log = Log::default();
-    let plate = Plate::from(*plate).known(&mut log)?;
+    let plate = Plate::from(*plate_file).known(&mut log)?;
     let (facts, _) = plate.known.clone().expect("it was read through");
     let mut masks = MaskMovie::open(quadmask, facts.frames, facts.width(), facts.height())?;
     let recipe = recipe(VoidRecipe::for_plate(facts.width(), facts.height()))?;
     make_out(out)?;
+    let number = if pass1.is_some() { 2 } else { 1 };
+    let predicted = engine::predict(&recipe, number, facts.frames, &[], &model, device, None)?;
+    let gigabytes = |bytes: u64| bytes as f64 / 1e9;
+    let plans = predicted.bytes.iter().map(|(plan, bytes)| format!("{plan:?} {:.1} GB", gigabytes(*bytes)));
+    tracing::info!(
+        "{} windows of a clip of {} frames, {} steps; memory by plan: {}.",
+        predicted.windows.len(),
+        predicted.length,
+        predicted.steps,
+        plans.collect::<Vec<_>>().join(", ")
+    );
     let order = engine::Order {
         plate,
         prompt,
@@ -188,9 +212,24 @@ pub fn run(order: &Order) -> anyhow::Result<()> {
             "matte_share": proof.matte_share, "seen_elsewhere": proof.seen_elsewhere, "guessed": proof.guessed,
             "prompt": prompt, "negative_prompt": negative_prompt, "recipe": recipe,
             "model": about.model, "device": about.device, "precision": about.precision, "canvas": about.canvas,
-            "region": about.region, "length": about.length, "windows": about.windows,
+            "region": about.region, "parts": about.parts, "cuts": about.cuts, "length": about.length,
+            "windows": about.windows, "memory": about.memory, "pace": about.pace, "predicted_bytes": predicted.bytes,
+            "morphing": about.morphing, "is_preview": about.is_preview,
             "resumed_steps": about.resumed_steps, "notes": removed.notes,
             "seconds": proof.seconds, "peak_rss_bytes": crate::memory::peak_rss_bytes(),
         }),
-    )
+    )?;
+    if !engine::wants_second(&recipe, about) {
+        return Ok(());
+    }
+    if let Err(error) = Model::open(weights, Pass::Two) {
+        tracing::warn!("Pass 2 should follow, and cannot: {error}");
+        return Ok(());
+    }
+    tracing::info!("Pass 2 follows, into {}.", out.join("pass2").display());
+    // The whole picture, where the region goes along with what moves.
+    let movie = if about.parts.len() > 1 { &removed.files.result } else { &removed.made };
+    let (out, pass1) = (out.join("pass2"), Some(movie.clone()));
+    drop(model);
+    run(&Order { pass1, plate: plate_file, quadmask, words, recipe: *recipe_file, out: &out })
 }

@@ -2,6 +2,8 @@
 //! short form (`--count` small) runs among the tests, so that a claim breaks where the code does.
 
 mod child;
+#[cfg(feature = "void")]
+mod nets;
 mod plate;
 mod segment;
 #[cfg(feature = "void")]
@@ -40,6 +42,9 @@ pub struct Args {
 enum Name {
     /// Kept samples are the plate's own; quality, time and memory of the plate engine. Counted in frames of a shot.
     Plate,
+    /// Time of the networks beside the products, attention and convolutions they contain; memory by plan. Counted in sizes.
+    #[cfg(feature = "void")]
+    Nets,
     /// How far the segmenter's masks agree with known ones. Counted in frames of a trial shot.
     Segment,
     /// A full-size checkpoint opens in under a second and takes no more memory than what is used of it. Counted in blocks.
@@ -70,6 +75,8 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let (name, outcome) = match args.name {
         Name::Plate => ("plate", plate::prove(request, &args.samples)?),
         Name::Segment => ("segment", segment::prove(request, &args.samples)?),
+        #[cfg(feature = "void")]
+        Name::Nets => ("nets", nets::prove(request)?),
         #[cfg(feature = "void")]
         Name::Weights => ("weights", weights::prove(request)?),
     };

@@ -1,0 +1,184 @@
+//! The networks' time beside that of the bare matrix products, attention and convolutions they contain, measured in the same
+//! run; and the memory that a removal takes under each plan, with a tiny model and a larger one, both of random weights.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::Context;
+use domain::{Level, Levels, Rate};
+use media::{GreyWriter, QuadmaskWriter};
+use nets::bare::{noted, seconds, timed};
+use nets::random::Normal;
+use nets::transformer::{Conditions, Config, Rope, Transformer};
+use nets::vae::{self, Vae};
+use nets::{Error, Weights};
+use serde_json::{Value, json};
+use tch::{Device, Kind, Tensor};
+
+use super::child::{ourselves, run_well};
+use super::{Outcome, Request};
+
+/// How much more than its bare operations a forward of the transformer, and the autoencoder, may take.
+const MOST_TRANSFORMER: f64 = 1.15;
+const MOST_VAE: f64 = 1.25;
+/// Measurements of each size, of which the fastest counts.
+const TIMES: usize = 3;
+
+/// Heads of 64, blocks, and latents [f, h, w]; the last is as wide as the published network.
+const TRANSFORMERS: [(i64, i64, [i64; 3]); 3] =
+    [(8, 2, [4, 24, 42]), (16, 2, [6, 24, 42]), (48, 1, [4, 32, 56])];
+/// Rows and columns of 13 frames, through the published autoencoder.
+const PICTURES: [[i64; 2]; 3] = [[48, 64], [64, 96], [96, 128]];
+/// For the short form.
+const SMALLEST: ((i64, i64, [i64; 3]), [i64; 2]) = ((2, 1, [2, 4, 4]), [16, 16]);
+
+/// `count`: so many sizes, small ones, and no time or memory is judged.
+pub fn prove(request: Request) -> anyhow::Result<Outcome> {
+    let is_short = request.count.is_some();
+    let device = if tch::Cuda::is_available() { Device::Cuda(0) } else { Device::Cpu };
+    let kind = if device.is_cuda() { Kind::BFloat16 } else { Kind::Float };
+    let mut broken = Vec::new();
+    let mut judge = |what: &str, told: &Value, most: f64| {
+        let ratio = told["ratio"].as_f64().unwrap_or(f64::INFINITY);
+        if !is_short && ratio > most {
+            broken
+                .push(format!("{what} takes {ratio:.3} times its bare operations, more than {most}: {told}"));
+        }
+    };
+    let (transformers, pictures) = if is_short {
+        (vec![SMALLEST.0], vec![SMALLEST.1])
+    } else {
+        (TRANSFORMERS.to_vec(), PICTURES.to_vec())
+    };
+    let mut all: BTreeMap<&str, Vec<Value>> = BTreeMap::new();
+    for (heads, blocks, latents) in transformers {
+        tracing::info!("A transformer of {heads} heads and {blocks} blocks.");
+        let told = tch::no_grad(|| transformer(heads, blocks, latents, device, kind))?;
+        judge("the transformer", &told, MOST_TRANSFORMER);
+        all.entry("transformer").or_default().push(told);
+    }
+    let config = if is_short { vae::Config::tiny() } else { vae::Config::void() };
+    let vae = Vae::new(&Weights::seeded_on(3, device, kind), config)?;
+    for size in pictures {
+        tracing::info!("The autoencoder at {}×{}.", size[1], size[0]);
+        let [encode, decode] = tch::no_grad(|| autoencoder(&vae, size, device, kind));
+        judge("encoding", &encode, MOST_VAE);
+        judge("decoding", &decode, MOST_VAE);
+        all.entry("encode").or_default().push(encode);
+        all.entry("decode").or_default().push(decode);
+    }
+    drop(vae);
+    let folder = tempfile::tempdir()?;
+    let mut memory = json!({ "tiny": by_plan(folder.path(), "tiny", &[])? });
+    if !is_short {
+        let larger = by_plan(folder.path(), "larger", &["--larger"])?;
+        let peak = |plan: &str| larger[plan]["peak_rss_bytes"].as_u64().unwrap_or(0);
+        for pair in ["full", "staged", "streamed"].windows(2) {
+            let (more, less) = (peak(pair[0]), peak(pair[1]));
+            if less >= more {
+                broken.push(format!("the plan {} took {less} bytes, and {} {more}", pair[1], pair[0]));
+            }
+        }
+        memory["larger"] = larger;
+    }
+    let figures = json!({
+        "device": if device.is_cuda() { "cuda" } else { "cpu" }, "kind": format!("{kind:?}"),
+        "threads": tch::get_num_threads(),
+        "transformer": all["transformer"], "encode": all["encode"], "decode": all["decode"], "memory": memory,
+    });
+    Ok(Outcome { figures, broken })
+}
+
+/// The fastest of some measurements: the network's, and its bare operations', in turn.
+fn measured(device: Device, kind: Kind, work: impl Fn() -> Tensor) -> Value {
+    let (_, ops) = noted(&work); // which also sets up what is set up once
+    let (mut whole, mut bare) = (f64::INFINITY, f64::INFINITY);
+    for _ in 0..TIMES {
+        whole = whole.min(timed(device, &work).1);
+        bare = bare.min(seconds(&ops, device, kind));
+    }
+    json!({
+        "seconds": whole, "bare_seconds": bare, "ratio": whole / bare, "operations": ops.values().sum::<u64>(),
+    })
+}
+
+fn transformer(
+    heads: i64,
+    blocks: i64,
+    [f, h, w]: [i64; 3],
+    device: Device,
+    kind: Kind,
+) -> Result<Value, Error> {
+    let config =
+        Config { num_attention_heads: heads, attention_head_dim: 64, num_layers: blocks, ..Config::void() };
+    let transformer = Transformer::new(&Weights::seeded_on(3, device, kind), config.clone())?;
+    let draw = |shape: &[i64]| Normal::new(5).tensor(shape).to_device(device).to_kind(kind);
+    let rope = Rope::new(&config, f, [h, w], device)?;
+    let (latents, inpaint, text) =
+        (draw(&[1, f, 16, h, w]), draw(&[1, f, 32, h, w]), draw(&[1, 226, config.text_embed_dim]));
+    let conditions = Conditions { inpaint: &inpaint, text: &text, rope: &rope };
+    let mut told = measured(device, kind, || transformer.forward(&latents, &[500.0], &conditions));
+    told["width"] = json!(64 * heads);
+    told["blocks"] = json!(blocks);
+    told["tokens"] = json!(226 + f / 2 * (h / 2) * (w / 2));
+    Ok(told)
+}
+
+fn autoencoder(vae: &Vae, [h, w]: [i64; 2], device: Device, kind: Kind) -> [Value; 2] {
+    const FRAMES: i64 = 13;
+    let video = Normal::new(5).tensor(&[1, 3, FRAMES, h, w]).to_device(device).to_kind(kind);
+    let latents = vae.encode(&video);
+    let told =
+        [measured(device, kind, || vae.encode(&video)), measured(device, kind, || vae.decode(&latents))];
+    told.map(|mut told| {
+        told["size"] = json!([FRAMES, h, w]);
+        told
+    })
+}
+
+/// The most memory that a removal took under each plan, each in a process of its own.
+fn by_plan(folder: &Path, name: &str, make: &[&str]) -> anyhow::Result<Value> {
+    const SIZE: (u32, u32) = (96, 64);
+    let path = |file: &str| folder.join(file);
+    let rate = Rate::new(25, 1).context("25 frames a second")?;
+    let mut plate = GreyWriter::create(&path("plate.mkv"), SIZE.0, SIZE.1, rate)?;
+    let mut masks = QuadmaskWriter::create(&path("quadmask_0.mp4"), SIZE.0, SIZE.1, rate)?;
+    for frame in 0..3 {
+        let ramp: Vec<u8> = (0..SIZE.0 * SIZE.1).map(|at| (40 + at % SIZE.0 + frame) as u8).collect();
+        plate.write(&ramp)?;
+        let mut levels = Levels::background(SIZE.0, SIZE.1);
+        (20..40).for_each(|y| levels.map_span(y, 30 + frame, 50 + frame, |_| Level::Primary));
+        masks.write(&levels.to_grey())?;
+    }
+    plate.finish()?;
+    masks.finish()?;
+    let weights = path(name);
+    run_well(ourselves()?.args(["stage", "make-test-model"]).arg(&weights).args(make))?;
+    let mut told = serde_json::Map::new();
+    for plan in ["full", "staged", "fp8", "streamed"] {
+        tracing::info!("A removal with the {name} model under the plan {plan}.");
+        let recipe = json!({
+            "canvas_width": 96, "canvas_height": 64, "window_frames": 13, "overlap_frames": 8, "memory": plan,
+            "pass1": {"steps": 1}, "pass2": {"when": "never"},
+        });
+        std::fs::write(path("recipe.json"), recipe.to_string())?;
+        let out = path(&format!("{name}-{plan}"));
+        let mut removal: Command = ourselves()?;
+        removal.args(["stage", "remove", "--engine", "void", "--device", "auto", "--prompt", "A wall."]);
+        for (flag, file) in
+            [("--plate", "plate.mkv"), ("--quadmask", "quadmask_0.mp4"), ("--recipe", "recipe.json")]
+        {
+            removal.arg(flag).arg(path(file));
+        }
+        run_well(removal.arg("--weights").arg(&weights).arg("--out").arg(&out))?;
+        let report: Value = serde_json::from_slice(&std::fs::read(out.join("report.json"))?)?;
+        let predicted = report["predicted_bytes"].as_array().into_iter().flatten();
+        let predicted = predicted.filter(|entry| entry[0] == plan).map(|entry| entry[1].clone()).next();
+        told.insert(
+            plan.to_owned(),
+            json!({ "peak_rss_bytes": report["peak_rss_bytes"], "predicted_bytes": predicted }),
+        );
+    }
+    Ok(told.into())
+}
