@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Area, Fit, VoidRecipe, steps_run};
+use crate::predict::{latents_of, snapped_length, windows};
 use crate::version::MadeBy;
 
 /// Frames that one latent stands for, but for the first.
@@ -31,12 +32,13 @@ impl VoidRecipe {
         let Self { canvas_width, canvas_height, fit, region, window_frames, overlap_frames, .. } = *self;
         let canvas = [canvas_width, canvas_height];
         let place = match (region, fit) {
-            (Area::Marked, _) => None,
+            (Area::Marked | Area::Following, _) => None,
             (Area::Whole, Fit::Stretch) => Some(canvas),
             (Area::Whole, Fit::Keep) => Some(kept(canvas, [width.max(1), height.max(1)])),
         };
-        let length = snapped(frames, window_frames);
-        let windows = windows(latents(length), latents(window_frames), overlap_frames / FRAMES_PER_LATENT);
+        let length = snapped_length(frames, window_frames);
+        let windows =
+            windows(latents_of(length), latents_of(window_frames), overlap_frames / FRAMES_PER_LATENT);
         let (steps, guidance) = if is_second {
             (self.pass2.steps, self.pass2.guidance)
         } else {
@@ -45,15 +47,15 @@ impl VoidRecipe {
         let sides = if guidance > 1.0 { 2 } else { 1 };
         let forwards = u64::from(steps) * sides * windows.len() as u64;
         let first = |latent: u32| if latent == 0 { 0 } else { FRAMES_PER_LATENT * latent - 3 };
-        let windows = windows.iter().map(|w| [first(w[0]), FRAMES_PER_LATENT * (w[1] - 1)]).collect();
+        let windows = windows.iter().map(|w| [first(w.start), FRAMES_PER_LATENT * (w.end - 1)]).collect();
         Plan { canvas, place, length, windows, steps, forwards }
     }
 
     /// The knobs that say where the plate lies on the canvas. Pass 2 must have those of the pass 1 that it starts from.
     pub fn layout(&self) -> impl PartialEq + use<> {
-        let Self { canvas_width, canvas_height, fit, region, region_margin, edge_px, .. } = *self;
-        let marked = (region == Area::Marked).then_some((region_margin.to_bits(), edge_px));
-        (canvas_width, canvas_height, fit, region, marked)
+        let Self { canvas_width, canvas_height, fit, region, region_margin, edge_px, cuts, .. } = *self;
+        let marked = (region != Area::Whole).then_some((region_margin.to_bits(), edge_px));
+        (canvas_width, canvas_height, fit, region, marked, cuts)
     }
 }
 
@@ -87,36 +89,6 @@ impl Plan {
             peak_rss_bytes: alike.iter().filter_map(|made| made.peak_rss_bytes).max(),
             runs: alike.len(),
         })
-    }
-}
-
-fn latents(frames: u32) -> u32 {
-    frames.saturating_sub(1) / FRAMES_PER_LATENT + 1
-}
-
-/// The least length of at least `least` frames that holds the clip and makes an even number of latents.
-fn snapped(frames: u32, least: u32) -> u32 {
-    let mut length = 4 * (frames / 4) + 1;
-    if length < frames {
-        length += 4;
-    }
-    if length / 4 % 2 == 0 {
-        length += 4;
-    }
-    length.max(least)
-}
-
-/// First latent and the one behind the last of each window.
-fn windows(all: u32, window: u32, overlap: u32) -> Vec<[u32; 2]> {
-    let mut windows = Vec::new();
-    let mut start = 0;
-    loop {
-        let end = (start + window).min(all);
-        windows.push([start, end]);
-        if end >= all || window <= overlap {
-            return windows;
-        }
-        start = end - overlap;
     }
 }
 

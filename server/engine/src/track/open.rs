@@ -46,7 +46,7 @@ impl Segmenter {
             Generation::TwoOne => "SAM 2.1",
         };
         let name = if is_test_model { "test model".to_owned() } else { format!("{generation} · {stem}") };
-        let named = Named { name, is_test_model, fingerprint };
+        let named = Named { name, is_test_model, fingerprint, content: Some(fingerprint) };
         Ok(Self { net, named, seen_of: None, seen: Vec::new() })
     }
 

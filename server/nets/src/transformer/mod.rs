@@ -373,7 +373,7 @@ mod tests {
         if !path.is_file() {
             let outline = Weights::outline();
             Transformer::new(&outline, Config::tiny()).unwrap();
-            crate::blank::write_seeded(&path, 5, &outline.taken()).unwrap();
+            crate::blank::write_seeded(&path, 5, &outline.taken(), &[]).unwrap();
         }
         let w = Weights::open(&path, tch::Device::Cpu, Kind::Float).unwrap();
         let transformer = Transformer::holding(&w, Config::tiny(), holding).unwrap();
