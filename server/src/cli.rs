@@ -173,9 +173,9 @@ fn local_worker(
     let database_url = config.place.database_url()?;
     match config.worker_program() {
         Ok(program) => {
-            let data = config.place.data.clone();
+            let (data, storage_url) = (config.place.data.clone(), config.place.storage_url.clone());
             let models = config.models.clone().unwrap_or_else(|| data.join("models"));
-            let setup = WorkerSetup { program, data, models, database_url };
+            let setup = WorkerSetup { program, data, models, database_url, storage_url };
             Ok(Some(tokio::spawn(watch_worker(setup, queue, stopping))))
         }
         Err(why) => {

@@ -61,13 +61,18 @@ pub struct Place {
     #[arg(long, env = "PUBLIC_URL")]
     pub public_url: Option<String>,
 
-    /// Folder for the database file and the blobs.
+    /// Folder for the database file and the blobs; with --storage-url, for copies of those that are used.
     #[arg(long, default_value = "data", env = "DATA_DIR")]
     pub data: PathBuf,
 
     /// postgres://USER@HOST/NAME for many servers; default: a SQLite file in the data folder.
     #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
     pub database_url: Option<String>,
+
+    /// s3://BUCKET/PREFIX?endpoint=…&region=…&path_style=true for blobs in a bucket, with keys in AWS_ACCESS_KEY_ID and
+    /// AWS_SECRET_ACCESS_KEY; default: the data folder.
+    #[arg(long, env = "STORAGE_URL")]
+    pub storage_url: Option<String>,
 }
 
 impl Place {
@@ -122,7 +127,7 @@ impl Place {
 
     /// Opens the store.
     pub fn store(&self) -> anyhow::Result<storage::Store> {
-        storage::Store::open(&self.data).context("The store cannot be opened")
+        storage::Store::open_at(&self.data, self.storage_url.as_deref()).context("The store cannot be opened")
     }
 }
 

@@ -17,6 +17,7 @@ pub struct WorkerSetup {
     /// Folder of the models' weights.
     pub models: PathBuf,
     pub database_url: String,
+    pub storage_url: Option<String>,
 }
 
 /// Runs until `stopping`; the worker's standard input is kept open, and its closing tells the worker to stop. What
@@ -75,7 +76,11 @@ async fn free(queue: &Queue, name: Option<&str>) {
 }
 
 fn spawn(setup: &WorkerSetup, token: &str) -> std::io::Result<Child> {
-    Command::new(&setup.program)
+    let mut worker = Command::new(&setup.program);
+    if let Some(url) = &setup.storage_url {
+        worker.env("STORAGE_URL", url);
+    }
+    worker
         .arg("run")
         .arg("--stop-with-stdin")
         .arg("--data")

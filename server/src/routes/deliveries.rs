@@ -13,7 +13,8 @@ use domain::{Action, Grant, Hash, VersionId};
 use tower_sessions::Session;
 
 use super::Refused;
-use super::media::{attachment, file, id};
+use super::bucket::download;
+use super::media::{attachment, disposition, id};
 use crate::state::ServerState;
 
 /// `prores_422_hq.zip`: the package; `prores_422_hq.mov`: the movie alone.
@@ -26,25 +27,27 @@ fn wanted(name: &str) -> Result<(Movie, What), Refused> {
     Ok((id(movie)?, what))
 }
 
-/// The file under its own name. `salt` keeps hashes from guests.
+/// The file under its own name, or under another. Guests: a salt that keeps hashes from them, and the name.
 async fn answer(
     state: &ServerState,
     version_id: VersionId,
     (movie, what): (Movie, What),
-    salt: Option<&str>,
+    guest: Option<(&str, &str)>,
     request: Request,
 ) -> Result<Response, Refused> {
     let (delivery, hash) =
         db::deliveries::open(&state.app.db, version_id, movie, what).await.map_err(ApiError::from)?;
-    let tag = salt.map_or(hash, |salt| Hash::of(format!("{salt} {hash}").as_bytes()));
+    let tag = guest.map_or(hash, |(salt, _)| Hash::of(format!("{salt} {hash}").as_bytes()));
+    let name = guest.map_or(delivery.name.as_str(), |(_, name)| name);
     let kind = match what {
         What::Movie => "video/quicktime",
         What::Package => "application/zip",
     };
-    let mut answer = file(&state.app.store.path_of(hash), &format!("\"{tag}\""), kind, request).await?;
+    let tag = format!("\"{tag}\"");
+    let mut answer = download(state, hash, &tag, kind, &disposition(name), request).await?;
     // Asked for again each time: what is not approved any more is closed.
     answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
-    Ok(attachment(answer, &delivery.name))
+    Ok(attachment(answer, name))
 }
 
 /// `GET /media/versions/{version}/deliveries/{file}`
@@ -76,10 +79,10 @@ pub async fn of_link(
     }
     guest.granted(Grant::Download)?;
     let salt = guest.link().link_id.to_string();
-    let taken = answer(&state, version_id, (movie, what), Some(&salt), request).await?;
     // Under the names that a link shows: project and sequence are the studio's.
     let media = db::media::of_version(&state.app.db, version_id).await.map_err(ApiError::from)?;
-    let taken = attachment(taken, &format!("{}_v{:03}_{}.mov", media.shot_name, media.n, movie.slug()));
+    let name = format!("{}_v{:03}_{}.mov", media.shot_name, media.n, movie.slug());
+    let taken = answer(&state, version_id, (movie, what), Some((&salt, &name)), request).await?;
     guest.looked(version_id, Look::Downloaded).await?;
     Ok(taken)
 }

@@ -16,6 +16,7 @@ use tower_http::services::ServeFile;
 use tower_sessions::Session;
 
 use super::Refused;
+use super::bucket::{download, stored};
 use super::zip::Frames;
 use crate::state::ServerState;
 
@@ -27,7 +28,20 @@ pub(super) fn id<T: std::str::FromStr>(text: &str) -> Result<T, Refused> {
 
 /// A blob with byte ranges and validation by its hash.
 async fn blob(state: &ServerState, hash: Hash, content_type: &'static str, request: Request) -> Answer {
-    file(&state.app.store.path_of(hash), &format!("\"{hash}\""), content_type, request).await
+    stored(state, hash, &format!("\"{hash}\""), content_type, request).await
+}
+
+/// A blob that people keep as a file called `name`.
+async fn kept(
+    state: &ServerState,
+    hash: Hash,
+    content_type: &'static str,
+    name: &str,
+    request: Request,
+) -> Answer {
+    let tag = format!("\"{hash}\"");
+    let answer = download(state, hash, &tag, content_type, &disposition(name), request).await?;
+    Ok(attachment(answer, name))
 }
 
 /// A file of the store whose content never changes under its `tag`.
@@ -56,11 +70,16 @@ pub(super) async fn file(
 }
 
 pub(super) fn attachment(mut response: Response, name: &str) -> Response {
+    let value = HeaderValue::from_str(&disposition(name)).expect("ASCII");
+    response.headers_mut().insert(header::CONTENT_DISPOSITION, value);
+    response
+}
+
+/// As a file of that name, with the characters that every system takes.
+pub(super) fn disposition(name: &str) -> String {
     let safe: String =
         name.chars().map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '_' }).collect();
-    let value = format!("attachment; filename=\"{safe}\"");
-    response.headers_mut().insert(header::CONTENT_DISPOSITION, HeaderValue::from_str(&value).expect("ASCII"));
-    response
+    format!("attachment; filename=\"{safe}\"")
 }
 
 pub(super) fn or_not_found<T>(found: Option<T>) -> Result<T, Refused> {
@@ -103,10 +122,7 @@ pub async fn shot(
                 db::media::proxy_index_of_shot(&state.app.db, shot_id).await.map_err(ApiError::from)?;
             Ok(json(or_not_found(index)?))
         }
-        "plate" => {
-            let answer = blob(&state, media.plate, "application/octet-stream", request).await?;
-            Ok(attachment(answer, &media.file_name))
-        }
+        "plate" => kept(&state, media.plate, "application/octet-stream", &media.file_name, request).await,
         _ => Err(Refused(ApiError::NotFound)),
     }
 }
@@ -206,13 +222,8 @@ pub async fn version(
                 db::media::proxy_index_of_version(&state.app.db, version_id).await.map_err(ApiError::from)?;
             Ok(json(index))
         }
-        "result.mkv" => Ok(attachment(
-            blob(&state, media.result, "video/x-matroska", request).await?,
-            &name("result.mkv"),
-        )),
-        "matte.mkv" => {
-            Ok(attachment(blob(&state, media.matte, "video/x-matroska", request).await?, &name("matte.mkv")))
-        }
+        "result.mkv" => kept(&state, media.result, "video/x-matroska", &name("result.mkv"), request).await,
+        "matte.mkv" => kept(&state, media.matte, "video/x-matroska", &name("matte.mkv"), request).await,
         _ => Err(Refused(ApiError::NotFound)),
     }
 }

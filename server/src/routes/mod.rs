@@ -1,5 +1,6 @@
 //! Handlers that are not pages: uploads, media, health and metrics.
 
+mod bucket;
 pub mod deliveries;
 pub mod exact;
 pub mod history;

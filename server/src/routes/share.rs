@@ -11,7 +11,8 @@ use domain::{Grant, Hash, ShotId, VersionId};
 use tower_sessions::Session;
 
 use super::Refused;
-use super::media::{attachment, file, id, or_not_found};
+use super::bucket::{download, stored};
+use super::media::{attachment, disposition, id, or_not_found};
 use crate::state::ServerState;
 
 type Answer = Result<Response, Refused>;
@@ -24,10 +25,13 @@ async fn blob(
     kind: &'static str,
     request: Request,
 ) -> Answer {
-    let tag = Hash::of(format!("{} {hash}", guest.link().link_id).as_bytes());
-    let mut answer = file(&state.app.store.path_of(hash), &format!("\"{tag}\""), kind, request).await?;
+    let mut answer = stored(state, hash, &tag(guest, hash), kind, request).await?;
     closed_to_others(&mut answer);
     Ok(answer)
+}
+
+fn tag(guest: &Guest, hash: Hash) -> String {
+    format!("\"{}\"", Hash::of(format!("{} {hash}", guest.link().link_id).as_bytes()))
 }
 
 /// Asked for again each time, so that a link that is withdrawn shows nothing from then on; pictures that the browser has are
@@ -92,8 +96,11 @@ pub async fn version(
         "result.mkv" => {
             guest.granted(Grant::Download)?;
             guest.looked(version_id, Look::Downloaded).await?;
-            let answer = blob(&state, &guest, media.result, "video/x-matroska", request).await?;
-            Ok(attachment(answer, &format!("{}_v{:03}_result.mkv", media.shot_name, media.n)))
+            let name = format!("{}_v{:03}_result.mkv", media.shot_name, media.n);
+            let (tag, kind) = (tag(&guest, media.result), "video/x-matroska");
+            let mut answer = download(&state, media.result, &tag, kind, &disposition(&name), request).await?;
+            closed_to_others(&mut answer);
+            Ok(attachment(answer, &name))
         }
         _ => Err(Refused(ApiError::NotFound)),
     }

@@ -27,14 +27,15 @@ struct Line {
 pub struct TestApp {
     pub url: String,
     pub state: ServerState,
-    _data: TempDir,
+    data: TempDir,
     _stop: watch::Sender<bool>,
     engine: &'static str,
+    database_url: Option<String>,
 }
 
 #[expect(clippy::print_stdout, reason = "a skipped test says so on its output")]
 /// A schema of its own on the PostgreSQL of the test run.
-async fn postgres_url() -> Option<String> {
+pub async fn postgres_url() -> Option<String> {
     let Ok(url) = std::env::var("TEST_DATABASE_URL") else {
         println!("skipped: TEST_DATABASE_URL names no PostgreSQL server");
         return None;
@@ -60,21 +61,50 @@ impl TestApp {
     }
 
     async fn on(engine: &'static str, database_url: Option<String>) -> Self {
-        let data = tempfile::tempdir().expect("a folder");
+        Self::at(engine, tempfile::tempdir().expect("a folder"), database_url).await
+    }
+
+    /// A server on what is there already.
+    pub async fn at(engine: &'static str, data: TempDir, database_url: Option<String>) -> Self {
+        let storage_url = std::env::var("TEST_STORAGE_URL").ok();
+        Self::with(engine, data, database_url, storage_url).await
+    }
+
+    /// A server on SQLite with its blobs in a bucket.
+    pub async fn on_bucket(storage_url: String) -> Self {
+        Self::with("SQLite", tempfile::tempdir().expect("a folder"), None, Some(storage_url)).await
+    }
+
+    async fn with(
+        engine: &'static str,
+        data: TempDir,
+        database_url: Option<String>,
+        storage_url: Option<String>,
+    ) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("bound");
         let folder = data.path().display().to_string();
         let mut config = Line::parse_from(["serve", "--no-worker", "--data", &folder]).config;
-        config.place.database_url = database_url;
+        config.place.database_url = database_url.clone();
+        config.place.storage_url = storage_url;
         let (stop, stopping) = watch::channel(false);
         let (state, router) = server::cli::start(&config, address, stopping).await.expect("started");
         let service = router.into_make_service_with_connect_info::<SocketAddr>();
         tokio::spawn(async move { axum::serve(listener, service).await });
-        Self { url: format!("http://{address}"), state, _data: data, _stop: stop, engine }
+        Self { url: format!("http://{address}"), state, data, _stop: stop, engine, database_url }
     }
 
     pub fn engine(&self) -> &'static str {
         self.engine
+    }
+
+    pub fn data(&self) -> &std::path::Path {
+        self.data.path()
+    }
+
+    /// `None`: the file in the data folder.
+    pub fn database_url(&self) -> Option<&str> {
+        self.database_url.as_deref()
     }
 
     pub fn nobody(&self) -> Actor {

@@ -1,6 +1,8 @@
 //! The server through HTTP, on SQLite and, where `TEST_DATABASE_URL` names one, on PostgreSQL.
 
 mod audit;
+mod backup;
+mod bucket;
 mod decisions;
 mod deliveries;
 mod engines;
@@ -14,6 +16,9 @@ mod rights;
 #[path = "../../db/tests/harness/mod.rs"]
 #[expect(dead_code, reason = "these tests need only a part of it")]
 mod rows;
+#[path = "../../storage/tests/stores/s3.rs"]
+#[expect(dead_code, reason = "these tests need only a part of it")]
+mod s3;
 mod share;
 mod share_rights;
 mod sign_in;

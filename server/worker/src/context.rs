@@ -11,7 +11,7 @@ use domain::project::Shot;
 use domain::{Hash, Step};
 use pipeline::{Cancelled, Plate, Reporter};
 use sqlx::AnyConnection;
-use storage::{Scratch, Store};
+use storage::{Local, Scratch, Store};
 use tokio::runtime::Handle;
 
 use crate::models::Models;
@@ -41,6 +41,8 @@ pub struct Context {
     pub store: Store,
     pub scratch: Scratch,
     pub pulse: Arc<Pulse>,
+    /// Blobs whose files the job reads.
+    held: Mutex<Vec<Local>>,
     #[cfg_attr(not(feature = "void"), expect(dead_code, reason = "only networks have weights"))]
     pub models: Arc<Models>,
     handle: Handle,
@@ -57,7 +59,8 @@ impl Context {
         plan: &'static [(Step, f32)],
     ) -> anyhow::Result<Self> {
         let scratch = store.scratch()?;
-        Ok(Self { db, store, scratch, pulse, models, handle: Handle::current(), plan })
+        let (held, handle) = (Mutex::default(), Handle::current());
+        Ok(Self { db, store, scratch, pulse, held, models, handle, plan })
     }
 
     /// Waits for a read.
@@ -78,6 +81,14 @@ impl Context {
         self.pulse.place.lock().expect("no panic while held").log.push(line.into());
     }
 
+    /// A blob's file, which stays until the job is over.
+    pub fn file(&self, hash: Hash) -> anyhow::Result<PathBuf> {
+        let local = self.store.local_blocking(hash)?;
+        let path = local.path().to_owned();
+        self.held.lock().expect("no panic while held").push(local);
+        Ok(path)
+    }
+
     /// A blob under a name that people know, so that messages about it read well.
     pub fn named(&self, hash: Hash, file_name: &str) -> anyhow::Result<PathBuf> {
         let base = file_name.rsplit(['/', '\\']).next().unwrap_or_default();
@@ -87,7 +98,7 @@ impl Context {
         std::fs::create_dir_all(&folder)?;
         let link = folder.join(safe);
         if !link.exists() {
-            std::os::unix::fs::symlink(self.store.path_of(hash), &link).context("naming a blob")?;
+            std::os::unix::fs::symlink(self.file(hash)?, &link).context("naming a blob")?;
         }
         Ok(link)
     }

@@ -61,8 +61,9 @@ fn make(db: &Db, store: &Store, wish: &Wish, handle: &Handle) -> anyhow::Result<
         (None, None) => anyhow::bail!("the plate is not read yet"),
         (Some(_), _) => index_of(store, wish)?,
     };
+    let file = store.local_blocking(wish.file)?; // held until the picture is made
     let plate =
-        Plate { path: store.path_of(wish.file), trim: None, known: Some((whole(&shown, &index), index)) };
+        Plate { path: file.path().to_owned(), trim: None, known: Some((whole(&shown, &index), index)) };
     let png = still(plate, wish.frame, &shown, &mut ())?;
     Ok(store.put_cached_blocking(&wish.cache_name(), &png, MOST_BYTES)?)
 }
@@ -78,7 +79,8 @@ fn index_of(store: &Store, wish: &Wish) -> anyhow::Result<Index> {
     if let Ok(known) = std::fs::read(store.cached_path(&name)) {
         return serde_json::from_slice(&known).context("reading a result's index");
     }
-    let (_, index) = media::probe(&store.path_of(wish.file), &mut |_| Ok(()))?;
+    let file = store.local_blocking(wish.file)?;
+    let (_, index) = media::probe(file.path(), &mut |_| Ok(()))?;
     store.put_cached_blocking(&name, &serde_json::to_vec(&index)?, MOST_BYTES)?;
     Ok(index)
 }

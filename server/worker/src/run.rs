@@ -35,6 +35,9 @@ pub struct Args {
     /// The server's database; default: the SQLite file in the data folder.
     #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
     database_url: Option<String>,
+    /// The server's bucket, where its blobs are in one (see `minus-one serve --help`); default: the data folder.
+    #[arg(long, env = "STORAGE_URL")]
+    storage_url: Option<String>,
     /// The end of the name that this worker registers, which no other process may have; default: by chance.
     #[arg(long, env = "WORKER_TOKEN", value_parser = token)]
     token: Option<String>,
@@ -61,7 +64,8 @@ async fn work(args: &Args) -> anyhow::Result<()> {
         None => format!("sqlite://{}", args.data.join("minus-one.db").display()),
     };
     let db = backup::open(&url, &args.data).await.context("The database cannot be opened")?;
-    let store = Store::open(&args.data).context("The store cannot be opened")?;
+    let store =
+        Store::open_at(&args.data, args.storage_url.as_deref()).context("The store cannot be opened")?;
     let sweeping = store.clone();
     match tokio::task::spawn_blocking(move || sweeping.sweep_blocking()).await? {
         Ok(0) => {}

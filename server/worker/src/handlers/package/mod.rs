@@ -66,7 +66,7 @@ impl Order<'_> {
             return Ok((there, None));
         }
         let path = context.scratch.path().join("movie.mov");
-        let wave = shot.sound.map(|sound| context.store.path_of(sound));
+        let wave = shot.sound.map(|sound| context.file(sound)).transpose()?;
         let result = context.named(version.result, "result.mkv")?;
         let source = Source { result: &result, plate: context.plate(shot)?, wave: wave.as_deref() };
         let said = deliver(source, *movie, &path, &mut context.reporter())?;
@@ -131,7 +131,7 @@ impl Order<'_> {
         };
         let mut files = Vec::new();
         for (name, hash) in &blobs {
-            files.push(archive.add_file(name, &store.path_of(*hash), *hash, &mut tell)?);
+            files.push(archive.add_file(name, &context.file(*hash)?, *hash, &mut tell)?);
         }
         let background = Levels::background(manifest.width, manifest.height).to_grey_png();
         for (frame, entry) in (first_frame..).zip(&manifest.frames) {
