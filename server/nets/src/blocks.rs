@@ -24,11 +24,14 @@ pub enum Blocks<B> {
     Streamed(Stream<B>),
 }
 
+/// Makes the block of an index from the root of a checkpoint.
+type Build<B> = dyn Fn(&Weights, usize) -> Result<B, Error> + Send + Sync;
+
 /// Blocks in a file.
 pub struct Stream<B> {
     w: Weights,
     count: usize,
-    build: Box<dyn Fn(&Weights, usize) -> Result<B, Error> + Send + Sync>,
+    build: Box<Build<B>>,
 }
 
 impl<B: Send> Blocks<B> {

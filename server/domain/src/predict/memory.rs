@@ -84,7 +84,7 @@ pub struct Held<'a> {
     pub pixels: u64,
 }
 
-/// Copies of a layer's result that live at once where the autoencoder decodes: measured.
+/// Copies of a layer's result that live at once where the autoencoder decodes: counted in its code, not measured.
 const DECODE_COPIES: u64 = 6;
 /// Frames that are decoded at once, and the ones before them that are kept.
 const DECODE_FRAMES: u64 = 8 + 2;
@@ -94,7 +94,8 @@ const STREAMED: [u64; 2] = [1, 3];
 const BASE: [u64; 2] = [300 << 20, 900 << 20];
 
 impl Held<'_> {
-    /// The most memory of the device that a plan takes, in bytes.
+    /// The most memory that the networks and what they compute take under a plan, in bytes; on a CPU, pictures of a large
+    /// plate come on top.
     pub fn bytes(&self, plan: Memory) -> u64 {
         let Self { model, device, .. } = *self;
         let of = |values: [u64; 2]| if device == Device::Cuda { values[1] } else { values[0] };

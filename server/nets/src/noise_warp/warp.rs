@@ -334,10 +334,10 @@ impl Shares {
             source.read(place, numbers);
         }
         let (root, sharers) = ((count as f32).sqrt(), count as f32);
-        for channel in 0..c {
+        for (channel, value) in pixel.iter().enumerate() {
             let numbers = || self.scratch.iter().skip(channel).step_by(c);
             let mean = numbers().sum::<f32>() / sharers;
-            let share = pixel[channel] / root - mean;
+            let share = value / root - mean;
             self.scratch.iter_mut().skip(channel).step_by(c).for_each(|number| *number += share);
         }
         let (own, others) = self.scratch.split_at(if it_stays { c } else { 0 });
