@@ -125,7 +125,7 @@ pub async fn set_active(person_id: PersonId, active: bool, heir: Option<PersonId
                 let mut about = note.about.clone();
                 if !active {
                     let shots = db::assignments::hand_over(tx, person_id, heir, by).await?;
-                    let to = to.map_or_else(|| "nobody".to_owned(), |name| name);
+                    let to = to.unwrap_or_else(|| "nobody".to_owned());
                     if shots > 0 {
                         about += &format!(", shots handed over to {to}: {shots}");
                     }

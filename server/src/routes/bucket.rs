@@ -6,6 +6,7 @@ use std::io;
 use app::error::ApiError;
 use axum::body::Body;
 use axum::extract::Request;
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use domain::Hash;
@@ -29,7 +30,7 @@ pub(super) async fn stored(
             drop(held); // opened by now
             answer
         }
-        Served::Bucket(there) => sent_on(&there, tag, content_type, &request).await,
+        Served::Bucket(there) => sent_on(&there, tag, content_type, &request.into_parts().0).await,
     }
 }
 
@@ -58,13 +59,13 @@ async fn sent_on(
     there: &InBucket,
     tag: &str,
     content_type: &'static str,
-    request: &Request,
+    request: &Parts,
 ) -> Result<Response, Refused> {
-    let asked = request.headers();
+    let asked = &request.headers;
     if asked.get(header::IF_NONE_MATCH).is_some_and(|v| v.as_bytes() == tag.as_bytes()) {
         return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, tag.to_owned())]).into_response());
     }
-    let mut answer = if request.method() == Method::HEAD {
+    let mut answer = if request.method == Method::HEAD {
         let total = there.size().await.map_err(lost)?;
         ([(header::CONTENT_LENGTH, HeaderValue::from(total))]).into_response()
     } else {

@@ -174,7 +174,7 @@ rules! {
             let projects = [project_id];
             let reader = Reader { person_id: studio.artist, role: Role::Artist, projects: &projects };
             let boss = Reader { person_id: supervisor, role: Role::Supervisor, projects: &projects };
-            let there = [
+            [
                 db::shots::get(db.pool(), shot_id).await.is_ok(),
                 shots_on_board(&studio).await > 0,
                 !db::board::names(&db, &[shot_id]).await.expect("names").is_empty(),
@@ -192,8 +192,7 @@ rules! {
                 db::projects::counts(&db, false).await.expect("counts").iter().any(|(id, ..)| *id == project_id),
                 job_states(&db).await.iter().all(|(_, held)| *held == 0),
                 !db::assignments::counts(&db).await.expect("counts").is_empty(),
-            ];
-            there
+            ]
         };
         assert_eq!(all().await, [true; 17], "at first");
         transact!(db, [], |tx| put(tx, Thing::Shot(shot_id), supervisor)).expect("in the bin");

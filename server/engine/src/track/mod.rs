@@ -69,6 +69,9 @@ struct Asked {
     masks: BTreeMap<u32, Bits>,
 }
 
+/// What is done with the objects of a frame that was reached.
+type Then<'b, 'a> = &'b mut dyn FnMut(&mut Track<'a>, u32, &[Found]) -> Result<()>;
+
 struct Track<'a> {
     segmenter: &'a mut Segmenter,
     plate: &'a mut PlateFile,
@@ -319,7 +322,7 @@ impl<'a> Track<'a> {
         start: u32,
         direction: Direction,
         limit: Option<i64>,
-        then: &mut dyn FnMut(&mut Self, u32, &[Found]) -> Result<()>,
+        then: Then<'_, 'a>,
     ) -> Result<()> {
         // Frame by frame, since the plate is asked for pictures in between.
         let frames = i64::from(start);

@@ -67,7 +67,6 @@ fn grown_by(context: &Context, shot_id: ShotId, grown_by: GrownBy) -> anyhow::Re
 mod sam2 {
     use super::*;
 
-    #[expect(clippy::too_many_arguments, reason = "one signature with and without the networks")]
     pub fn run(
         _: &Context,
         _: ShotId,
@@ -90,7 +89,6 @@ mod sam2 {
 
     use super::*;
 
-    #[expect(clippy::too_many_arguments, reason = "one signature with and without the networks")]
     pub fn run(
         context: &Context,
         shot_id: ShotId,

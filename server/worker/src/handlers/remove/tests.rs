@@ -66,7 +66,9 @@ impl Studio {
         });
         let ended = stage.await.expect("no panic");
         pulse.stop.store(true, Ordering::Relaxed);
-        watcher.map(|watcher| watcher.join().expect("no panic"));
+        if let Some(watcher) = watcher {
+            watcher.join().expect("no panic");
+        }
         ended
     }
 
