@@ -92,9 +92,9 @@ test('SAM 2 grows the mask where its weights are', async ({ page, server }) => {
   await page.getByRole('link', { name: /Quadmask/ }).first().click();
   await goTo(page, 0);
   await page.getByRole('button', { name: 'Lock frame' }).click();
-  await expect(page.getByRole('button', { name: 'Unlock frame' })).toBeVisible();
+  await expect(page.getByRole('button', { name: 'Free frame' })).toBeVisible();
   const status = () => page.getByText(/^f1001: /).innerText();
-  const locked = (await status()).replace(/ · confidence.*/, '');
+  const locked = (await status()).replace(/ px primary.*/s, '');
   for (let at = 0; at < count(1, 5); at += 1) {
     await open(page, targets);
     await choice.selectOption('sam2');
@@ -102,7 +102,7 @@ test('SAM 2 grows the mask where its weights are', async ({ page, server }) => {
   }
   await page.getByRole('link', { name: /Quadmask/ }).first().click();
   await goTo(page, 0);
-  expect((await status()).replace(/ · confidence.*/, '')).toBe(locked);
+  expect((await status()).replace(/ px primary.*/s, '')).toBe(locked);
 
   // And back to the one that needs no weights.
   await open(page, targets);

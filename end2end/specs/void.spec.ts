@@ -125,6 +125,7 @@ test('from missing weights to a refined version', async ({ page, server }) => {
   await expect(outlook).toContainText('from 1 run here');
 
   await page.getByRole('link', { name: /Review/ }).first().click();
+  await page.getByRole('tab', { name: 'Result' }).click();
   await expect(page.getByText('Test model: random weights')).toBeVisible();
   await expect(page.getByRole('button', { name: /v3.*VOID pass 1.*test model/ })).toBeVisible();
   await page.screenshot({ path: join(shots, 'review.png') });
