@@ -7,6 +7,7 @@ pub mod guests;
 pub mod jobs;
 pub mod people;
 pub mod projects;
+pub mod proposals;
 pub mod quadmasks;
 pub mod search;
 pub mod session;

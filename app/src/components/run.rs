@@ -13,6 +13,7 @@ pub fn steps_of(kind: &str) -> &'static [Step] {
     match kind {
         "ingest" => &[Step::Probe, Step::Proxy, Step::Sound, Step::Store],
         "segment" => &[Step::Track, Step::Store],
+        "reason" => &[Step::Register, Step::Reason],
         "remove" => &[
             Step::Register,
             Step::Background,

@@ -6,6 +6,7 @@ mod deliveries;
 mod functions;
 mod harness;
 mod paper;
+mod proposals;
 mod rights;
 #[path = "../../db/tests/harness/mod.rs"]
 #[expect(dead_code, reason = "these tests need only a part of it")]

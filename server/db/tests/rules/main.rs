@@ -7,6 +7,7 @@ mod decisions;
 mod draft;
 mod history;
 mod people;
+mod proposals;
 mod share;
 mod shots;
 mod studio;

@@ -3,6 +3,7 @@
 
 mod child;
 mod plate;
+mod reason;
 mod segment;
 #[cfg(feature = "void")]
 mod weights;
@@ -40,6 +41,8 @@ pub struct Args {
 enum Name {
     /// Kept samples are the plate's own; quality, time and memory of the plate engine. Counted in frames of a shot.
     Plate,
+    /// What the built-in reasoner finds of what is affected, and where. Counted in frames of a demo shot.
+    Reason,
     /// How far the segmenter's masks agree with known ones. Counted in frames of a trial shot.
     Segment,
     /// A full-size checkpoint opens in under a second and takes no more memory than what is used of it. Counted in blocks.
@@ -69,6 +72,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     tracing::info!("Proof with seed {} begins.", request.seed);
     let (name, outcome) = match args.name {
         Name::Plate => ("plate", plate::prove(request, &args.samples)?),
+        Name::Reason => ("reason", reason::prove(request, &args.samples)?),
         Name::Segment => ("segment", segment::prove(request, &args.samples)?),
         #[cfg(feature = "void")]
         Name::Weights => ("weights", weights::prove(request)?),
