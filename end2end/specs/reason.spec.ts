@@ -9,6 +9,8 @@ import { output } from '../lib/place';
 import { expect, test } from '../lib/test';
 
 test.describe.configure({ timeout: 240_000 });
+// Looking without a mask is refused, and the page says why.
+test.use({ expectedMessages: [/status of 422/] });
 
 /** A red square moves right over a patterned wall; a softer dark square below it goes with it: its shadow. */
 function squareWithShadow(path: string, frames = 30) {

@@ -38,7 +38,8 @@ async fn a_proposal_goes_from_the_list_to_the_causes() {
         let owner = app.owner().await;
         let ours = owner.project("Ours").await;
         // Nothing is marked: there is nothing to look for.
-        let empty = shot(&app, &owner, ours).await;
+        let others = owner.project("Others").await;
+        let empty = shot(&app, &owner, others).await;
         let refused = owner.form::<_, Option<JobId>>(&LookForAffected { shot_id: empty }).await;
         let (status, words) = refused.expect_err("no mask");
         assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{words}");
@@ -85,7 +86,7 @@ async fn a_proposal_goes_from_the_list_to_the_causes() {
         );
 
         // A proposal belongs to its shot.
-        let other = artist.form::<_, Cause>(&AcceptProposal { shot_id: empty, proposal_id }).await;
+        let other = owner.form::<_, Cause>(&AcceptProposal { shot_id: empty, proposal_id }).await;
         assert!(other.is_err());
     }
 }

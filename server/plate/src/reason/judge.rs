@@ -249,8 +249,11 @@ fn verdict(scene: &Scene, track: &Track, tracks: &Tracks, params: &ReasonParams)
         } else if moved < 0.03 * scene_long {
             Effect::Pressed
         } else {
-            // It leaves every place as it was: it came out from behind the target.
-            return passing(blobs, touches, params);
+            // It leaves every place as it was. If something went behind the target before, this is it, coming out.
+            if went_behind(begins, most, tracks, params) {
+                return passing(blobs, touches, params);
+            }
+            Effect::SetMoving
         };
         let size = (most as f32 / (0.004 * scene_long * scene_long)).min(1.0);
         let lasting = (blobs.len() as f32 / 12.0).min(1.0);
@@ -270,6 +273,18 @@ fn verdict(scene: &Scene, track: &Track, tracks: &Tracks, params: &ReasonParams)
         return Some(Verdict { effect, confidence, from: begins, shown, touches, share });
     }
     deflected(blobs, first_touch, touches, share).or_else(|| passing(blobs, touches, params))
+}
+
+/// Whether something of such a size, or larger, was last seen at the target not long before.
+fn went_behind(begins: usize, most: usize, tracks: &Tracks, params: &ReasonParams) -> bool {
+    tracks.things.iter().any(|track| {
+        let Some(last) = track.blobs.last() else { return false };
+        let before = last.sample <= begins + 1 && last.sample + 60 >= begins;
+        before
+            && track.blobs[0].sample + 2 < begins
+            && last.gap <= 2.0 * params.touch
+            && 4 * track.most_area() >= most
+    })
 }
 
 /// Of the places where a thing is first noticed, the part that stays changed: something stood there before.
@@ -319,10 +334,21 @@ fn rides(blobs: &[Blob], tracks: &Tracks) -> (f32, f32) {
     ((1.0 - 4.0 * off / travelled.max(1.0)).clamp(0.0, 1.0), travelled)
 }
 
-fn speed(blobs: &[Blob], from: usize, to: usize) -> Option<(f32, f32)> {
-    let mut all: Vec<(f32, f32)> =
-        blobs.iter().filter(|b| from <= b.sample && b.sample < to).filter_map(|b| b.velocity).collect();
-    if all.len() < 3 {
+/// Mean way per sample over the blobs of `from..to` that show as much of the thing as `whole` says: what is half hidden seems
+/// to move otherwise.
+fn speed(blobs: &[Blob], from: usize, to: usize, whole: f32) -> Option<(f32, f32)> {
+    let is_whole = |b: &Blob| (0.7 * whole..=1.4 * whole).contains(&(b.area() as f32)) && !b.at_rim;
+    let pairs = blobs.windows(2).filter(|pair| {
+        from <= pair[0].sample && pair[1].sample <= to && is_whole(&pair[0]) && is_whole(&pair[1])
+    });
+    let mut all: Vec<(f32, f32)> = pairs
+        .map(|pair| {
+            let apart = (pair[1].sample - pair[0].sample) as f32;
+            let (a, b) = (pair[0].centre, pair[1].centre);
+            ((b.0 - a.0) / apart, (b.1 - a.1) / apart)
+        })
+        .collect();
+    if all.len() < 2 {
         return None;
     }
     let half = all.len() / 2;
@@ -333,8 +359,14 @@ fn speed(blobs: &[Blob], from: usize, to: usize) -> Option<(f32, f32)> {
 
 /// A thing on its own way whose way changes when it meets the target.
 fn deflected(blobs: &[Blob], meets: usize, touches: Option<(usize, usize)>, share: f32) -> Option<Verdict> {
-    let before = speed(blobs, meets.saturating_sub(8), meets.saturating_sub(1))?;
-    let after = speed(blobs, meets + 2, meets + 10)?;
+    let mut areas: Vec<usize> = blobs.iter().filter(|b| b.sample < meets).map(Blob::area).collect();
+    if areas.len() < 3 {
+        return None;
+    }
+    let half = areas.len() / 2;
+    let whole = *areas.select_nth_unstable(half).1 as f32;
+    let before = speed(blobs, meets.saturating_sub(8), meets, whole)?;
+    let after = speed(blobs, meets + 1, meets + 10, whole)?;
     let was = before.0.hypot(before.1);
     let change = (after.0 - before.0).hypot(after.1 - before.1);
     if was < REST || change < 0.6 * was {

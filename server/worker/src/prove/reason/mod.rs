@@ -28,6 +28,8 @@ pub const SURE: f64 = 0.4;
 const REAL: [&str; 4] = ["lime", "moving_ball", "pillow", "ducky-float"];
 /// What is claimed of shots that nothing was fitted to.
 const LEAST: Claim = Claim { recall: 0.7, precision: 0.7, overlap: 0.3 };
+/// And in the short form, whose shots are a quarter as large.
+const SHORT_LEAST: Claim = Claim { recall: 0.6, precision: 0.6, overlap: 0.3 };
 
 struct Claim {
     recall: f64,
@@ -47,7 +49,8 @@ pub fn prove(request: Request, samples: &Path) -> anyhow::Result<Outcome> {
         let tally = set(request, seeds)?;
         tracing::info!("{name}: {}", tally.words());
         if name == "unseen" {
-            broken.extend(tally.broken(&LEAST));
+            let least = if request.count.is_some() { SHORT_LEAST } else { LEAST };
+            broken.extend(tally.broken(&least));
         }
         sets.insert(name.into(), tally.figures());
     }
