@@ -66,6 +66,10 @@ test('a shadow is proposed, put aside, brought back and becomes a cause', async 
   await expect(list).toContainText('built-in reasoner');
   await card.scrollIntoViewIfNeeded();
   await page.screenshot({ path: join(pictures, 'proposed-1440.png') });
+  await page.setViewportSize({ width: 390, height: 844 });
+  await card.scrollIntoViewIfNeeded();
+  await page.screenshot({ path: join(pictures, 'proposed-390.png') });
+  await page.setViewportSize({ width: 1440, height: 900 });
 
   // A click on its picture goes to the frame that shows it.
   await card.getByRole('button', { name: /Go to frame/ }).click();
