@@ -53,6 +53,11 @@ const PROOFS: &[Proof] = &[
         runner: Runner::Worker,
     },
     Proof {
+        name: "reason",
+        claim: "what the built-in reasoner finds of what is affected, beside the noun-only stage",
+        runner: Runner::Worker,
+    },
+    Proof {
         name: "weights",
         claim: "a full-size checkpoint opens in under a second and takes no more memory than what is used of it",
         runner: Runner::Worker,

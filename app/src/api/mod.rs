@@ -10,6 +10,7 @@ pub mod jobs;
 pub mod life;
 pub mod people;
 pub mod projects;
+pub mod proposals;
 pub mod quadmasks;
 pub mod search;
 pub mod session;

@@ -205,6 +205,7 @@ impl SharedShot {
             targets: Vec::new(),
             words: Default::default(),
             causes: Vec::new(),
+            reasoning: None,
             draft: Default::default(),
             quadmasks: Vec::new(),
             versions,

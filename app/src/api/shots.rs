@@ -1,6 +1,7 @@
 //! One shot: everything its workspace shows, and the brief (targets, words, causes).
 
 use domain::project::Shot;
+use domain::proposal::Reasoning;
 use domain::version::{Quadmask, Version};
 use domain::{
     Action, ApprovalPolicy, Assignee, Cause, CauseId, Grid, PersonId, Progress, ProjectId, Recipe,
@@ -27,6 +28,9 @@ pub struct ShotView {
     pub targets: Vec<Target>,
     pub words: Words,
     pub causes: Vec<Cause>,
+    /// What the built-in reasoner proposed; `None`: it never looked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reasoning: Option<Reasoning>,
     pub draft: DraftView,
     /// Newest first.
     pub quadmasks: Vec<Quadmask>,
@@ -81,6 +85,7 @@ pub async fn get_shot(shot_id: ShotId) -> Result<ShotView, ApiError> {
         targets: Vec::new(),
         words: Words::default(),
         causes: Vec::new(),
+        reasoning: None,
         draft: DraftView::default(),
         quadmasks: Vec::new(),
         versions: db::versions::list(cx.db(), shot_id, client).await?,
@@ -127,6 +132,7 @@ pub async fn get_shot(shot_id: ShotId) -> Result<ShotView, ApiError> {
     view.targets = db::brief::targets(cx.db().pool(), shot_id).await?;
     view.words = db::brief::words(cx.db().pool(), shot_id).await?;
     view.causes = db::brief::causes(cx.db().pool(), shot_id).await?;
+    view.reasoning = db::proposals::of_shot(cx.db(), shot_id).await?;
     view.draft = super::draft::draft_view(&cx, shot_id).await?;
     view.quadmasks = db::quadmasks::list(cx.db(), shot_id).await?;
     view.deliveries = Deliveries::of_shot(cx.db(), shot_id, &view.versions).await?;

@@ -35,6 +35,7 @@ pub fn steps_of(kind: &str, recipe: Option<&Recipe>) -> &'static [Step] {
         ],
         ("ingest", _) => &[Step::Probe, Step::Proxy, Step::Sound, Step::Store],
         ("segment", _) => &[Step::Track, Step::Store],
+        ("reason", _) => &[Step::Register, Step::Reason],
         ("remove", _) => &[
             Step::Register,
             Step::Background,

@@ -226,7 +226,7 @@ pub async fn purge(tx: &mut AnyConnection, thing: Thing, because: Because<'_>) -
 
 /// Tables below a shot and the condition that finds their rows by `{shots}`, in the order in which they can go. A link of which
 /// nothing is left keeps its row: whoever has it reads that it is over.
-const OF_SHOTS: [(&str, &str); 24] = [
+const OF_SHOTS: [(&str, &str); 26] = [
     ("inbox", "shot_id in ({shots})"),
     (
         "mention",
@@ -246,6 +246,8 @@ const OF_SHOTS: [(&str, &str); 24] = [
     ("draft_edit", "shot_id in ({shots})"),
     ("draft_frame", "shot_id in ({shots})"),
     ("draft", "shot_id in ({shots})"),
+    ("proposal", "shot_id in ({shots})"),
+    ("reasoning", "shot_id in ({shots})"),
     ("cause", "shot_id in ({shots})"),
     ("words", "shot_id in ({shots})"),
     ("target", "shot_id in ({shots})"),

@@ -186,10 +186,6 @@ pub async fn save_words(tx: &mut AnyConnection, shot_id: ShotId, words: &Words) 
 /// A cause that vanishes with the target until told otherwise.
 pub async fn add_cause(tx: &mut AnyConnection, shot_id: ShotId, name: &str) -> Result<Cause> {
     let shot = shots::edit(tx, shot_id).await?;
-    let (position, count) = next_position(tx, "cause", shot_id).await?;
-    if count >= MOST_CAUSES {
-        return Err(Error::Invalid(format!("A shot has at most {MOST_CAUSES} causes: put two into one.")));
-    }
     let cause = Cause {
         cause_id: CauseId(new_uuid()),
         name: clean(name)?,
@@ -198,20 +194,32 @@ pub async fn add_cause(tx: &mut AnyConnection, shot_id: ShotId, name: &str) -> R
         path: Vec::new(),
         spans: Vec::new(),
     };
+    insert_cause(tx, &shot, &cause).await?;
+    Ok(cause)
+}
+
+/// Puts a cause behind the others. Names are clean already; the shot is locked for an edit.
+pub(crate) async fn insert_cause(tx: &mut AnyConnection, shot: &Locked, cause: &Cause) -> Result<()> {
+    let (position, count) = next_position(tx, "cause", shot.shot_id).await?;
+    if count >= MOST_CAUSES {
+        return Err(Error::Invalid(format!("A shot has at most {MOST_CAUSES} causes: put two into one.")));
+    }
+    let Cause { cause_id, name, reason, consequence, path, spans } = cause;
     sqlx::query(
         "insert into cause (cause_id, shot_id, position, name, reason, consequence, path, spans)
-         values ($1, $2, $3, $4, $5, $6, '[]', '[]')",
+         values ($1, $2, $3, $4, $5, $6, $7, $8)",
     )
-    .bind(cause.cause_id.to_string())
-    .bind(shot_id.to_string())
+    .bind(cause_id.to_string())
+    .bind(shot.shot_id.to_string())
     .bind(position)
-    .bind(&cause.name)
-    .bind(&cause.reason)
-    .bind(cause.consequence.word())
+    .bind(name)
+    .bind(reason)
+    .bind(consequence.word())
+    .bind(to_json(path))
+    .bind(to_json(spans))
     .execute(&mut *tx)
     .await?;
-    tell(tx, &shot).await?;
-    Ok(cause)
+    tell(tx, shot).await
 }
 
 /// Name, reason, consequence and path; the cells stay as they are. Only `react` has a path.

@@ -23,6 +23,7 @@ pub mod media;
 pub mod needs;
 pub mod people;
 pub mod projects;
+pub mod proposals;
 pub mod quadmasks;
 pub mod queue;
 pub mod resets;

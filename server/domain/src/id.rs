@@ -43,6 +43,7 @@ ids! {
     UploadId,
     TargetId,
     CauseId,
+    ProposalId,
     QuadmaskId,
     DecisionId,
     /// One execution of a recipe.

@@ -18,6 +18,8 @@ pub enum Job {
         #[serde(default)]
         by: Segmenter,
     },
+    /// Look for what else changes when the target goes.
+    Reason { shot_id: ShotId },
     /// Run a removal and make a version.
     Remove { run_id: RunId },
     /// Put a quadmask file (`quadmask_0.mp4` or a zip of PNGs) into the draft.
@@ -38,6 +40,7 @@ impl Job {
         match self {
             Self::Ingest { .. } => "ingest",
             Self::Segment { .. } => "segment",
+            Self::Reason { .. } => "reason",
             Self::Remove { .. } => "remove",
             Self::ImportQuadmask { .. } => "import_quadmask",
             Self::ExportQuadmask { .. } => "export_quadmask",
@@ -57,6 +60,7 @@ pub fn title_of_kind(kind: &str) -> &'static str {
     match kind {
         "ingest" => "Read plate",
         "segment" => "Grow primary mask",
+        "reason" => "Look for what is affected",
         "remove" => "Removal",
         "import_quadmask" => "Import quadmask",
         "export_quadmask" => "Export quadmask",
@@ -110,6 +114,7 @@ pub enum Step {
     Proxy,
     Sound,
     Track,
+    Reason,
     Register,
     Background,
     Fill,
@@ -130,11 +135,12 @@ pub enum Step {
 }
 
 impl Step {
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::Probe,
         Self::Proxy,
         Self::Sound,
         Self::Track,
+        Self::Reason,
         Self::Register,
         Self::Background,
         Self::Fill,
@@ -161,6 +167,7 @@ impl Step {
             Self::Proxy => "proxy",
             Self::Sound => "sound",
             Self::Track => "track",
+            Self::Reason => "reason",
             Self::Register => "register",
             Self::Background => "background",
             Self::Fill => "fill",
@@ -187,6 +194,7 @@ impl Step {
             Self::Proxy => "Making proxy and film strip",
             Self::Sound => "Reading the sound",
             Self::Track => "Following the target",
+            Self::Reason => "Comparing what changes",
             Self::Register => "Aligning frames",
             Self::Background => "Gathering background",
             Self::Fill => "Filling what was never seen",

@@ -10,6 +10,8 @@ pub enum Error {
     Segment(plate::segment::Error),
     #[error("{}", with_sources(.0))]
     Remove(plate::remove::Error),
+    #[error("{}", with_sources(.0))]
+    Reason(plate::reason::Error),
     #[error(
         "The quadmask is {got_width}×{got_height}, the plate is {width}×{height}. Export it at the plate's size."
     )]
@@ -39,6 +41,15 @@ impl From<plate::segment::Error> for Error {
         match error {
             plate::segment::Error::Stopped => Self::Cancelled,
             error => Self::Segment(error),
+        }
+    }
+}
+
+impl From<plate::reason::Error> for Error {
+    fn from(error: plate::reason::Error) -> Self {
+        match error {
+            plate::reason::Error::Stopped => Self::Cancelled,
+            error => Self::Reason(error),
         }
     }
 }

@@ -10,6 +10,7 @@ use app::api::life::{
 };
 use app::api::people::{Invite, ListPeople};
 use app::api::projects::{CreateSequence, GetProject, ListShots, ListUploads, ShotFilter};
+use app::api::proposals::{AcceptProposal, LookForAffected, RejectProposal};
 use app::api::quadmasks::{Reopen, SubmitQuadmask};
 use app::api::shots::{
     AddCause, AddTarget, CutShot, DeleteCause, DeleteTarget, GetShot, RenameShot, RetryIngest, SaveWords,
@@ -20,8 +21,8 @@ use app::api::versions::StartRun;
 use app::api::work::{ChangeWork, GetWaiting, ListInbox, ListNeeds, ReadInbox};
 use domain::stroke::Stroke;
 use domain::{
-    Action, CauseId, Level, PlateRecipe, ProjectId, Role, SequenceId, ShotId, TargetId, Thing, Trim, Words,
-    WorkChange, may,
+    Action, CauseId, Level, PlateRecipe, ProjectId, ProposalId, Role, SequenceId, ShotId, TargetId, Thing,
+    Trim, Words, WorkChange, may,
 };
 use leptos::server_fn::ServerFn;
 use reqwest::StatusCode;
@@ -60,6 +61,7 @@ pub fn about_shot(shot_id: ShotId) -> Vec<Call> {
     let part = Trim { first: 0, frames: 1 };
     let stroke = Stroke { frame: 0, level: Level::Primary, radius: 2.0, points: vec![(1.0, 1.0)] };
     let (target_id, cause_id) = (TargetId(db::new_uuid()), CauseId(db::new_uuid()));
+    let proposal_id = ProposalId(db::new_uuid());
     vec![
         form(Action::ViewClientVersions, &GetShot { shot_id }),
         form(Action::ViewShot, &GetDraft { shot_id }),
@@ -77,6 +79,9 @@ pub fn about_shot(shot_id: ShotId) -> Vec<Call> {
             Action::EditShot,
             &SetCells { shot_id, cause_id, cells: vec![(0, 0)], on: true, from: 0, to: 0 },
         ),
+        form(Action::EditShot, &LookForAffected { shot_id }),
+        form(Action::EditShot, &AcceptProposal { shot_id, proposal_id }),
+        form(Action::EditShot, &RejectProposal { shot_id, proposal_id, rejected: true }),
         form(Action::EditShot, &EditDraft { shot_id, take_over: false }),
         json(Action::EditShot, &DrawStroke { shot_id, stroke }),
         form(Action::EditShot, &LockFrame { shot_id, frame: 0, locked: true }),

@@ -12,6 +12,7 @@ mod life;
 mod live;
 mod mistakes;
 mod paper;
+mod proposals;
 mod rights;
 #[path = "../../db/tests/harness/mod.rs"]
 #[expect(dead_code, reason = "these tests need only a part of it")]

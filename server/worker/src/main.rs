@@ -42,6 +42,8 @@ enum Command {
 enum Stage {
     /// Clicks and boxes to a primary mask on every frame.
     Segment(headless::segment::Args),
+    /// Plate and primary mask to what else is affected.
+    Reason(headless::reason::Args),
     /// Plate and quadmask to a result, its matte and its proof.
     Remove(headless::remove::Args),
     /// A result of VOID's pass 1 to one of pass 2.
@@ -58,6 +60,7 @@ fn main() -> std::process::ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Prove(args) => prove::run(&args),
         Command::Stage { stage: Stage::Segment(args) } => headless::segment::run(&args),
+        Command::Stage { stage: Stage::Reason(args) } => headless::reason::run(&args),
         Command::Stage { stage: Stage::Remove(args) } => headless::remove::run(&args),
         Command::Stage { stage: Stage::Refine(args) } => headless::void::refine(&args),
         Command::Stage { stage: Stage::MakeTestModel(args) } => headless::void::make_test_model(&args),

@@ -16,7 +16,6 @@ const SAM2: &str = "sam2";
 pub struct Models {
     /// VOID's.
     folder: PathBuf,
-    #[cfg_attr(not(feature = "void"), expect(dead_code, reason = "only networks have weights"))]
     sam2_folder: PathBuf,
     /// What was found, and what the folder looked like then.
     seen: Mutex<Option<(Hash, Abilities)>>,

@@ -17,8 +17,8 @@ use crate::context::{Context, Place, Pulse};
 use crate::handlers;
 use crate::models::{self, Models};
 
-const KINDS: [&str; 7] =
-    ["ingest", "segment", "remove", "import_quadmask", "export_quadmask", "package", "demo"];
+const KINDS: [&str; 8] =
+    ["ingest", "segment", "reason", "remove", "import_quadmask", "export_quadmask", "package", "demo"];
 const LEASE: Duration = Duration::from_secs(15);
 const BEAT: Duration = Duration::from_millis(500);
 const IDLE: Duration = Duration::from_millis(250);

@@ -1,5 +1,6 @@
 //! One cause: name, reason, what becomes of it, its cells and its path.
 
+use domain::proposal::{Judged, sureness};
 use domain::{Cause, CauseId, Consequence};
 use leptos::prelude::*;
 
@@ -21,6 +22,8 @@ pub fn CauseCard(id: CauseId) -> impl IntoView {
     let name = move || cause.with(|c| c.as_ref().map(|c| c.name.clone()).unwrap_or_default());
     let reason = move || cause.with(|c| c.as_ref().map(|c| c.reason.clone()).unwrap_or_default());
     let consequence = move || cause.with(|c| c.as_ref().map_or(Consequence::Vanish, |c| c.consequence));
+    let origin =
+        Memo::new(move |_| desk.view.with(|v| v.reasoning.as_ref().and_then(|r| confidence(&r.all, id))));
     let take = move |tool: Tool| {
         choose();
         desk.marking.tool.set(tool);
@@ -48,6 +51,9 @@ pub fn CauseCard(id: CauseId) -> impl IntoView {
                 prop:value=reason disabled=off
                 on:change=move |event| desk.change_cause(id, |c| c.reason = event_target_value(&event))
             >{untrack(reason)}</textarea>
+            {move || origin.get().map(|sure| view! {
+                <p class="faint">{format!("Proposed by the built-in reasoner · {} {sure:.2}", sureness(sure))}</p>
+            })}
             <div class="cause__row">
                 <label class="cause__consequence">
                     <span class="visually-hidden">"What becomes of it"</span>
@@ -82,6 +88,11 @@ pub fn CauseCard(id: CauseId) -> impl IntoView {
         </li>
     }
     .into_any()
+}
+
+/// How sure the reasoner was of the proposal that became this cause.
+fn confidence(all: &[Judged], id: CauseId) -> Option<f32> {
+    all.iter().find(|judged| judged.cause_id == Some(id)).map(|judged| judged.proposal.confidence)
 }
 
 fn cells_words(cause: &Cause) -> String {

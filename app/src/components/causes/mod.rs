@@ -2,8 +2,10 @@
 
 mod card;
 mod cells;
+mod proposals;
 
 pub use card::CauseCard;
+pub use proposals::Proposals;
 
 use domain::Cause;
 use leptos::ev::SubmitEvent;

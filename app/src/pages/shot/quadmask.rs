@@ -3,7 +3,7 @@
 use domain::ShotStep;
 use leptos::prelude::*;
 
-use crate::components::causes::CauseList;
+use crate::components::causes::{CauseList, Proposals};
 use crate::components::run::JobCard;
 use crate::components::targets::{ByNumbers, FrameLink};
 use crate::components::ui::{Button, Kind};
@@ -21,6 +21,7 @@ pub fn QuadmaskPanel() -> impl IntoView {
                 <EditorLine/>
                 <h2 class="caption">"If this is removed…"</h2>
                 <CauseList/>
+                <Proposals/>
                 <ByNumbers/>
             </section>
             <section class="panel__section">

@@ -42,6 +42,12 @@ const OTHERS: &[(&str, &[&str])] = &[
     ("target", &["target_id", "shot_id", "name", "colour", "points", "boxes"]),
     ("words", &["shot_id", "removal", "after"]),
     ("cause", &["cause_id", "shot_id", "name", "reason", "consequence", "path", "spans"]),
+    // Inputs are a hash of what was looked at; the picture is a data address.
+    (
+        "proposal",
+        &["proposal_id", "shot_id", "inputs", "content", "picture", "state", "cause_id", "decided_by"],
+    ),
+    ("reasoning", &["shot_id", "inputs", "notes"]),
     ("draft", &["shot_id", "editor", "grown_by"]),
     ("draft_frame", &["shot_id", "primary_cells"]),
     ("draft_edit", &["shot_id", "person_id", "cells_before", "cells_after"]),

@@ -10,6 +10,7 @@ mod draft;
 mod engines;
 mod history;
 mod people;
+mod proposals;
 mod share;
 mod shots;
 mod studio;

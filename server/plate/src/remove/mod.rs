@@ -6,7 +6,7 @@
 
 mod canvas;
 mod fill;
-mod geometry;
+pub(crate) mod geometry;
 mod grain;
 mod guess;
 mod kept;
@@ -16,13 +16,13 @@ mod matte;
 mod patches;
 mod path;
 mod picture;
-mod register;
+pub(crate) mod register;
 mod ring;
 mod setter;
 mod shelf;
 mod sprite;
 mod stretch;
-mod survey;
+pub(crate) mod survey;
 mod views;
 
 use domain::recipe::BadRecipe;

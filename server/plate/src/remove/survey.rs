@@ -225,7 +225,7 @@ pub(crate) fn look(
 }
 
 /// Whether a cut lies between two neighbouring thumbnails.
-fn is_cut(before: &[u8], after: &[u8], agreement: Option<f64>) -> bool {
+pub(crate) fn is_cut(before: &[u8], after: &[u8], agreement: Option<f64>) -> bool {
     let pairs = before.iter().zip(after);
     let difference: u64 = pairs.map(|(&a, &b)| u64::from(a.abs_diff(b))).sum();
     let difference = difference as f64 / before.len() as f64;

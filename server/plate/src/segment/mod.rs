@@ -4,12 +4,12 @@
 mod background;
 mod colour;
 mod cut;
-mod flow;
+pub(crate) mod flow;
 mod keyframe;
 mod matching;
 mod propagate;
 mod propose;
-mod raster;
+pub(crate) mod raster;
 mod refine;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -4,6 +4,7 @@ mod demo;
 mod ingest;
 mod package;
 mod quadmask_files;
+mod reason;
 mod remove;
 mod segment;
 
@@ -21,6 +22,7 @@ pub fn plan(job: &Job) -> &'static [(Step, f32)] {
     match job {
         Job::Ingest { .. } => &[(Step::Probe, 0.05), (Step::Proxy, 0.93), (Step::Sound, 0.02)],
         Job::Segment { .. } => &[(Step::Probe, 0.02), (Step::Track, 0.98)],
+        Job::Reason { .. } => &[(Step::Probe, 0.02), (Step::Register, 0.68), (Step::Reason, 0.3)],
         Job::Remove { .. } => &[
             (Step::Probe, 0.02),
             (Step::Register, 0.2),
@@ -45,6 +47,7 @@ pub fn run(context: &Context, job: &Job) -> anyhow::Result<()> {
     match job {
         Job::Ingest { shot_id } => ingest::run(context, *shot_id),
         Job::Segment { shot_id, by } => segment::run(context, *shot_id, *by),
+        Job::Reason { shot_id } => reason::run(context, *shot_id),
         Job::Remove { run_id } => remove::run(context, *run_id),
         Job::ImportQuadmask { shot_id, file, name } => quadmask_files::import(context, *shot_id, *file, name),
         Job::ExportQuadmask { quadmask_id } => quadmask_files::export(context, *quadmask_id),

@@ -1,5 +1,6 @@
 //! The stages on plain files: each writes its files and a `report.json` into `--out DIR`.
 
+pub mod reason;
 pub mod remove;
 pub mod sam2;
 pub mod segment;

@@ -5,6 +5,7 @@ mod child;
 #[cfg(feature = "void")]
 mod nets;
 mod plate;
+mod reason;
 mod segment;
 #[cfg(feature = "void")]
 mod weights;
@@ -45,6 +46,8 @@ enum Name {
     /// Time of the networks beside the products, attention and convolutions they contain; memory by plan. Counted in sizes.
     #[cfg(feature = "void")]
     Nets,
+    /// What the built-in reasoner finds of what is affected, and where. Counted in frames of a demo shot.
+    Reason,
     /// How far the segmenter's masks agree with known ones. Counted in frames of a trial shot.
     Segment,
     /// A full-size checkpoint opens in under a second and takes no more memory than what is used of it. Counted in blocks.
@@ -74,6 +77,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     tracing::info!("Proof with seed {} begins.", request.seed);
     let (name, outcome) = match args.name {
         Name::Plate => ("plate", plate::prove(request, &args.samples)?),
+        Name::Reason => ("reason", reason::prove(request, &args.samples)?),
         Name::Segment => ("segment", segment::prove(request, &args.samples)?),
         #[cfg(feature = "void")]
         Name::Nets => ("nets", nets::prove(request)?),

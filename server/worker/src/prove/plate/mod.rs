@@ -2,8 +2,8 @@
 //! how fast and in how much memory it fills. Everything runs through this binary's own headless stages.
 
 mod cost;
-mod film;
-mod footage;
+pub(super) mod film;
+pub(super) mod footage;
 mod quality;
 mod removal;
 mod tamper;

@@ -1,0 +1,172 @@
+//! What the built-in reasoner proposes as affected: the button that lets it look, and a card for each proposal.
+
+use domain::proposal::{Category, Judged, ProposalState, sureness};
+use domain::{Cause, JobId, ProposalId};
+use leptos::prelude::*;
+
+use crate::api::proposals::{accept_proposal, look_for_affected, reject_proposal};
+use crate::components::run::{JobCard, job_of};
+use crate::components::targets::FrameLink;
+use crate::components::ui::{Button, Kind};
+use crate::components::words;
+use crate::state::desk::{Desk, use_desk};
+use crate::state::marking::Tool;
+
+const KINDS: &[&str] = &["reason"];
+
+#[component]
+pub fn Proposals() -> impl IntoView {
+    let desk = use_desk();
+    let all = Memo::new(move |_| {
+        desk.view.with(|v| v.reasoning.as_ref().map(|r| r.all.clone()).unwrap_or_default())
+    });
+    let notes = Memo::new(move |_| {
+        desk.view.with(|v| v.reasoning.as_ref().map(|r| r.notes.clone()).unwrap_or_default())
+    });
+    let ids = move |state: ProposalState| {
+        all.with(|all| {
+            all.iter().filter(|j| j.state == state).map(|j| j.proposal_id).collect::<Vec<ProposalId>>()
+        })
+    };
+    let open = Memo::new(move |_| ids(ProposalState::Proposed));
+    let rejected = Memo::new(move |_| ids(ProposalState::Rejected));
+    let has_looked = Memo::new(move |_| desk.view.with(|v| v.reasoning.is_some()));
+    let is_looking = Memo::new(move |_| job_of(desk, KINDS).is_some_and(|job| !job.state.is_over()));
+    let look = move |_| {
+        if desk.refuses_edit() {
+            return;
+        }
+        desk.write_then(look_for_affected(desk.shot_id), move |job: Option<JobId>| {
+            if job.is_none() {
+                desk.toasts.say("Nothing changed since the last look: its proposals still stand.");
+            }
+        });
+    };
+    let said = move || match (has_looked.get(), open.with(Vec::is_empty), all.with(Vec::is_empty)) {
+        (false, ..) => {
+            "Compares the frames by itself: shadows, what the target sets in motion, carries or stops."
+        }
+        (true, _, true) => {
+            "Nothing else was seen to change with the target. It sees what moves; what lies still all the time is for you to mark."
+        }
+        (true, true, false) => "Every proposal is decided.",
+        (true, false, false) => {
+            "By the built-in reasoner, without network or weights. It sees changes and knows no names: say what things are."
+        }
+    };
+    view! {
+        <div class="proposals" aria-label="What else may be affected" role="group">
+            <div class="proposals__look">
+                <Button
+                    small=true
+                    disabled=Signal::derive(move || !desk.may_edit() || is_looking.get())
+                    on:click=look
+                >
+                    "Look for what else is affected"
+                </Button>
+            </div>
+            <p class="faint">{said}</p>
+            <JobCard kinds=KINDS/>
+            {move || notes.get().into_iter().map(|note| view! { <p class="muted">{note}</p> }).collect_view()}
+            <ul class="proposals__list">
+                <For each=move || open.get() key=|id| *id let:id>
+                    <ProposalCard id all/>
+                </For>
+            </ul>
+            <Show when=move || !rejected.with(Vec::is_empty)>
+                <details class="by-numbers">
+                    <summary>{move || format!("{} rejected", words::count(rejected.with(Vec::len) as u32, "proposal"))}</summary>
+                    <ul class="proposals__list">
+                        <For each=move || rejected.get() key=|id| *id let:id>
+                            <ProposalCard id all/>
+                        </For>
+                    </ul>
+                </details>
+            </Show>
+        </div>
+    }
+    .into_any()
+}
+
+#[component]
+fn ProposalCard(id: ProposalId, all: Memo<Vec<Judged>>) -> impl IntoView {
+    let desk = use_desk();
+    // What a search found never changes under its id, only what was decided.
+    let judged = untrack(|| all.with(|all| all.iter().find(|j| j.proposal_id == id).cloned()));
+    judged.map(|judged| card(desk, judged)).into_any()
+}
+
+fn card(desk: Desk, judged: Judged) -> impl IntoView {
+    let Judged { proposal_id, proposal, picture, state, .. } = judged;
+    let number = move |frame: u32| untrack(|| desk.clip()).number(frame);
+    let (name, reason) = (proposal.name(number), proposal.reason(number));
+    let label = name.clone();
+    let off = Signal::derive(move || !desk.may_edit());
+    let accept = move |edit: bool| {
+        if desk.refuses_edit() {
+            return;
+        }
+        desk.write_then(accept_proposal(desk.shot_id, proposal_id), move |cause: Cause| {
+            desk.marking.cause.set(Some(cause.cause_id));
+            if edit {
+                desk.marking.tool.set(Tool::Cells);
+            }
+            desk.view.update(|v| {
+                if !v.causes.iter().any(|c| c.cause_id == cause.cause_id) {
+                    v.causes.push(cause);
+                }
+            });
+        });
+    };
+    let reject = move |rejected: bool| {
+        if !desk.refuses_edit() {
+            desk.write(reject_proposal(desk.shot_id, proposal_id, rejected));
+        }
+    };
+    let shown = proposal.shown;
+    let (icon, category) = match proposal.effect.category() {
+        Category::Visual => ("◐", "light"),
+        Category::Physical => ("◆", "body"),
+        Category::Belonging => ("⊕", "belonging"),
+        Category::Bystander => ("↔", "not affected"),
+    };
+    let is_open = state != ProposalState::Rejected;
+    view! {
+        <li class="proposal" data-category=category>
+            {picture.map(|source| view! {
+                <button
+                    type="button" class="proposal__picture"
+                    aria-label=format!("Go to frame {}, which shows it best", number(shown))
+                    on:click=move |_| desk.playhead.seek(shown)
+                >
+                    <img src=source alt="" width="112" height="63"/>
+                </button>
+            })}
+            <div class="proposal__words">
+                <p class="proposal__name"><span aria-hidden="true">{icon}</span> <strong>{name}</strong></p>
+                <p class="proposal__facts">
+                    {format!("{} · ", proposal.effect.category().word())}
+                    <span class="proposal__sure">{format!("{} {:.2}", sureness(proposal.confidence), proposal.confidence)}</span>
+                </p>
+                <p class="proposal__facts">
+                    <FrameLink frame=proposal.from/> "–" <FrameLink frame=proposal.to/>
+                </p>
+            </div>
+            <p class="proposal__reason">{reason}</p>
+            <p class="proposal__reason">
+                {format!("{}: {}.", proposal.consequence.word(), proposal.consequence.sentence().to_lowercase())}
+            </p>
+            <div class="row">
+                {is_open.then(|| view! {
+                    <Button small=true disabled=off attr:aria-label=format!("Accept: {label}") on:click=move |_| accept(false)>"Accept"</Button>
+                    <Button small=true disabled=off attr:aria-label=format!("Edit: {label}") on:click=move |_| accept(true)>"Edit"</Button>
+                    <Button small=true kind=Kind::Quiet disabled=off attr:aria-label=format!("Reject: {label}") on:click=move |_| reject(true)>"Reject"</Button>
+                })}
+                {(!is_open).then(|| view! {
+                    <Button small=true disabled=off attr:aria-label=format!("Bring back: {label}") on:click=move |_| reject(false)>"Bring back"</Button>
+                })}
+            </div>
+        </li>
+    }
+    .into_any()
+}

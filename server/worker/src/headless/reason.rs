@@ -1,0 +1,84 @@
+//! `stage reason`: writes `causes.json` and `report.json`.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use anyhow::Context;
+use domain::{Cause, CauseId};
+use pipeline::stages::reason::reason;
+use pipeline::{MaskMovie, PlateFile};
+use plate::reason::ReasonParams;
+
+use super::{Log, make_out, read_json, write_report};
+
+/// Looks for what else changes when the target goes, without weights: shadows, what it sets in motion, carries, stops.
+///
+/// Writes into DIR: causes.json, a list that `stage remove --causes` reads (name, reason, consequence, path, spans), each
+/// entry with `effect`, `confidence` (0–1), `frames` [first, last], `shown` (the frame that shows it best) and `place`
+/// [left, top, right, bottom] there in parts of the picture; entries that are not affected have the consequence `keep`.
+/// And report.json with `frames`, `width`, `height`, `looked_at`, `notes`, `seconds`, `peak_rss_bytes`.
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+pub struct Args {
+    /// The plate: MOV, MP4, MKV, MXF, …
+    #[arg(long)]
+    plate: PathBuf,
+    /// The target on every frame: mask.mkv of `stage segment`, or a quadmask, of which the primary layer is read.
+    #[arg(long)]
+    mask: PathBuf,
+    /// params.json; missing knobs keep their default: analysis_side (384), most_frames (200), faint, touch, smallest,
+    /// least_confidence (0.2).
+    #[arg(long)]
+    params: Option<PathBuf>,
+    /// What is added to frame numbers in names and reasons: the number that the shot shows for its first frame.
+    #[arg(long, default_value_t = 0)]
+    first_frame: u32,
+    /// Folder for the results.
+    #[arg(long)]
+    out: PathBuf,
+}
+
+pub fn run(args: &Args) -> anyhow::Result<()> {
+    let started = Instant::now();
+    let params: ReasonParams = args.params.as_ref().map(read_json).transpose()?.unwrap_or_default();
+    let mut log = Log::default();
+    let mut plate = PlateFile::open(&args.plate, &mut log)?;
+    let (frames, (width, height)) = (plate.frames(), plate.size());
+    let mut masks = MaskMovie::open(&args.mask, frames, width, height)?;
+    make_out(&args.out)?;
+    let reasoned = reason(&mut plate, &mut masks, &params, &mut log)?;
+    let number = |frame: u32| frame + args.first_frame;
+    let causes: Vec<serde_json::Value> = reasoned
+        .proposals
+        .iter()
+        .zip(1_u128..)
+        .map(|(proposal, id)| {
+            let cause = Cause {
+                cause_id: CauseId(uuid::Uuid::from_u128(id)),
+                name: proposal.name(number),
+                reason: proposal.reason(number),
+                consequence: proposal.consequence,
+                path: vec![],
+                spans: proposal.spans.clone(),
+            };
+            let mut entry = serde_json::to_value(cause).expect("plain data");
+            entry["effect"] = serde_json::json!(proposal.effect);
+            entry["confidence"] = serde_json::json!(proposal.confidence);
+            entry["frames"] = serde_json::json!([proposal.from, proposal.to]);
+            entry["shown"] = serde_json::json!(proposal.shown);
+            entry["place"] = serde_json::json!(proposal.place);
+            entry
+        })
+        .collect();
+    let text = serde_json::to_string(&causes).expect("plain JSON");
+    let file = args.out.join("causes.json");
+    std::fs::write(&file, text + "\n").with_context(|| format!("writing {}", file.display()))?;
+    write_report(
+        &args.out,
+        &serde_json::json!({
+            "frames": frames, "width": width, "height": height,
+            "looked_at": reasoned.looked_at, "notes": reasoned.notes, "params": params,
+            "seconds": started.elapsed().as_secs_f64(), "peak_rss_bytes": crate::memory::peak_rss_bytes(),
+        }),
+    )
+}
