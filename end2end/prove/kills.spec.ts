@@ -272,7 +272,7 @@ class Lane {
 
   private async segment(shot: Shot): Promise<void> {
     if (this.ask(`select 1 from job where shot_id = '${shot.id}' and kind = 'segment'`).length === 0) {
-      await this.studio.call('start_segment', { shot_id: shot.id });
+      await this.studio.call('start_segment', { shot_id: shot.id, by: 'plate' });
     }
     shot.asked.segment = 1;
     await this.job(shot, 'segment');
