@@ -9,7 +9,10 @@ pub fn peak_rss_bytes() -> u64 {
 }
 
 /// Counts the peak from now on (proc_pid_clear_refs(5), 5); whether the system does so.
-#[cfg_attr(not(any(feature = "void", test)), expect(dead_code, reason = "only what networks take is measured by run"))]
+#[cfg_attr(
+    not(any(feature = "void", test)),
+    expect(dead_code, reason = "only what networks take is measured by run")
+)]
 pub fn forget_peak() -> bool {
     std::fs::write("/proc/self/clear_refs", "5").is_ok()
 }
