@@ -132,7 +132,7 @@ test('from missing weights to a refined version', async ({ page, server }) => {
 
   // Pass 2 starts from what pass 1 kept.
   await page.getByRole('link', { name: 'Refine: pass 2' }).click();
-  await expect(page.getByLabel('Pass', { exact: true })).toHaveValue(/.+/);
+  await expect(page.getByRole('combobox', { name: 'Pass', exact: true })).toHaveValue(/.+/);
   await page.locator('input[name="pass2.steps"]').fill('4');
   await page.screenshot({ path: join(shots, 'refine.png') });
   await page.getByRole('button', { name: 'Run pass 2' }).click();
