@@ -146,5 +146,7 @@ test('from missing weights to a refined version', async ({ page, server }) => {
   await page.setViewportSize({ width: 390, height: 844 });
   await page.getByRole('link', { name: /Removal/ }).first().click();
   await page.screenshot({ path: join(shots, 'phone.png'), fullPage: true });
-  expect(audit(server.dataDir, true).wrong).toEqual([]);
+  // One run was cancelled here and one quadmask was run several times, on purpose.
+  const meant = /job is cancelled|is over and made no version|was not run exactly once/;
+  expect(audit(server.dataDir, true).wrong.filter((line) => !meant.test(line))).toEqual([]);
 });
