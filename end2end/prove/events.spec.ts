@@ -23,6 +23,9 @@ class Listener {
   private asked?: ClientRequest;
   /** When the last event about a thread came. */
   heardAt = 0;
+  /** How often it read the threads, and what went wrong. */
+  reads = 0;
+  readonly failures: string[] = [];
 
   constructor(
     private readonly server: Server,
@@ -41,7 +44,7 @@ class Listener {
         answer.on('data', (text: string) => {
           if (!text.includes('thread')) return;
           this.heardAt = performance.now();
-          if (this.shot !== undefined) this.studio.call('get_threads', { shot_id: this.shot }).catch(() => {});
+          if (this.shot !== undefined) this.read(this.shot);
         });
         answer.on('error', () => {});
         done();
@@ -51,7 +54,15 @@ class Listener {
     });
   }
 
+  private read(shot: string): void {
+    const failed = (error: unknown) => this.stopped || this.failures.push(String(error));
+    this.studio.call('get_threads', { shot_id: shot }).then(() => (this.reads += 1), failed);
+  }
+
+  private stopped = false;
+
   stop(): void {
+    this.stopped = true;
     this.asked?.destroy();
   }
 }
@@ -104,6 +115,8 @@ test('a comment is soon on every page', async ({ page, server }) => {
     shown.push((await seen) - start);
     await page.waitForTimeout(100);
   }
+  expect(others.flatMap((other) => other.failures)).toEqual([]);
+  expect(others.every((other) => other.reads > 0), 'the others read along').toBe(true);
   others.forEach((other) => other.stop());
 
   // Many streams that only listen.

@@ -73,9 +73,10 @@ impl Engines {
 impl Engines {
     /// As they are now.
     pub async fn now(cx: &crate::context::Cx) -> Result<Self, crate::error::ApiError> {
-        let Some((void, host)) = cx.state.queue().void().await? else { return Ok(Self::default()) };
-        let sam2 = cx.state.queue().sam2().await?;
-        let mut engines = Self { void: Some(void), host, sam2, measured: Vec::new() };
+        let Some(jobs::Best { void, host, sam2 }) = cx.state.queue().best().await? else {
+            return Ok(Self::default());
+        };
+        let mut engines = Self { void: Some(void), host, sam2: Some(sam2), measured: Vec::new() };
         let mut measured = db::versions::measured(cx.db()).await?;
         measured.retain(|made| {
             [Need::VoidPass1, Need::VoidPass2]

@@ -17,7 +17,7 @@ use sqlx::AnyConnection;
 
 pub use lease::{Beat, Lease, Pulse, cancelled, fail, finish, put_back};
 pub use manage::{Cancelled, latest_of_shots, list, of_shot};
-pub use workers::{Worker, host, worker_name};
+pub use workers::{Best, Worker, host, worker_name};
 
 /// Attempts after which a job whose workers keep dying is given up.
 pub const MOST_ATTEMPTS: i64 = 3;

@@ -26,6 +26,15 @@ pub struct Worker {
     pub is_alive: bool,
 }
 
+/// The word of the worker that can do most with each network.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Best {
+    pub void: VoidAbility,
+    /// Of the worker that says it about VOID.
+    pub host: String,
+    pub sam2: Sam2Ability,
+}
+
 /// The name of this machine.
 pub fn host() -> String {
     std::fs::read_to_string("/etc/hostname").map_or_else(|_| "host".into(), |name| name.trim().to_owned())
@@ -147,17 +156,12 @@ impl Queue {
             .collect()
     }
 
-    /// What the workers that live now can do with VOID: the word of the one that can do most, and its host. `None`: no worker
-    /// lives.
-    pub async fn void(&self) -> Result<Option<(VoidAbility, String)>> {
-        let alive = self.workers().await?.into_iter().filter(|worker| worker.is_alive);
-        let best = alive.max_by_key(|worker| worker.abilities.void.rank());
-        Ok(best.map(|worker| (worker.abilities.void, worker.host)))
-    }
-
-    /// The same about SAM 2.
-    pub async fn sam2(&self) -> Result<Option<Sam2Ability>> {
-        let alive = self.workers().await?.into_iter().filter(|worker| worker.is_alive);
-        Ok(alive.map(|worker| worker.abilities.sam2).max_by_key(Sam2Ability::rank))
+    /// What the workers that live now can do. `None`: no worker lives.
+    pub async fn best(&self) -> Result<Option<Best>> {
+        let mut alive = self.workers().await?;
+        alive.retain(|worker| worker.is_alive);
+        let sam2 = alive.iter().map(|worker| &worker.abilities.sam2).max_by_key(|sam2| sam2.rank()).cloned();
+        let void = alive.into_iter().max_by_key(|worker| worker.abilities.void.rank());
+        Ok(void.zip(sam2).map(|(worker, sam2)| Best { void: worker.abilities.void, host: worker.host, sam2 }))
     }
 }

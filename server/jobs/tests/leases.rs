@@ -96,14 +96,15 @@ rules! {
 
     async fn the_best_word_of_the_living_is_told(db) {
         let queue = Queue::new(db.clone());
-        assert_eq!(queue.void().await.expect("asked"), None);
+        assert_eq!(queue.best().await.expect("asked"), None);
         let say = async |name: &str, void: VoidAbility| {
             queue.register(name, &format!("host of {name}"), 1, "about", &Abilities { void, ..Abilities::default() }).await.expect("there");
         };
         say("plain", VoidAbility::WithoutLibtorch).await;
         say("empty", VoidAbility::Lacking { why: "void_pass1.safetensors is not there.".into() }).await;
-        let (told, host) = queue.void().await.expect("asked").expect("two");
-        assert!(matches!(told, VoidAbility::Lacking { .. }) && host == "host of empty");
+        let told = queue.best().await.expect("asked").expect("two");
+        assert!(matches!(told.void, VoidAbility::Lacking { .. }) && told.host == "host of empty");
+        assert_eq!(told.sam2, domain::run::Sam2Ability::WithoutLibtorch);
         let pass1 = Weights {
             name: "void".into(),
             is_test_model: true,
@@ -113,10 +114,11 @@ rules! {
         };
         let able = VoidAbility::Able { pass1, pass2: None, pass2_lacks: Some("no raft".into()) };
         say("able", able.clone()).await;
-        assert_eq!(queue.void().await.expect("asked"), Some((able, "host of able".into())));
+        let told = queue.best().await.expect("asked").expect("three");
+        assert_eq!((told.void, told.host.as_str()), (able, "host of able"));
         queue.died("able").await.expect("seen to end");
-        let (told, _) = queue.void().await.expect("asked").expect("two");
-        assert!(matches!(told, VoidAbility::Lacking { .. }));
+        let told = queue.best().await.expect("asked").expect("two");
+        assert!(matches!(told.void, VoidAbility::Lacking { .. }));
     }
 
     async fn a_dead_workers_job_is_taken_over_and_the_dead_can_write_nothing(db) {

@@ -22,6 +22,8 @@ impl Knob {
     /// Of pass 1 or pass 2 alone; `None`: of both.
     pub fn pass(&self) -> Option<u32> {
         match self.name.split_once('.') {
+            // Asked of what pass 1 made.
+            Some(("pass2", "when" | "morphing")) => Some(1),
             Some(("pass1", _)) => Some(1),
             Some(("pass2", _)) => Some(2),
             _ => None,

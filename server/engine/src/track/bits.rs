@@ -44,9 +44,10 @@ impl Bits {
     pub fn add_to(&self, mask: &mut [u8]) {
         debug_assert_eq!(mask.len(), self.len);
         for (pixels, word) in mask.chunks_mut(64).zip(&self.words).filter(|(_, word)| **word != 0) {
-            for (at, pixel) in pixels.iter_mut().enumerate().filter(|(at, _)| word >> at & 1 != 0) {
-                let _ = at;
-                *pixel = 255;
+            for (at, pixel) in pixels.iter_mut().enumerate() {
+                if word >> at & 1 != 0 {
+                    *pixel = 255;
+                }
             }
         }
     }
