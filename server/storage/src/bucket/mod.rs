@@ -105,7 +105,7 @@ impl Bucket {
     pub async fn size(&self, hash: Hash) -> Result<Option<u64>> {
         let asked = self.client.head_object().bucket(&self.address.bucket).key(self.key(hash)).send().await;
         match asked {
-            Ok(found) => Ok(Some(found.content_length().unwrap_or_default().unsigned_abs())),
+            Ok(found) => self.length(found.content_length()).map(Some),
             Err(SdkError::ServiceError(error)) if error.raw().status().as_u16() == 404 => Ok(None),
             Err(error) => Err(self.failed("asked for a blob", &error)),
         }
@@ -126,7 +126,7 @@ impl Bucket {
         let (bucket, key) = (&self.address.bucket, self.key(hash));
         let begun = self.client.create_multipart_upload().bucket(bucket).key(&key).send().await;
         let begun = begun.map_err(|error| self.failed("given a blob in parts", &error))?;
-        let id = begun.upload_id().unwrap_or_default().to_owned();
+        let id = begun.upload_id().ok_or_else(|| self.silent("what the upload is called"))?.to_owned();
         let sent = self.send_parts(path, &key, &id, size).await;
         let outcome = match sent {
             Ok(parts) => {
@@ -192,10 +192,12 @@ impl Bucket {
             }
             Err(error) => return Err(self.failed("asked for a blob", &error)),
         };
-        let length = content_length.unwrap_or_default().unsigned_abs();
-        let (total, part) = match content_range.as_deref().and_then(placed) {
-            Some((from, to, total)) => (total, Some((from, to))),
-            None => (length, None),
+        let (total, part) = match content_range {
+            Some(text) => {
+                let (from, to, total) = placed(&text).ok_or_else(|| self.silent("which part it sent"))?;
+                (total, Some((from, to)))
+            }
+            None => (self.length(content_length)?, None),
         };
         Ok(Opened { total, part, body })
     }
@@ -209,6 +211,15 @@ impl Bucket {
         let signed =
             request.presigned(soon).await.map_err(|error| self.failed("asked for an address", &error))?;
         Ok(signed.uri().to_owned())
+    }
+
+    /// A length that an answer must have: taken as 0, a blob would come out empty.
+    fn length(&self, told: Option<i64>) -> Result<u64> {
+        told.and_then(|length| u64::try_from(length).ok()).ok_or_else(|| self.silent("how long a blob is"))
+    }
+
+    fn silent(&self, what: &str) -> Error {
+        Error::Bucket(format!("the bucket “{}” does not say {what}", self.address.bucket))
     }
 
     /// In words, without what was sent: that is signed.
