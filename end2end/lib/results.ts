@@ -16,6 +16,12 @@ export async function firstResult(page: Page, clip: Clip, name: string, target: 
 export async function resultOf(page: Page, clip: Clip, name: string, target: [number, number]): Promise<void> {
   await page.getByRole('link', { name }).first().click();
   await expect(page.locator('.stage__picture')).toHaveAttribute('data-frame', '0');
+  await approved(page, clip, target);
+  await page.getByRole('link', { name: /Review/ }).first().click();
+}
+
+/** From the targets step with the plate on it to the first result, which comes by itself: target, mask, review, approval. */
+export async function approved(page: Page, clip: Clip, target: [number, number]): Promise<void> {
   await page.keyboard.press('x');
   await clickPlate(page, ...target, clip);
   await page.getByRole('button', { name: 'Grow mask over the shot' }).click();
@@ -27,5 +33,4 @@ export async function resultOf(page: Page, clip: Clip, name: string, target: [nu
   await page.getByRole('button', { name: 'Approve quadmask v1' }).click();
   await page.getByRole('dialog').getByRole('button', { name: /approve/i }).click();
   await expect(page.getByText('Result v1 in review').first()).toBeVisible({ timeout: 90_000 });
-  await page.getByRole('link', { name: /Review/ }).first().click();
 }

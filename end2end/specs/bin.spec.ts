@@ -2,12 +2,12 @@
 // holds goes down after the sweep. And people who leave, who shares, and the shot's name on a phone.
 
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readdirSync, utimesSync } from 'node:fs';
+import { readdirSync, utimesSync } from 'node:fs';
 import { join as path } from 'node:path';
-import AxeBuilder from '@axe-core/playwright';
 import type { Page } from '@playwright/test';
 import { ask, change } from '../lib/audit';
 import { movingSquare } from '../lib/clips';
+import { PHONE, look } from '../lib/look';
 import { becomeOwner, inviteLink, join, makeProject } from '../lib/people';
 import { output, serverBin } from '../lib/place';
 import { expect, open, test } from '../lib/test';
@@ -16,25 +16,7 @@ test.describe.configure({ timeout: 240_000 });
 // What is in the bin answers 404, to the page that asks for it too.
 test.use({ expectedMessages: [/404/] });
 
-const PHONE = { width: 390, height: 844 };
-const DESK = { width: 1440, height: 900 };
-
-/** Pictures of both sizes, to be looked at; nothing is wider than the screen, and axe finds nothing serious. */
-async function shoot(page: Page, name: string): Promise<void> {
-  const folder = path(output, 'bin');
-  mkdirSync(folder, { recursive: true });
-  for (const [size, end] of [[DESK, ''], [PHONE, '-phone']] as const) {
-    await page.setViewportSize(size);
-    await page.waitForTimeout(400);
-    await page.screenshot({ path: path(folder, `${name}${end}.png`), fullPage: false });
-    const wide = await page.evaluate(() => document.documentElement.scrollWidth);
-    expect(wide, `${name}${end}`).toBeLessThanOrEqual(size.width);
-    const { violations } = await new AxeBuilder({ page }).analyze();
-    const serious = violations.filter(({ impact }) => impact === 'serious' || impact === 'critical');
-    expect(serious.map(({ id, nodes }) => `${id}: ${nodes.map((n) => n.html).join(' | ').slice(0, 500)}`), `${name}${end}`).toEqual([]);
-  }
-  await page.setViewportSize(DESK);
-}
+const shoot = (page: Page, name: string) => look(page, 'bin', name);
 
 /** As if everything in the store had lain there for two days. */
 function age(dataDir: string): void {

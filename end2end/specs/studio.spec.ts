@@ -1,36 +1,16 @@
 // Running a studio: a supervisor assigns a shot with a due date, and the artist sees that it needs them and finds it in the
 // inbox without a reload; what was said is found from anywhere; several cards are assigned at once.
 
-import { mkdirSync } from 'node:fs';
 import { join as path } from 'node:path';
-import AxeBuilder from '@axe-core/playwright';
 import type { Page } from '@playwright/test';
 import { movingSquare } from '../lib/clips';
+import { DESK, look } from '../lib/look';
 import { becomeOwner, inviteLink, join, makeProject } from '../lib/people';
-import { output } from '../lib/place';
 import { expect, listen, open, test } from '../lib/test';
 
 test.describe.configure({ timeout: 360_000 });
 
-const PHONE = { width: 390, height: 844 };
-const DESK = { width: 1440, height: 900 };
-
-/** Pictures of both sizes, to be looked at; nothing is wider than the screen, and axe finds nothing serious. */
-async function shoot(page: Page, name: string): Promise<void> {
-  const folder = path(output, 'studio');
-  mkdirSync(folder, { recursive: true });
-  for (const [size, end] of [[DESK, ''], [PHONE, '-phone']] as const) {
-    await page.setViewportSize(size);
-    await page.waitForTimeout(400);
-    await page.screenshot({ path: path(folder, `${name}${end}.png`) });
-    const wide = await page.evaluate(() => document.documentElement.scrollWidth);
-    expect(wide, `${name}${end}`).toBeLessThanOrEqual(size.width);
-    const { violations } = await new AxeBuilder({ page }).analyze();
-    const serious = violations.filter(({ impact }) => impact === 'serious' || impact === 'critical');
-    expect(serious.map(({ id, nodes }) => `${id}: ${nodes.map((n) => n.html).join(' | ').slice(0, 500)}`), `${name}${end}`).toEqual([]);
-  }
-  await page.setViewportSize(DESK);
-}
+const shoot = (page: Page, name: string) => look(page, 'studio', name);
 
 const day = (from: number) => new Date(Date.now() + from * 86_400_000).toISOString().slice(0, 10);
 

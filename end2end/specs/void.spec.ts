@@ -7,9 +7,9 @@ import { join } from 'node:path';
 import type { Page } from '@playwright/test';
 import { ask, audit } from '../lib/audit';
 import { movingSquare } from '../lib/clips';
-import { clickPlate } from '../lib/desk';
 import { becomeOwner, makeProject } from '../lib/people';
 import { output } from '../lib/place';
+import { approved } from '../lib/results';
 import { expect, open, test } from '../lib/test';
 import { makeTestModel } from '../lib/void';
 
@@ -44,17 +44,7 @@ test('from missing weights to a refined version', async ({ page, server }) => {
   await expect(page.locator('.stage__picture')).toHaveAttribute('data-frame', '0');
   await page.getByLabel('After removal, the scene shows').fill('A wall of soft colours, nothing in front of it.');
   await page.getByLabel('After removal, the scene shows').blur();
-  await page.keyboard.press('x');
-  await clickPlate(page, 62, 92, clip);
-  await page.getByRole('button', { name: 'Grow mask over the shot' }).click();
-  await page.getByRole('link', { name: /Quadmask/ }).first().click();
-  await expect(page.getByText(`covered on ${clip.frames}/${clip.frames} frames`)).toBeVisible({ timeout: 60_000 });
-  await expect(page.getByRole('region', { name: 'Grow primary mask' })).toHaveCount(0, { timeout: 60_000 });
-  await page.getByRole('button', { name: /^Send quadmask v\d to review/ }).click();
-  await page.getByRole('dialog').getByRole('button', { name: /send/i }).click();
-  await page.getByRole('button', { name: 'Approve quadmask v1' }).click();
-  await page.getByRole('dialog').getByRole('button', { name: /approve/i }).click();
-  await expect(page.getByText('Result v1 in review').first()).toBeVisible({ timeout: 90_000 });
+  await approved(page, clip, [62, 92]);
   await page.getByRole('link', { name: /Removal/ }).first().click();
 
   // Without weights VOID is there in words only.

@@ -7,8 +7,9 @@ use std::process::{Command, Output};
 use app::api::session::SignIn;
 use tempfile::TempDir;
 
-use crate::harness::{PASSWORD, TestApp, postgres_url};
+use crate::harness::{PASSWORD, TestApp};
 use crate::rights::shot;
+use crate::rows::postgres_url;
 
 fn minus_one(words: &[&str]) -> Output {
     let mut program = Command::new(env!("CARGO_BIN_EXE_minus-one"));

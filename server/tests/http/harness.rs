@@ -33,28 +33,11 @@ pub struct TestApp {
     database_url: Option<String>,
 }
 
-#[expect(clippy::print_stdout, reason = "a skipped test says so on its output")]
-/// A schema of its own on the PostgreSQL of the test run.
-pub async fn postgres_url() -> Option<String> {
-    let Ok(url) = std::env::var("TEST_DATABASE_URL") else {
-        println!("skipped: TEST_DATABASE_URL names no PostgreSQL server");
-        return None;
-    };
-    let schema = format!("http_{}", db::new_uuid().simple());
-    sqlx::any::install_default_drivers();
-    let admin = sqlx::AnyPool::connect(&url).await.expect("the PostgreSQL of TEST_DATABASE_URL answers");
-    let create = sqlx::query(sqlx::AssertSqlSafe(format!("create schema {schema}")));
-    create.execute(&admin).await.expect("a schema");
-    admin.close().await;
-    let mark = if url.contains('?') { '&' } else { '?' };
-    Some(format!("{url}{mark}options[search_path]={schema}"))
-}
-
 impl TestApp {
     /// One server per engine that is there.
     pub async fn each() -> Vec<Self> {
         let mut apps = vec![Self::on("SQLite", None).await];
-        if let Some(url) = postgres_url().await {
+        if let Some(url) = crate::rows::postgres_url().await {
             apps.push(Self::on("PostgreSQL", Some(url)).await);
         }
         apps

@@ -23,29 +23,13 @@ pub struct Bench {
     pub on: On,
 }
 
-#[expect(clippy::print_stdout, reason = "a test that cannot run says so")]
-async fn schema() -> Option<String> {
-    let Ok(url) = std::env::var("TEST_DATABASE_URL") else {
-        println!("skipped: TEST_DATABASE_URL names no PostgreSQL server");
-        return None;
-    };
-    let schema = format!("backup_{}", db::new_uuid().simple());
-    sqlx::any::install_default_drivers();
-    let admin = sqlx::AnyPool::connect(&url).await.expect("the PostgreSQL of TEST_DATABASE_URL answers");
-    let create = sqlx::query(sqlx::AssertSqlSafe(format!("create schema {schema}")));
-    create.execute(&admin).await.expect("a schema");
-    admin.close().await;
-    let mark = if url.contains('?') { '&' } else { '?' };
-    Some(format!("{url}{mark}options[search_path]={schema}"))
-}
-
 impl Bench {
     /// `None`, said in words, where no server was named.
     pub async fn new(on: On) -> Option<Self> {
         let folder = tempfile::tempdir().expect("a folder");
         let url = match on {
             On::Sqlite => format!("sqlite://{}", folder.path().join("minus-one.db").display()),
-            On::Postgres => schema().await?,
+            On::Postgres => crate::harness::postgres_url().await?,
         };
         let store = Store::open(folder.path()).expect("a store");
         Some(Self { url, store, folder, on })

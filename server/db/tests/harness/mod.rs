@@ -20,12 +20,12 @@ pub async fn sqlite() -> Fresh {
     Fresh { db: db::open(&url).await.expect("a new SQLite file opens"), _folder: Some(folder) }
 }
 
-/// `None`, said in words, where no server was named.
+/// The address of a schema of its own on the PostgreSQL of the test run; `None`, said in words, where no server was named.
 #[allow(
     clippy::print_stdout,
     reason = "a test that cannot run says so; where a unit test includes this, the lint is off anyway"
 )]
-pub async fn postgres() -> Option<Fresh> {
+pub async fn postgres_url() -> Option<String> {
     let Ok(url) = std::env::var("TEST_DATABASE_URL") else {
         println!("skipped: TEST_DATABASE_URL names no PostgreSQL server");
         return None;
@@ -39,7 +39,12 @@ pub async fn postgres() -> Option<Fresh> {
         .expect("a schema");
     admin.close().await;
     let mark = if url.contains('?') { '&' } else { '?' };
-    let url = format!("{url}{mark}options[search_path]={schema}");
+    Some(format!("{url}{mark}options[search_path]={schema}"))
+}
+
+/// As [`postgres_url`], opened.
+pub async fn postgres() -> Option<Fresh> {
+    let url = postgres_url().await?;
     Some(Fresh { db: db::open(&url).await.expect("a new schema opens"), _folder: None })
 }
 
