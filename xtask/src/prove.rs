@@ -93,6 +93,11 @@ const PROOFS: &[Proof] = &[
         runner: Runner::Tests { package: "backup", test: "consistent" },
     },
     Proof {
+        name: "pictures",
+        claim: "the README's pictures, taken of the demo project as it is now",
+        runner: Runner::Playwright,
+    },
+    Proof {
         name: "wasm",
         claim: "size of the client, time to the first painted frame, memory of the idle server",
         runner: Runner::Playwright,

@@ -1,0 +1,34 @@
+// The README's pictures, taken of the demo project: `cargo xtask prove pictures`.
+
+import { join } from 'node:path';
+import { goTo } from '../lib/desk';
+import { becomeOwner } from '../lib/people';
+import { root } from '../lib/place';
+import { record } from '../lib/proof';
+import { expect, open, test } from '../lib/test';
+
+test.use({ serverOptions: { demo: true } });
+
+const PICTURES = join(root, 'end2end/screenshots');
+
+test('the board and the quadmask step are photographed', async ({ page }) => {
+  await becomeOwner(page);
+  await page.getByRole('link', { name: /Demo/ }).first().click();
+  await page.waitForURL(/\/projects\//);
+  // One shot in every phase.
+  await expect(page.getByText('Approved v1')).toBeVisible({ timeout: 1_200_000 });
+  await expect(page.getByText(/make demo shots/)).toHaveCount(0, { timeout: 1_200_000 });
+  await open(page, new URL(page.url()).pathname);
+  await expect(page.getByText('Plate refused')).toBeVisible();
+  await page.waitForLoadState('networkidle');
+  await page.screenshot({ path: join(PICTURES, 'board.png') });
+
+  // Of the quadmask step, a shot that is in review, where its shadow falls widest.
+  await page.getByRole('link', { name: 'cast-shadow' }).first().click();
+  await page.getByRole('link', { name: /Quadmask/ }).first().click();
+  await goTo(page, 23);
+  await expect(page.getByText('Shadow of the vase').first()).toBeVisible();
+  await page.waitForTimeout(1_000);
+  await page.screenshot({ path: join(PICTURES, 'quadmask.png') });
+  record({ pictures: ['board.png', 'quadmask.png'] });
+});
