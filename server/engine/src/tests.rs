@@ -175,6 +175,16 @@ impl Reporter for StopAt {
     }
 }
 
+/// Counts the steps of flow.
+struct Flows(u32);
+
+impl Reporter for Flows {
+    fn step(&mut self, step: Step, done: u64, total: u64) -> std::result::Result<(), Cancelled> {
+        self.0 += u32::from(step == Step::Flow && done < total);
+        Ok(())
+    }
+}
+
 #[test]
 fn kept_samples_are_the_plates_own_in_every_format() {
     for format in ["yuv420p", "yuv422p10le", "yuv444p", "yuva444p10le", "gbrp"] {
@@ -244,9 +254,19 @@ fn pass_2_follows_the_result_of_pass_1() {
     let first = ran(&footage, &recipe("{}"), "first", None, &mut ()).unwrap();
     let second = ran(&footage, &recipe("{}"), "second", Some(&first.made), &mut ()).unwrap();
     assert_eq!((second.about.pass, second.proof.max_delta_outside), (2, 0));
+    // What was followed halfway is kept, gone on with, and then forgotten.
     let stopped = ran(&footage, &recipe("{}"), "stopped", Some(&first.made), &mut StopAt(Step::Flow, 4));
     assert!(stopped.is_err());
-    let again = ran(&footage, &recipe("{}"), "stopped", Some(&first.made), &mut ()).unwrap();
+    let kept = || -> Vec<String> {
+        let names = std::fs::read_dir(footage.folder.path().join("stopped/latents")).unwrap();
+        let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        names.filter(|name| name.starts_with("noise-")).collect()
+    };
+    assert!(kept().len() == 1 && kept()[0].ends_with(".0000.safetensors"), "{:?}", kept());
+    let mut flows = Flows(0);
+    let again = ran(&footage, &recipe("{}"), "stopped", Some(&first.made), &mut flows).unwrap();
+    assert_eq!(flows.0, 12 - 4);
+    assert!(kept().len() == 1 && !kept()[0].contains(".0000."), "{:?}", kept());
     assert_eq!(seen(&second), seen(&again));
     // The composite follows other pixels, and so gives other noise.
     let composite = ran(&footage, &recipe("{}"), "composite", Some(&first.files.result), &mut ()).unwrap();
