@@ -9,14 +9,14 @@ use serde_json::Value;
 use crate::tally::Tally;
 use crate::{place, sh};
 
-/// Playwright in `end2end/`, told where the built product is.
-pub fn playwright(release: bool) -> Command {
+/// Playwright in `end2end/`, told where the built product is and where its output goes.
+pub fn playwright(release: bool, output: PathBuf) -> Command {
     let mut node = sh::program("node", &["node_modules/@playwright/test/cli.js", "test"]);
     node.current_dir(place::end2end())
         .env("MINUS_ONE_BIN", place::binary("minus-one", release))
         .env("MINUS_ONE_WORKER_BIN", place::binary("minus-one-worker", release))
         .env("MINUS_ONE_SITE", place::site())
-        .env("MINUS_ONE_E2E_OUTPUT", output());
+        .env("MINUS_ONE_E2E_OUTPUT", output);
     node
 }
 
@@ -26,7 +26,7 @@ pub fn test(words: &[&str]) -> Result<Tally> {
     if report.exists() {
         std::fs::remove_file(&report)?;
     }
-    let finished = sh::run(playwright(false).args(words));
+    let finished = sh::run(playwright(false, output()).args(words));
     let Ok(text) = std::fs::read_to_string(&report) else {
         finished?;
         bail!("Playwright left no report");
@@ -43,6 +43,6 @@ pub fn test(words: &[&str]) -> Result<Tally> {
 }
 
 /// Traces, screenshots and the report of the last run.
-fn output() -> PathBuf {
+pub fn output() -> PathBuf {
     place::target().join("end2end")
 }

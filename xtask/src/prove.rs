@@ -133,7 +133,8 @@ pub fn prove(request: &Request) -> Result<()> {
     let before = std::fs::metadata(&out).and_then(|entry| entry.modified()).ok();
     match proof.runner {
         Runner::Playwright => {
-            let mut playwright = browser::playwright(true);
+            // A folder of its own: Playwright empties it first, and two proofs may run side by side.
+            let mut playwright = browser::playwright(true, browser::output().join(name));
             playwright.arg(&spec).env("PROVE_OUT", &out);
             for (name, value) in [("PROVE_COUNT", request.count), ("PROVE_SEED", request.seed)] {
                 if let Some(value) = value {
