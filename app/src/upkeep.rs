@@ -17,6 +17,8 @@ use crate::context::AppState;
 pub const GRACE: Duration = Duration::from_secs(24 * 60 * 60);
 /// Entries of inboxes are kept so long.
 const INBOX_DAYS: i64 = 90;
+/// Uploads that were broken off are kept so long.
+const UPLOAD_DAYS: i64 = 7;
 const DAY_MICROS: i64 = 86_400_000_000;
 /// Blobs that one transaction forgets.
 const AT_ONCE: usize = 200;
@@ -223,7 +225,22 @@ async fn remove(store: &Store, hashes: Vec<Hash>, before: SystemTime, swept: &mu
     Ok(())
 }
 
-/// One round of what the server does by itself: the bin by age, old entries of inboxes, and once a day the sweep.
+/// Forgets uploads that nobody has gone on with for a week, and removes what came of them.
+async fn forget_uploads(state: &AppState) -> Result<()> {
+    let before = db::now() - UPLOAD_DAYS * DAY_MICROS;
+    let forgotten = state
+        .db
+        .write(move |tx| Box::pin(async move { db::uploads::forget_stale(tx, before).await }))
+        .await?;
+    for (upload_id, file_name) in forgotten {
+        tokio::fs::remove_file(state.store.part_path(&upload_id.to_string())).await.ok(); // left for the sweep
+        tracing::info!("Forgot the upload of “{file_name}”, untouched for a week");
+    }
+    Ok(())
+}
+
+/// One round of what the server does by itself: the bin by age, uploads given up, old entries of inboxes, and once a day the
+/// sweep.
 pub async fn round(state: &AppState) -> Result<()> {
     match empty_bin(state).await? {
         0 => {}
@@ -233,6 +250,7 @@ pub async fn round(state: &AppState) -> Result<()> {
         0 => {}
         entries => tracing::info!("Forgot {entries} inbox entries older than {INBOX_DAYS} days"),
     }
+    forget_uploads(state).await?;
     if db::upkeep::take_turn(&state.db, db::upkeep::SWEEP, DAY_MICROS).await? {
         match sweep_by(state, "the server").await {
             Ok(swept) => tracing::info!("Swept the store: {}", swept.words()),

@@ -125,7 +125,7 @@ export class Studio {
         answer.on('data', (part) => (text += part));
         answer.on('error', gone);
         answer.on('aborted', () => gone(new Error('the answer broke off')));
-        answer.on('end', () => (answer.statusCode === 200 ? done(text) : fail(new Refused(answer.statusCode ?? 0, text))));
+        answer.on('end', () => ([200, 204].includes(answer.statusCode ?? 0) ? done(text) : fail(new Refused(answer.statusCode ?? 0, text))));
       });
       sent.on('error', gone);
       let at = offset;

@@ -1,16 +1,18 @@
 // The whole story of a sign-off, on plain http under a host name that is not localhost: a shot is assigned and made, the
 // supervisor and the artist settle it in threads over three versions, the client reviews on a phone through a link, the
-// package is taken away and the link withdrawn.
+// package is taken away and the link withdrawn; then an administrator backs everything up, deletes the project and restores it.
 
 import { execFileSync } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join as path } from 'node:path';
-import type { Page } from '@playwright/test';
+import type { Browser, Page } from '@playwright/test';
 import { movingSquare } from '../lib/clips';
 import { clickPlate, goTo, onPlate } from '../lib/desk';
-import { becomeOwner, inviteLink, join, makeProject } from '../lib/people';
+import { becomeOwner, inviteLink, join, makeProject, signInOwner } from '../lib/people';
 import { phone, press, swipe } from '../lib/phone';
-import { output } from '../lib/place';
+import { output, serverBin } from '../lib/place';
+import { Server } from '../lib/server';
 import { expect, listen, open, test } from '../lib/test';
 
 test.describe.configure({ timeout: 480_000 });
@@ -201,6 +203,54 @@ test('a team and its client sign a removal off and take it away', async ({ page,
   await dialog.getByRole('button', { name: 'Withdraw for good' }).click();
   await expect(client.getByRole('heading', { name: 'This link is closed' })).toBeVisible();
 
+  const restored = mkdtempSync(path(tmpdir(), 'minus-one-restored-'));
+  try {
+    await lostAndFound(page, browser, server, restored, board, shot);
+  } finally {
+    rmSync(restored, { recursive: true, force: true, maxRetries: 5 });
+  }
+
   expect(said.filter((text) => !/401|410|Gone|Unauthorized/.test(text)), 'warnings and errors in the other browsers').toEqual([]);
   for (const context of [supervisorContext, artistContext, clientContext]) await context.close();
 });
+
+/** Backs up while the server runs, deletes the project for good, and finds all of it again in a restored copy. */
+async function lostAndFound(page: Page, browser: Browser, server: Server, folder: string, board: string, shot: string): Promise<void> {
+  const [safe, dataDir] = [path(folder, 'safe'), path(folder, 'data')];
+  const run = (...words: string[]) => execFileSync(serverBin, words, { encoding: 'utf8' });
+  run('backup', '--to', safe, '--data', server.dataDir);
+  expect(run('backup', 'verify', '--from', safe)).not.toBe('');
+
+  await open(page, `${board}/settings`);
+  await page.getByRole('button', { name: 'Delete…' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Move to the bin' }).click();
+  await page.waitForURL((url) => url.pathname === '/');
+  await open(page, '/bin');
+  await page.getByRole('row').filter({ hasText: 'Night Tide' }).first().getByRole('button', { name: 'Delete for good…' }).click();
+  await page.getByRole('dialog').getByLabel('Type this to go on').fill('Night Tide');
+  await page.getByRole('dialog').getByRole('button', { name: 'Delete for good' }).click();
+  await expect(page.getByText('The bin is empty')).toBeVisible();
+
+  run('restore', '--from', safe, '--data', dataDir);
+  run('history', 'check', '--data', dataDir);
+  const again = await Server.start({ origin: 'studio.test', dataDir, worker: false });
+  const context = await browser.newContext({ baseURL: again.baseURL, viewport: { width: 1440, height: 900 } });
+  try {
+    const owner = await context.newPage();
+    await signInOwner(owner);
+    await open(owner, board);
+    await expect(owner.locator('.card[data-phase="approved"]')).toHaveCount(1);
+    await open(owner, `${shot}/review`);
+    await expect(owner.getByText('Result v3 approved').first()).toBeVisible();
+    await expect(card(owner, 'The edge is hard here')).toContainText('Softer in the next one.');
+    await expect(card(owner, 'A shade is left.')).toContainText('the wall’s own grain');
+    await expect(owner.getByRole('article', { name: /Client approved result v\d/ })).toBeVisible();
+    await goTo(owner, 23);
+    await owner.getByRole('tab', { name: 'Result' }).click();
+    await expect(owner.getByRole('region', { name: 'Package' }).getByRole('link', { name: /^Download package, / })).toBeVisible();
+    await shoot(owner, 'restored');
+  } finally {
+    await context.close();
+    await again.stop();
+  }
+}

@@ -5,7 +5,7 @@ use app::{App, shell};
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderValue, Request, header};
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::{from_fn, from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, head, options, post};
 use leptos::context::provide_context;
@@ -44,10 +44,15 @@ pub fn router(state: ServerState) -> Router {
         .route("/readyz", get(watch::ready))
         .route("/metrics", get(watch::metrics))
         .route("/events", get(live::events))
-        .route("/api/uploads", options(tus::options).post(tus::create))
+        .route("/api/uploads", options(tus::options).post(tus::create).layer(map_response(tus::speak)))
         .route(
             "/api/uploads/{upload}",
-            head(tus::head).patch(tus::patch).delete(tus::delete).options(tus::options),
+            head(tus::head)
+                .get(tus::made)
+                .patch(tus::patch)
+                .delete(tus::delete)
+                .options(tus::options)
+                .layer(map_response(tus::speak)),
         )
         .route("/media/shots/{shot}/history.json", get(history::json))
         .route("/media/shots/{shot}/history.pdf", get(history::pdf))

@@ -9,8 +9,13 @@ use tower_sessions::session::{Id, Record};
 use tower_sessions::session_store::{Error, Result};
 use tower_sessions::{Expiry, SessionManagerLayer, SessionStore};
 
-/// Days without a visit after which one signs in again.
+/// Days without a visit after which one signs in again. The row says so; the cookie, which is only sent when one signs in,
+/// lasts as long as browsers keep one.
 const DAYS: i64 = 14;
+const COOKIE_DAYS: i64 = 400;
+/// A visit is noted once in so many.
+const NOTED_DAYS: i64 = 1;
+const DAY_MICROS: i64 = 86_400_000_000;
 
 #[derive(Debug, Clone)]
 pub struct Rows(pub Db);
@@ -35,20 +40,23 @@ impl SessionStore for Rows {
 
     async fn save(&self, record: &Record) -> Result<()> {
         let text = serde_json::to_string(&record.data).map_err(|e| Error::Encode(e.to_string()))?;
-        db::sessions::save(&self.0, &record.id.to_string(), &text, micros(record.expiry_date))
-            .await
-            .map_err(backend)
+        let until = micros(record.expiry_date).min(db::now() + DAYS * DAY_MICROS);
+        db::sessions::save(&self.0, &record.id.to_string(), &text, until).await.map_err(backend)
     }
 
     async fn load(&self, id: &Id) -> Result<Option<Record>> {
         let found = db::sessions::load(&self.0, &id.to_string(), db::now()).await.map_err(backend)?;
-        let Some(text) = found else { return Ok(None) };
+        let Some((text, until)) = found else { return Ok(None) };
+        let wanted = db::now() + DAYS * DAY_MICROS;
+        if until < wanted - NOTED_DAYS * DAY_MICROS {
+            db::sessions::renew(&self.0, &id.to_string(), wanted).await.map_err(backend)?;
+        }
         let data: HashMap<String, serde_json::Value> =
             serde_json::from_str(&text).map_err(|e| Error::Decode(e.to_string()))?;
         Ok(Some(Record {
             id: *id,
             data,
-            expiry_date: OffsetDateTime::now_utc() + time::Duration::days(DAYS),
+            expiry_date: OffsetDateTime::now_utc() + time::Duration::days(COOKIE_DAYS),
         }))
     }
 
@@ -64,5 +72,5 @@ pub fn layer(db: Db, public_url: &str) -> SessionManagerLayer<Rows> {
         .with_http_only(true)
         .with_same_site(tower_sessions::cookie::SameSite::Lax)
         .with_secure(public_url.starts_with("https://"))
-        .with_expiry(Expiry::OnInactivity(time::Duration::days(DAYS)))
+        .with_expiry(Expiry::OnInactivity(time::Duration::days(COOKIE_DAYS)))
 }

@@ -8,8 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use app::context::AppState;
 use db::uploads::Upload;
-use domain::{Hash, ShotId, UploadId};
-use serde::Serialize;
+use domain::{Hash, UploadId};
 use sha2::{Digest, Sha256};
 use tokio::sync::{Mutex as AsyncMutex, watch};
 
@@ -93,18 +92,9 @@ pub fn open_part(part: &PathBuf) -> io::Result<(File, u64)> {
     Ok((file, length))
 }
 
-/// What became of a finished upload.
-#[derive(Debug, Clone, Serialize)]
-pub struct Finished {
-    pub shot_id: ShotId,
-    pub name: String,
-    /// The project had these bytes already: `shot_id` is that shot and nothing was added.
-    pub duplicate: bool,
-}
-
 /// All bytes are here: blob, shot and job, in an order that survives being killed anywhere. The part file goes last,
 /// so that whoever comes next can do this again.
-pub async fn finish(state: &AppState, upload: &Upload, hash: Hash) -> anyhow::Result<Finished> {
+pub async fn finish(state: &AppState, upload: &Upload, hash: Hash) -> anyhow::Result<()> {
     let part = state.store.part_path(&upload.upload_id.to_string());
     let (store, from) = (state.store.clone(), part.clone());
     tokio::task::spawn_blocking(move || store.adopt_blocking(&from, hash)).await??;
@@ -123,27 +113,30 @@ pub async fn finish(state: &AppState, upload: &Upload, hash: Hash) -> anyhow::Re
         .await?;
     tokio::fs::remove_file(&part).await.ok(); // a left-over is swept later
     tracing::info!(upload.id = %upload_id, shot.id = %created.shot_id, "Upload became shot {}", created.name);
-    Ok(Finished { shot_id: created.shot_id, name: created.name, duplicate: created.duplicate })
+    Ok(())
 }
 
-/// At start: finishes uploads whose last byte came just before a crash, and forgets those that nobody touched for a week.
+/// At start: finishes uploads whose last byte came just before a crash. One that cannot be finished now, because its bucket
+/// does not answer or its part cannot be read, does not keep the others or the server waiting: it is tried again when its
+/// sender asks how far it came.
 pub async fn settle(state: &AppState) -> anyhow::Result<()> {
-    const WEEK_MICROS: i64 = 7 * 24 * 3600 * 1_000_000;
-    for upload_id in db::uploads::stale(&state.db, db::now() - WEEK_MICROS).await? {
-        let upload = db::uploads::get(&state.db, upload_id).await?;
-        tokio::fs::remove_file(state.store.part_path(&upload_id.to_string())).await.ok();
-        if !upload.is_done {
-            db::uploads::delete(&state.db, upload_id).await?;
-            tracing::info!("Forgot the upload of “{}”, untouched for a week", upload.file_name);
+    for upload in db::uploads::open(&state.db).await? {
+        if let Err(error) = settle_one(state, &upload).await {
+            tracing::warn!(
+                "The upload of “{}” is whole and did not become a shot: {error:#}",
+                upload.file_name
+            );
         }
     }
-    for upload in db::uploads::open(&state.db).await? {
-        let part = state.store.part_path(&upload.upload_id.to_string());
-        let length = std::fs::metadata(&part).map_or(0, |m| m.len());
-        if length == upload.size_bytes as u64 {
-            let (hash, _) = tokio::task::spawn_blocking(move || storage::hash_file(&part)).await??;
-            finish(state, &upload, hash).await?;
-        }
+    Ok(())
+}
+
+async fn settle_one(state: &AppState, upload: &Upload) -> anyhow::Result<()> {
+    let part = state.store.part_path(&upload.upload_id.to_string());
+    let length = std::fs::metadata(&part).map_or(0, |m| m.len());
+    if length == upload.size_bytes as u64 {
+        let (hash, _) = tokio::task::spawn_blocking(move || storage::hash_file(&part)).await??;
+        finish(state, upload, hash).await?;
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use crate::{place, sh};
+use crate::{libtorch, place, sh};
 
 /// Leptos names the client `minus-one.js`, `minus-one_bg.wasm`, `minus-one.css`.
 const OUTPUT: &str = "minus-one";
@@ -17,7 +17,7 @@ pub struct Options {
     pub release: bool,
     /// The worker is what needs FFmpeg and OpenCV; a web developer can do without.
     pub worker: bool,
-    /// The networks in the worker, and libtorch for them.
+    /// The networks in the worker, where libtorch is there for them.
     pub void: bool,
 }
 
@@ -32,7 +32,10 @@ fn binaries(options: Options) -> Result<()> {
     let mut words = vec!["build", "-p", "server"];
     words.extend(options.worker.then_some(["-p", "worker"]).into_iter().flatten());
     words.extend(
-        (options.worker && options.void).then_some(["--features", "worker/void"]).into_iter().flatten(),
+        (options.worker && options.void && libtorch::is_there())
+            .then_some(["--features", "worker/void"])
+            .into_iter()
+            .flatten(),
     );
     words.extend(options.release.then_some("--release"));
     sh::run(&mut sh::cargo(&words))

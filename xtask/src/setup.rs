@@ -39,18 +39,23 @@ const TEST: &[&str] = &["chromium", "fonts-dejavu-core", "ffmpeg", "openssl", "p
 /// The oldest Node that the browser tests run on; Debian 12 has it.
 const NODE: u32 = 18;
 
+/// libtorch, without which everything works but VOID, SAM 2 and SAM 3: no reason to stop.
+fn networks() {
+    if let Err(error) = libtorch::setup() {
+        sh::say(&format!("The networks are left out, everything else works: {error:#}"));
+    }
+}
+
 /// Installs what `scope` needs and is not there. Under a second when everything is.
 pub fn setup(scope: Scope, yes: bool) -> Result<()> {
     packages(scope, yes)?;
     toolchain(scope)?;
     match scope {
-        Scope::Build(options) if options.void => libtorch::setup()?,
+        Scope::Build(options) if options.void => networks(),
         Scope::Build(_) => {}
         Scope::Everything => {
             node_modules()?;
-            if let Err(error) = libtorch::setup() {
-                sh::say(&format!("VOID's networks are left out: {error:#}"));
-            }
+            networks();
         }
     }
     Ok(())

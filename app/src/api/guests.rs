@@ -143,17 +143,17 @@ pub async fn unlock_share(token: String, password: String) -> Result<(), ApiErro
     let Some(hash) = door.password_hash() else { return Ok(()) };
     let ClientAddress(address) = ClientAddress::here();
     let link_id = door.link_id();
-    if let Some(seconds) = db::sign_in::wait_for_link(door.db(), link_id, &address).await? {
-        return Err(ApiError::Throttled { seconds });
-    }
-    // Counted before it is checked: a hundred tries at once must not all pass the line above.
-    let counted = address.clone();
-    door.db()
+    let from = address.clone();
+    let wait = door
+        .db()
         .write(move |tx| {
-            let address = counted.clone();
-            Box::pin(async move { db::sign_in::failed_link(tx, link_id, &address).await })
+            let from = from.clone();
+            Box::pin(async move { db::sign_in::may_try_link(tx, link_id, &from).await })
         })
         .await?;
+    if let Some(seconds) = wait {
+        return Err(ApiError::Throttled { seconds });
+    }
     if !crate::password::is_right(password, Some(hash)).await? {
         return Err(ApiError::Invalid(
             "This is not the link’s password. Whoever sent you the link has it.".into(),

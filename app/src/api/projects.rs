@@ -101,6 +101,8 @@ pub struct UploadRow {
     pub received_bytes: i64,
     pub person_name: String,
     pub is_mine: bool,
+    /// Its sender and whoever runs the project.
+    pub may_cancel: bool,
 }
 
 #[server]
@@ -320,7 +322,7 @@ pub async fn list_shots(
 #[server]
 pub async fn list_uploads(project_id: ProjectId) -> Result<Vec<UploadRow>, ApiError> {
     let cx = crate::context::Cx::signed_in().await?;
-    cx.project_at_rest(project_id, Action::Upload).await?;
+    let project = cx.project_at_rest(project_id, Action::Upload).await?;
     let mut rows = Vec::new();
     for upload in db::uploads::open_in(cx.db(), project_id).await? {
         let part = cx.state.store.part_path(&upload.upload_id.to_string());
@@ -331,6 +333,8 @@ pub async fn list_uploads(project_id: ProjectId) -> Result<Vec<UploadRow>, ApiEr
             size_bytes: upload.size_bytes,
             received_bytes: i64::try_from(received).unwrap_or(i64::MAX),
             is_mine: upload.person_id == cx.viewer.person_id,
+            may_cancel: upload.person_id == cx.viewer.person_id
+                || project.may(cx.viewer.role, Action::ManageProject),
             person_name: upload.person_name,
         });
     }

@@ -77,18 +77,7 @@ pub async fn sign_in(email: String, password: String) -> Result<(), ApiError> {
     let state = AppState::here()?;
     let ClientAddress(address) = ClientAddress::here();
     let email = email.trim().to_lowercase();
-    if let Some(seconds) = db::sign_in::wait(&state.db, &email, &address).await? {
-        return Err(ApiError::Throttled { seconds });
-    }
-    // Counted before it is checked: a hundred tries at once must not all pass the line above.
-    let counted = email.clone();
-    state
-        .db
-        .write(move |tx| {
-            let (email, address) = (counted.clone(), address.clone());
-            Box::pin(async move { db::sign_in::failed(tx, &email, &address).await })
-        })
-        .await?;
+    count_try(&state.db, &email, address).await?;
     let account = db::people::by_email(&state.db, &email).await?;
     let hash = account.as_ref().and_then(|account| account.password_hash.clone());
     let is_right = crate::password::is_right(password, hash).await?;
@@ -119,6 +108,19 @@ pub async fn sign_in(email: String, password: String) -> Result<(), ApiError> {
         })
         .await?;
     begin(&state, account.person.person_id).await
+}
+
+/// Counts a password that is about to be tried; `Throttled` where there were too many.
+#[cfg(feature = "ssr")]
+async fn count_try(db: &db::Db, email: &str, address: String) -> Result<(), ApiError> {
+    let email = email.to_owned();
+    let wait = db
+        .write(move |tx| {
+            let (email, address) = (email.clone(), address.clone());
+            Box::pin(async move { db::sign_in::may_try(tx, &email, &address).await })
+        })
+        .await?;
+    wait.map_or(Ok(()), |seconds| Err(ApiError::Throttled { seconds }))
 }
 
 #[server]
@@ -220,16 +222,7 @@ pub async fn change_password(current: String, password: String) -> Result<(), Ap
     use crate::context::{ClientAddress, Cx};
     let cx = Cx::signed_in().await?;
     let (email, ClientAddress(address)) = (cx.viewer.email.clone(), ClientAddress::here());
-    if let Some(seconds) = db::sign_in::wait(cx.db(), &email, &address).await? {
-        return Err(ApiError::Throttled { seconds });
-    }
-    let counted = email.clone();
-    cx.db()
-        .write(move |tx| {
-            let (email, address) = (counted.clone(), address.clone());
-            Box::pin(async move { db::sign_in::failed(tx, &email, &address).await })
-        })
-        .await?;
+    count_try(cx.db(), &email, address).await?;
     let account = db::people::account(cx.db(), cx.viewer.person_id).await?;
     if !crate::password::is_right(current, account.password_hash).await? {
         return Err(ApiError::Invalid("The password you have now is another one: type it again.".into()));

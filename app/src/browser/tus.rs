@@ -21,6 +21,8 @@ const PIECE_BYTES: u64 = 8 << 20;
 pub enum Trouble {
     /// No answer, or the server is busy or restarting: try again.
     Lost,
+    /// The server answers that something failed on its side: try again, and say so, for it may need somebody.
+    Failing,
     /// The server does not know this upload any more.
     Gone,
     /// Stopped by [`stop`].
@@ -30,12 +32,12 @@ pub enum Trouble {
 }
 
 /// What became of a piece.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sent {
     /// So many bytes are there now.
     Some(u64),
-    /// All is there; what the server says about it, JSON, may be empty.
-    All(String),
+    /// All is there; [`made`] says what became of it.
+    All,
 }
 
 thread_local! {
@@ -111,8 +113,17 @@ pub async fn send(
     let headers = [("Upload-Offset", at.as_str()), ("Content-Type", "application/offset+octet-stream")];
     let answer = ask(number, "PATCH", url, &headers, Some(&piece), sent).await?;
     match answer.status {
-        200 | 204 if end == size && answer.at() == Some(size) => Ok(Sent::All(answer.body)),
+        200 | 204 if end == size && answer.at() == Some(size) => Ok(Sent::All),
         200 | 204 | 409 => answer.at().map(Sent::Some).ok_or_else(|| answer.trouble()),
+        _ => Err(answer.trouble()),
+    }
+}
+
+/// What became of an upload of which all is there, as JSON.
+pub async fn made(number: u32, url: &str) -> Result<String, Trouble> {
+    let answer = ask(number, "GET", url, &[], None, |_| {}).await?;
+    match answer.status {
+        200 => Ok(answer.body),
         _ => Err(answer.trouble()),
     }
 }
@@ -146,7 +157,8 @@ impl Answer {
             404 | 410 => Trouble::Gone,
             // Full disks and refusals stay until somebody does something; everything else may pass by itself.
             507 => Trouble::Refused(self.words()),
-            408 | 423 | 425 | 429 | 500.. => Trouble::Lost,
+            408 | 423 | 425 | 429 | 502..=504 => Trouble::Lost,
+            500.. => Trouble::Failing,
             _ => Trouble::Refused(self.words()),
         }
     }

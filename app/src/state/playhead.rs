@@ -54,7 +54,7 @@ impl Clip {
             })
         };
         if text.contains([':', ';']) {
-            let label = Timecode::parse(text, self.rate).map_err(|_| unreadable())?;
+            let label = Timecode::parse_as(text, self.rate, self.start.drop).map_err(|_| unreadable())?;
             let offset = label.frames as i64 - self.start.frames as i64;
             return inside(offset, self.timecode(0), self.timecode(self.last()));
         }

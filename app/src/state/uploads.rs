@@ -21,6 +21,8 @@ pub enum Stage {
     Sending,
     /// The connection is lost; tried again by itself.
     Lost,
+    /// The server says that it failed; tried again by itself.
+    Failing,
     /// Refused; why, for people. May be tried again.
     Failed(String),
     Done(Option<Made>),
@@ -171,8 +173,10 @@ impl Uploads {
         }
         loop {
             let next = self.list.with_untracked(|list| {
-                let busy =
-                    list.iter().filter(|one| matches!(one.stage, Stage::Sending | Stage::Lost)).count();
+                let busy = list
+                    .iter()
+                    .filter(|one| matches!(one.stage, Stage::Sending | Stage::Lost | Stage::Failing))
+                    .count();
                 let next = list.iter().find(|one| one.stage == Stage::Waiting).map(|one| one.number);
                 next.filter(|_| busy < AT_ONCE)
             });
@@ -191,7 +195,7 @@ impl Uploads {
         loop {
             let Some(upload) = self.get(number) else { return };
             let before = upload.sent;
-            match self.carry(&upload).await {
+            let stage = match self.carry(&upload).await {
                 Ok(answer) => {
                     store::remove(&upload.fingerprint);
                     tus::forget_file(number);
@@ -208,13 +212,17 @@ impl Uploads {
                     return;
                 }
                 // Swept, or finished by another tab: begin again; known bytes are recognised at the end.
-                Err(Trouble::Gone) => store::remove(&upload.fingerprint),
-                Err(Trouble::Lost) => {}
-            }
+                Err(Trouble::Gone) => {
+                    store::remove(&upload.fingerprint);
+                    Stage::Lost
+                }
+                Err(Trouble::Lost) => Stage::Lost,
+                Err(Trouble::Failing) => Stage::Failing,
+            };
             let moved = self.get(number).is_some_and(|now| now.sent > before);
             failures = if moved { 1 } else { failures + 1 };
             self.change(number, |upload| {
-                upload.stage = Stage::Lost;
+                upload.stage = stage;
                 upload.speed = 0.0;
             });
             self.wait(WAITS[(failures - 1).min(WAITS.len() - 1)]).await;
@@ -257,7 +265,7 @@ impl Uploads {
             upload.stage = Stage::Sending;
         });
         if at == size {
-            return Ok(String::new()); // all was there, only the answer had been lost
+            return tus::made(number, &url).await; // all was there, only the answer had been lost
         }
         let speed = Speed::new(at);
         loop {
@@ -271,7 +279,7 @@ impl Uploads {
                 });
             };
             match tus::send(number, &url, from, told).await? {
-                Sent::All(answer) => return Ok(answer),
+                Sent::All => return tus::made(number, &url).await,
                 Sent::Some(now) if now == from => return Err(Trouble::Lost),
                 Sent::Some(now) => at = now,
             }

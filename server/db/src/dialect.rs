@@ -111,6 +111,8 @@ pub async fn one_at_a_time(tx: &mut AnyConnection, gate: Gate) -> Result<()> {
 pub enum Gate {
     /// There is always an active owner, and the first start makes only one.
     Owners = 7_001,
+    /// So many wrong passwords and no more.
+    SignIns = 7_002,
 }
 
 /// The address as it may be shown in a message.

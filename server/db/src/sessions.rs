@@ -15,13 +15,23 @@ pub async fn save(db: &Db, session_id: &str, record: &str, expires_at: i64) -> R
     Ok(())
 }
 
-/// The record of a session that is not over at `now`.
-pub async fn load(db: &Db, session_id: &str, now: i64) -> Result<Option<String>> {
-    Ok(sqlx::query_scalar("select record from session where session_id = $1 and expires_at > $2")
+/// The record of a session that is not over at `now`, and when it will be.
+pub async fn load(db: &Db, session_id: &str, now: i64) -> Result<Option<(String, i64)>> {
+    Ok(sqlx::query_as("select record, expires_at from session where session_id = $1 and expires_at > $2")
         .bind(session_id)
         .bind(now)
         .fetch_optional(&db.pool)
         .await?)
+}
+
+/// Lets a session go on until then; one that was ended meanwhile stays ended.
+pub async fn renew(db: &Db, session_id: &str, expires_at: i64) -> Result<()> {
+    sqlx::query("update session set expires_at = $2 where session_id = $1 and expires_at < $2")
+        .bind(session_id)
+        .bind(expires_at)
+        .execute(&db.pool)
+        .await?;
+    Ok(())
 }
 
 pub async fn delete(db: &Db, session_id: &str) -> Result<()> {

@@ -124,6 +124,36 @@ pub async fn finish(tx: &mut AnyConnection, upload_id: UploadId, shot_id: ShotId
     }
 }
 
+/// What became of a finished upload.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Made {
+    pub shot_id: ShotId,
+    pub name: String,
+    /// The project had these bytes already: `shot_id` is that shot and nothing was added.
+    pub duplicate: bool,
+}
+
+/// `None` while the upload is not finished.
+///
+/// # Errors
+/// `NotFound` when its shot was deleted since.
+pub async fn made(db: &Db, upload: &Upload) -> Result<Option<Made>> {
+    let Some(shot_id) = upload.shot_id.filter(|_| upload.is_done) else { return Ok(None) };
+    // It made the shot unless that was there before it began, or another upload of the same bytes came first.
+    let row = sqlx::query(
+        "select s.name, cast(case when s.created_at < u.created_at or exists (select 1 from upload o
+         where o.shot_id = s.shot_id and o.state = 'done' and o.upload_id <> u.upload_id and o.updated_at < u.updated_at)
+         then 1 else 0 end as bigint) as duplicate
+         from upload u join shot s on s.shot_id = u.shot_id where u.upload_id = $1 and s.binned_at is null",
+    )
+    .bind(upload.upload_id.to_string())
+    .fetch_optional(&db.pool)
+    .await?
+    .ok_or(Error::NotFound)?;
+    let duplicate: i64 = row.try_get("duplicate")?;
+    Ok(Some(Made { shot_id, name: row.try_get("name")?, duplicate: duplicate == 1 }))
+}
+
 /// Keeps a slow upload from being swept.
 pub async fn touch(db: &Db, upload_id: UploadId) -> Result<()> {
     sqlx::query("update upload set updated_at = $2 where upload_id = $1")
@@ -149,11 +179,16 @@ pub async fn open_ids(db: &Db) -> Result<Vec<UploadId>> {
     ids.iter().map(|id| parse("upload_id", id)).collect()
 }
 
-/// Uploads nobody has touched since `before`; their part files can go.
-pub async fn stale(db: &Db, before: i64) -> Result<Vec<UploadId>> {
-    let ids: Vec<String> = sqlx::query_scalar("select upload_id from upload where updated_at < $1")
-        .bind(before)
-        .fetch_all(&db.pool)
-        .await?;
-    ids.iter().map(|id| parse("upload_id", id)).collect()
+/// Forgets uploads that nobody has sent anything of since `before`: their ids and files' names. Their part files can go.
+pub async fn forget_stale(tx: &mut AnyConnection, before: i64) -> Result<Vec<(UploadId, String)>> {
+    let rows = sqlx::query(
+        "delete from upload where state = 'open' and updated_at < $1 returning upload_id, file_name",
+    )
+    .bind(before)
+    .fetch_all(&mut *tx)
+    .await?;
+    let read = |row: &AnyRow| {
+        Ok((parse("upload_id", &row.try_get::<String, _>("upload_id")?)?, row.try_get("file_name")?))
+    };
+    rows.iter().map(read).collect()
 }

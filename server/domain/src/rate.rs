@@ -41,9 +41,11 @@ impl Rate {
         f64::from(self.num) / f64::from(self.den)
     }
 
-    /// Frames that timecode counts per second: 24 for 23.976, 30 for 29.97.
+    /// Frames that timecode counts per second: 24 for 23.976, 30 for 29.97; at least 1, which a time-lapse or a picture
+    /// that lasts for seconds would not reach.
     pub fn nominal(self) -> u32 {
-        (self.num + self.den / 2) / self.den
+        let rounded = (u64::from(self.num) + u64::from(self.den) / 2) / u64::from(self.den);
+        u32::try_from(rounded).unwrap_or(u32::MAX).max(1)
     }
 
     /// Whether SMPTE drop-frame counting is defined: 29.97 and 59.94.
@@ -96,10 +98,16 @@ pub struct Timecode {
 pub struct BadTimecode(String);
 
 impl Timecode {
-    /// Reads `hh:mm:ss:ff` or `hh:mm:ss;ff` at `rate`.
+    /// Reads `hh:mm:ss:ff` or `hh:mm:ss;ff` at `rate`; the semicolon says drop-frame.
     pub fn parse(text: &str, rate: Rate) -> Result<Self, BadTimecode> {
+        Self::parse_as(text, rate, text.contains(';'))
+    }
+
+    /// Reads a label of a shot that counts in drop-frame or does not, whichever separators it is written with: people type
+    /// colons.
+    pub fn parse_as(text: &str, rate: Rate, drop: bool) -> Result<Self, BadTimecode> {
         let bad = || BadTimecode(text.to_owned());
-        let drop = text.contains(';') && rate.can_drop();
+        let drop = drop && rate.can_drop();
         let parts: Vec<u64> =
             text.split([':', ';', '.']).map(u64::from_str).collect::<Result<_, _>>().map_err(|_| bad())?;
         let &[hours, minutes, seconds, frames] = parts.as_slice() else { return Err(bad()) };
@@ -185,6 +193,40 @@ mod tests {
     }
 
     #[test]
+    fn how_a_shot_counts_is_not_said_by_what_people_type() {
+        let r = rate(30_000, 1001);
+        for text in ["01:00:00;00", "01:00:00:00", "01.00.00.00"] {
+            assert_eq!(
+                Timecode::parse_as(text, r, true),
+                Ok(Timecode { frames: 107_892, drop: true }),
+                "{text}"
+            );
+            assert_eq!(
+                Timecode::parse_as(text, r, false),
+                Ok(Timecode { frames: 108_000, drop: false }),
+                "{text}"
+            );
+        }
+        assert!(Timecode::parse_as("00:01:00:01", r, true).is_err());
+        // Nothing drops at 24.
+        assert_eq!(
+            Timecode::parse_as("00:00:01;00", rate(24, 1), true).map(|t| (t.frames, t.drop)),
+            Ok((24, false))
+        );
+    }
+
+    #[test]
+    fn less_than_a_picture_in_two_seconds_has_labels_too() {
+        for (num, den) in [(1, 3), (1, 5), (1, 3600), (2, 5)] {
+            let r = rate(num, den);
+            assert_eq!(r.nominal(), 1);
+            let start = Timecode { frames: 0, drop: false };
+            assert_eq!(start.label(61, r), "00:01:01:00");
+            assert_eq!(Timecode::parse("00:01:01:00", r).map(|t| t.frames), Ok(61));
+        }
+    }
+
+    #[test]
     fn what_is_no_timecode_is_refused() {
         for text in ["", "1:2:3", "24:00:00:00", "00:60:00:00", "00:00:00:24", "aa:bb:cc:dd", "-1:00:00:00"] {
             assert!(Timecode::parse(text, rate(24, 1)).is_err(), "{text}");
@@ -193,8 +235,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_label_reads_back_as_its_frame(frame in 0u64..2_000_000, which in 0usize..8) {
-            let rates = [(12, 1), (24_000, 1001), (24, 1), (25, 1), (30_000, 1001), (30, 1), (50, 1), (60_000, 1001)];
+        fn a_label_reads_back_as_its_frame(frame in 0u64..2_000_000, which in 0usize..10) {
+            let rates = [
+                (12, 1), (24_000, 1001), (24, 1), (25, 1), (30_000, 1001), (30, 1), (50, 1), (60_000, 1001), (1, 3), (1, 5),
+            ];
             let r = rate(rates[which].0, rates[which].1);
             for drop in [false, r.can_drop()] {
                 let label = Timecode { frames: 0, drop }.label(frame, r);

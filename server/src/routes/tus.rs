@@ -16,12 +16,14 @@ use tower_sessions::Session;
 
 use super::Refused;
 use crate::state::ServerState;
-use crate::uploads::{Finished, Hashed, finish, open_part};
+use crate::uploads::{Hashed, finish, open_part};
 
 /// Largest plate: 1 TB.
 const MOST_BYTES: i64 = 1 << 40;
 /// What must stay free for proxies, masks and results.
 const RESERVE_BYTES: u64 = 512 << 20;
+/// Uploads that nobody has sent anything of for so long keep no room from others: a closed laptop must not fill the disk.
+const PROMISE_MICROS: i64 = 60 * 60 * 1_000_000;
 /// A browser that says nothing for so long has gone; what came is kept.
 const SILENCE: Duration = Duration::from_secs(30);
 
@@ -29,10 +31,15 @@ const UPLOAD_OFFSET: HeaderName = HeaderName::from_static("upload-offset");
 const UPLOAD_LENGTH: HeaderName = HeaderName::from_static("upload-length");
 
 fn tus(status: StatusCode) -> axum::http::response::Builder {
-    Response::builder()
-        .status(status)
-        .header("tus-resumable", "1.0.0")
-        .header(header::CACHE_CONTROL, "no-store")
+    Response::builder().status(status)
+}
+
+/// What every answer of this protocol bears, refusals too.
+pub async fn speak(mut answer: Response) -> Response {
+    let headers = answer.headers_mut();
+    headers.insert("tus-resumable", HeaderValue::from_static("1.0.0"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    answer
 }
 
 fn say(status: StatusCode, words: impl Into<String>) -> Response {
@@ -152,10 +159,12 @@ pub async fn create(
         .expect("plain headers"))
 }
 
+/// Bytes that are still to come of the uploads under way.
 async fn promised_but_missing(state: &ServerState) -> Result<u64, ApiError> {
     let open = db::uploads::open(&state.app.db).await?;
+    let since = db::now() - PROMISE_MICROS;
     let missing = |upload: &Upload| (upload.size_bytes as u64).saturating_sub(received(state, upload));
-    Ok(open.iter().map(missing).sum())
+    Ok(open.iter().filter(|upload| upload.updated_at > since).map(missing).sum())
 }
 
 /// Bytes of an upload that are on the disk.
@@ -166,14 +175,30 @@ pub fn received(state: &ServerState, upload: &Upload) -> u64 {
     std::fs::metadata(state.app.store.part_path(&upload.upload_id.to_string())).map_or(0, |m| m.len())
 }
 
+/// Whose upload somebody may look at or end.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Whose {
+    Own,
+    /// Anybody's, for those who run the project: who left must not keep the room of others.
+    OwnOrManaged,
+}
+
 /// The upload, if it is the viewer's own and the project still theirs.
-async fn own_upload(state: &ServerState, session: &Session, id: &str) -> Result<Upload, Refused> {
+async fn upload_of(
+    state: &ServerState,
+    session: &Session,
+    id: &str,
+    whose: Whose,
+) -> Result<Upload, Refused> {
     let cx = Cx::from_session(&state.app, session).await?;
     let upload_id: UploadId = id.parse().map_err(|_| Refused(ApiError::NotFound))?;
     let upload = db::uploads::get(&state.app.db, upload_id).await.map_err(ApiError::from)?;
     cx.project(upload.project_id, Action::Upload).await?;
     if upload.person_id != cx.viewer.person_id {
-        return Err(Refused(ApiError::NotFound));
+        if whose == Whose::Own {
+            return Err(Refused(ApiError::NotFound));
+        }
+        cx.project(upload.project_id, Action::ManageProject).await?;
     }
     Ok(upload)
 }
@@ -184,13 +209,17 @@ pub async fn head(
     session: Session,
     Path(id): Path<String>,
 ) -> Result<Response, Refused> {
-    let upload = own_upload(&state, &session, &id).await?;
+    let upload = upload_of(&state, &session, &id, Whose::Own).await?;
     let offset = received(&state, &upload);
     if offset == upload.size_bytes as u64 && !upload.is_done {
         // The last byte came, the answer did not: do now what was left.
         let slot = state.writers.slot(upload.upload_id);
         let mut hashed = slot.hashed.lock().await;
-        conclude(&state, &upload, &mut hashed).await?;
+        match conclude(&state, &upload, &mut hashed).await {
+            Ok(()) => {}
+            Err(NotMade::Full) => return Ok(no_room()),
+            Err(NotMade::Broken) => return Err(Refused(ApiError::Internal)),
+        }
     }
     Ok(tus(StatusCode::OK)
         .header(UPLOAD_OFFSET, offset)
@@ -199,7 +228,23 @@ pub async fn head(
         .expect("plain headers"))
 }
 
-/// `PATCH /api/uploads/{id}`: appends; the answer to the last piece says which shot it became.
+/// `GET /api/uploads/{id}`: what became of a finished one, as [`db::uploads::Made`] in JSON; tus leaves no room for that in its answers.
+pub async fn made(
+    State(state): State<ServerState>,
+    session: Session,
+    Path(id): Path<String>,
+) -> Result<Response, Refused> {
+    let upload = upload_of(&state, &session, &id, Whose::Own).await?;
+    match db::uploads::made(&state.app.db, &upload).await.map_err(ApiError::from)? {
+        Some(made) => Ok(axum::Json(made).into_response()),
+        None => Ok(say(
+            StatusCode::CONFLICT,
+            format!("{} of {} bytes are here.", received(&state, &upload), upload.size_bytes),
+        )),
+    }
+}
+
+/// `PATCH /api/uploads/{id}`: appends. After the last piece `GET` says which shot it became.
 pub async fn patch(
     State(state): State<ServerState>,
     session: Session,
@@ -216,7 +261,7 @@ pub async fn patch(
             "Send Content-Type: application/offset+octet-stream.",
         ));
     }
-    let upload = own_upload(&state, &session, &id).await?;
+    let upload = upload_of(&state, &session, &id, Whose::Own).await?;
     if upload.is_done {
         return Ok(say(StatusCode::CONFLICT, "This upload is already finished."));
     }
@@ -237,18 +282,22 @@ pub async fn patch(
         &mut gone,
     )
     .await;
-    db::uploads::touch(&state.app.db, upload.upload_id).await.map_err(ApiError::from)?;
+    // On a full disk this fails too, and what is said below must still be said.
+    if let Err(error) = db::uploads::touch(&state.app.db, upload.upload_id).await {
+        tracing::warn!(%error, upload.id = %upload.upload_id, "An upload under way could not be noted");
+    }
     match outcome {
-        Ok(Written::All) => {
-            let finished = conclude(&state, &upload, &mut hashed).await?;
-            state.writers.forget(upload.upload_id);
-            let text = serde_json::to_string(&finished).expect("plain JSON");
-            Ok(tus(StatusCode::OK)
-                .header(UPLOAD_OFFSET, upload.size_bytes)
-                .header(header::CONTENT_TYPE, "application/json")
-                .body(Body::from(text))
-                .expect("plain headers"))
-        }
+        Ok(Written::All) => match conclude(&state, &upload, &mut hashed).await {
+            Ok(()) => {
+                state.writers.forget(upload.upload_id);
+                Ok(tus(StatusCode::NO_CONTENT)
+                    .header(UPLOAD_OFFSET, upload.size_bytes)
+                    .body(Body::empty())
+                    .expect("plain headers"))
+            }
+            Err(NotMade::Full) => Ok(no_room()),
+            Err(NotMade::Broken) => Err(Refused(ApiError::Internal)),
+        },
         Ok(Written::Some(at)) => Ok(tus(StatusCode::NO_CONTENT)
             .header(UPLOAD_OFFSET, at)
             .body(Body::empty())
@@ -267,16 +316,20 @@ pub async fn patch(
                 std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded
             ) =>
         {
-            Ok(say(
-                StatusCode::INSUFFICIENT_STORAGE,
-                "The server's disk is full. What came so far is kept: free some space there, then resume.",
-            ))
+            Ok(no_room())
         }
         Err(error) => {
             tracing::error!(%error, upload.id = %upload.upload_id, "An upload could not be written");
             Err(Refused(ApiError::Internal))
         }
     }
+}
+
+fn no_room() -> Response {
+    say(
+        StatusCode::INSUFFICIENT_STORAGE,
+        "The server's disk is full. What came so far is kept: free some space there, then resume.",
+    )
 }
 
 enum Written {
@@ -338,18 +391,27 @@ async fn append(
     Ok(if at == size { Written::All } else { Written::Some(at) })
 }
 
-async fn conclude(state: &ServerState, upload: &Upload, hashed: &mut Hashed) -> Result<Finished, Refused> {
+/// Why a whole upload did not become a shot yet; it is tried again.
+enum NotMade {
+    Full,
+    Broken,
+}
+
+async fn conclude(state: &ServerState, upload: &Upload, hashed: &mut Hashed) -> Result<(), NotMade> {
     let part = state.app.store.part_path(&upload.upload_id.to_string());
     let mut known = std::mem::take(hashed);
     let size = upload.size_bytes as u64;
     let hash =
         blocking(move || known.catch_up(&part, size).map(|()| known.hash())).await.map_err(|error| {
             tracing::error!(%error, "A finished upload could not be read again");
-            ApiError::Internal
+            NotMade::Broken
         })?;
     finish(&state.app, upload, hash).await.map_err(|error| {
         tracing::error!("A finished upload did not become a shot: {error:#}");
-        Refused(ApiError::Internal)
+        match error.downcast_ref::<storage::Error>() {
+            Some(storage::Error::Full { .. }) => NotMade::Full,
+            _ => NotMade::Broken,
+        }
     })
 }
 
@@ -359,7 +421,7 @@ pub async fn delete(
     session: Session,
     Path(id): Path<String>,
 ) -> Result<Response, Refused> {
-    let upload = own_upload(&state, &session, &id).await?;
+    let upload = upload_of(&state, &session, &id, Whose::OwnOrManaged).await?;
     if upload.is_done {
         return Ok(say(StatusCode::CONFLICT, "This upload is finished: its shot is in the project."));
     }

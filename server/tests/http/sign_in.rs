@@ -59,3 +59,51 @@ async fn another_site_cannot_make_a_browser_write() {
         assert!(viewer.person.is_some(), "still signed in");
     }
 }
+
+/// Whoever comes back within two weeks stays signed in, however long ago the password was given.
+#[tokio::test]
+async fn a_visit_keeps_a_session_and_two_weeks_without_one_end_it() {
+    const DAY: i64 = 86_400_000_000;
+    for app in TestApp::each().await {
+        let owner = app.owner().await;
+        let is_in = || async {
+            owner.ask::<GetViewer, Viewer>(&GetViewer {}).await.expect("a viewer").person.is_some()
+        };
+        let until = || async {
+            let text = "select max(expires_at) from session";
+            sqlx::query_scalar::<_, i64>(text).fetch_one(app.state.app.db.pool()).await.expect("a row")
+        };
+        let set = |at: i64| {
+            let pool = app.state.app.db.pool();
+            async move {
+                sqlx::query("update session set expires_at = $1").bind(at).execute(pool).await.expect("set")
+            }
+        };
+        set(db::now() + 2 * DAY).await;
+        assert!(is_in().await);
+        let left = until().await - db::now();
+        assert!(left > 13 * DAY && left <= 14 * DAY, "{}: {left}", app.engine());
+        set(db::now() - 1).await;
+        assert!(!is_in().await, "{}", app.engine());
+    }
+}
+
+#[tokio::test]
+async fn fifty_guesses_at_once_are_not_more_than_five() {
+    for app in TestApp::each().await {
+        app.owner().await;
+        let guesses = (0..50).map(|n| {
+            let nobody = app.nobody();
+            tokio::spawn(async move {
+                let guess =
+                    SignIn { email: "owner@studio.test".into(), password: format!("a wrong password {n}") };
+                nobody.ask::<SignIn, ()>(&guess).await.expect_err("wrong")
+            })
+        });
+        let mut looked_at = 0;
+        for guess in guesses.collect::<Vec<_>>() {
+            looked_at += usize::from(!guess.await.expect("ran").contains("Throttled"));
+        }
+        assert_eq!(looked_at, 5, "{}", app.engine());
+    }
+}

@@ -43,6 +43,15 @@ pub async fn offset(actor: &Actor, at: &str) -> String {
     answer.headers().get("upload-offset").map_or("-", |v| v.to_str().expect("digits")).to_owned()
 }
 
+async fn delete(actor: &Actor, at: &str) -> Response {
+    let asked = actor.client.delete(format!("{}{at}", actor.url)).header("tus-resumable", "1.0.0");
+    asked.send().await.expect("an answer")
+}
+
+async fn get(actor: &Actor, at: &str) -> Response {
+    actor.client.get(format!("{}{at}", actor.url)).send().await.expect("an answer")
+}
+
 pub fn place(answer: &Response) -> String {
     answer.headers()["location"].to_str().expect("a path").to_owned()
 }
@@ -63,11 +72,15 @@ async fn an_upload_is_resumed_where_it_stopped_and_becomes_one_shot() {
         assert_eq!(wrong.headers()["upload-offset"], "1500000");
         // The server forgets what it had hashed, as after a restart.
         app.state.writers.forget(at.rsplit('/').next().and_then(|id| id.parse().ok()).expect("an id"));
+        assert_eq!(get(&owner, &at).await.status(), StatusCode::CONFLICT);
         let done = patch(&owner, &at, 1_500_000, &bytes[1_500_000..]).await;
-        assert_eq!(done.status(), StatusCode::OK);
-        let text: serde_json::Value =
-            serde_json::from_str(&done.text().await.expect("a body")).expect("JSON");
-        assert_eq!(text["name"], "NL_204_0310");
+        // Nothing else is a success to a tus client.
+        assert_eq!(
+            (done.status(), &done.headers()["upload-offset"]),
+            (StatusCode::NO_CONTENT, &"3000000".parse().expect("digits"))
+        );
+        let text = get(&owner, &at).await.json::<serde_json::Value>().await.expect("JSON");
+        assert_eq!((&text["name"], &text["duplicate"]), (&"NL_204_0310".into(), &false.into()));
         let shot: domain::ShotId = text["shot_id"].as_str().and_then(|id| id.parse().ok()).expect("an id");
         let media = db::media::of_shot(&app.state.app.db, shot).await.expect("a row");
         assert_eq!(media.plate, domain::Hash::of(&bytes));
@@ -76,11 +89,10 @@ async fn an_upload_is_resumed_where_it_stopped_and_becomes_one_shot() {
 
         // The same bytes again are said to be here already.
         let again = place(&create(&owner, project, "copy.mov", bytes.len()).await);
-        let twice = patch(&owner, &again, 0, &bytes).await;
-        let text: serde_json::Value =
-            serde_json::from_str(&twice.text().await.expect("a body")).expect("JSON");
-        assert!(text.to_string().contains("NL_204_0310"), "{text}");
-        assert!(text.to_string().contains(&shot.to_string()), "{text}");
+        assert_eq!(patch(&owner, &again, 0, &bytes).await.status(), StatusCode::NO_CONTENT);
+        let text = get(&owner, &again).await.json::<serde_json::Value>().await.expect("JSON");
+        let due = serde_json::json!({"shot_id": shot, "name": "NL_204_0310", "duplicate": true});
+        assert_eq!(text, due, "{}", app.engine());
     }
 }
 
@@ -117,8 +129,51 @@ async fn an_upload_belongs_to_who_sends_it() {
             let status = patch(actor, &at, 0, &[1; 8]).await.status();
             assert!([StatusCode::NOT_FOUND, StatusCode::UNAUTHORIZED].contains(&status), "{status}");
         }
+        for actor in [&artist, &stranger, &app.nobody()] {
+            let refused = delete(actor, &at).await;
+            assert!(refused.status().is_client_error(), "{}", refused.status());
+            assert_eq!(refused.headers()["tus-resumable"], "1.0.0");
+        }
         assert_eq!(create(&stranger, project, "x.mov", 8).await.status(), StatusCode::NOT_FOUND);
         assert_eq!(create(&reviewer, project, "x.mov", 8).await.status(), StatusCode::FORBIDDEN);
         assert_eq!(offset(&owner, &at).await, "0");
+        // Whoever runs the project ends what somebody left behind.
+        let left = place(&create(&artist, project, "left.mov", 8).await);
+        let producer = app.member(&owner, Role::Producer, Some(project)).await;
+        assert_eq!(delete(&producer, &left).await.status(), StatusCode::NO_CONTENT);
+        assert_eq!(offset(&artist, &left).await, "-");
+    }
+}
+
+/// An upload that nobody goes on with keeps no room for an hour, and is forgotten after a week.
+#[tokio::test]
+async fn an_upload_that_was_given_up_does_not_fill_the_disk() {
+    for app in TestApp::each().await {
+        let owner = app.owner().await;
+        let project = owner.project("Room").await;
+        let free = app.state.app.store.free_bytes().expect("asked") as usize;
+        let most = free - (2 << 30);
+        let first = place(&create(&owner, project, "first.mov", most.min(1 << 40)).await);
+        if most < 1 << 40 {
+            let second = create(&owner, project, "second.mov", 4 << 30).await;
+            assert_eq!(second.status(), StatusCode::INSUFFICIENT_STORAGE, "{}", app.engine());
+        }
+        let since = |hours: i64| {
+            let at = db::now() - hours * 3_600_000_000;
+            let db = app.state.app.db.clone();
+            async move {
+                let text = "update upload set updated_at = $1";
+                sqlx::query(text).bind(at).execute(db.pool()).await.expect("aged");
+            }
+        };
+        since(2).await;
+        let second = create(&owner, project, "second.mov", 4 << 30).await;
+        assert_eq!(second.status(), StatusCode::CREATED, "{}", app.engine());
+        assert_eq!(delete(&owner, &place(&second)).await.status(), StatusCode::NO_CONTENT);
+        app::upkeep::round(&app.state.app).await.expect("kept");
+        assert_eq!(offset(&owner, &first).await, "0");
+        since(8 * 24).await;
+        app::upkeep::round(&app.state.app).await.expect("kept");
+        assert_eq!(offset(&owner, &first).await, "-");
     }
 }

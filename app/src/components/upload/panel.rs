@@ -74,7 +74,7 @@ fn Row(number: u32) -> impl IntoView {
                 {move || matches!(stage.get(), Some(Stage::Failed(_))).then(|| view! {
                     <Button small=true on:click=move |_| uploads.retry(number)>"Try again"</Button>
                 })}
-                {move || matches!(stage.get(), Some(Stage::Lost)).then(|| view! {
+                {move || matches!(stage.get(), Some(Stage::Lost | Stage::Failing)).then(|| view! {
                     <Button small=true on:click=move |_| uploads.try_now()>"Try now"</Button>
                 })}
                 {move || (!matches!(stage.get(), Some(Stage::Done(_)))).then(|| view! {
@@ -90,7 +90,7 @@ fn Row(number: u32) -> impl IntoView {
 fn tone_of(stage: Option<&Stage>) -> &'static str {
     match stage {
         Some(Stage::Sending) => "running",
-        Some(Stage::Lost) => "changes",
+        Some(Stage::Lost | Stage::Failing) => "changes",
         Some(Stage::Failed(_)) => "failed",
         Some(Stage::Done(_)) => "approved",
         Some(Stage::Waiting) | None => "idle",
@@ -112,6 +112,11 @@ fn line(upload: &Upload) -> AnyView {
             text.into_any()
         }
         Stage::Lost => format!("! Connection lost at {}; trying again. Nothing is lost.", sizes()).into_any(),
+        Stage::Failing => format!(
+            "! The server failed at {}; trying again. What came is kept. If this stays, whoever runs the server finds why in its log.",
+            sizes()
+        )
+        .into_any(),
         Stage::Failed(why) => format!("✕ {why}").into_any(),
         Stage::Done(None) => "✓ Uploaded".into_any(),
         Stage::Done(Some(Made { shot_id, name, duplicate })) => {

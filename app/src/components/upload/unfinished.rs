@@ -61,7 +61,7 @@ fn line(row: UploadRow, cancel: impl Fn(UploadRow) + Copy + 'static) -> impl Int
     } else {
         format!("{} uploads it.", row.person_name)
     };
-    let mine = row.is_mine.then(|| {
+    let end = row.may_cancel.then(|| {
         let row = row.clone();
         view! { <Button small=true kind=Kind::Quiet on:click=move |_| cancel(row.clone())>"Cancel"</Button> }
     });
@@ -70,7 +70,7 @@ fn line(row: UploadRow, cancel: impl Fn(UploadRow) + Copy + 'static) -> impl Int
             <strong class="unfinished__name">{row.file_name.clone()}</strong>
             <ProgressBar part=Signal::stored(part) label="Uploaded"/>
             <span class="muted">{sizes} " · " {what}</span>
-            {mine}
+            {end}
         </div>
     }
 }
