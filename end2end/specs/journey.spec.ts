@@ -1,5 +1,5 @@
-// The whole story with three browsers on footage that the test makes: upload, mark, grow, paint, causes, review, removal,
-// changes, second version. Nothing is typed outside the browser.
+// The whole story with three browsers on footage that the test makes: four shots at once, mark, grow, paint, a cause and what
+// becomes of it, review, a removal that is cancelled and run again, changes, second version. Nothing is typed outside the browser.
 
 import { join as path } from 'node:path';
 import type { Locator, Page } from '@playwright/test';
@@ -7,7 +7,9 @@ import { movingSquare } from '../lib/clips';
 import { becomeOwner, inviteLink, join, makeProject } from '../lib/people';
 import { expect, listen, open, test } from '../lib/test';
 
-test.describe.configure({ timeout: 240_000 });
+test.describe.configure({ timeout: 300_000 });
+
+const SCALE = 4;
 
 /** Clicks the picture at a place of the plate. */
 async function clickPlate(page: Page, picture: Locator, x: number, y: number, plate: { width: number; height: number }) {
@@ -20,13 +22,17 @@ async function clickPlate(page: Page, picture: Locator, x: number, y: number, pl
 
 test('from upload to a second version', async ({ page, browser, server }) => {
   const said: string[] = [];
-  const clip = movingSquare(path(server.dataDir, 'square.mp4'));
+  // Large enough that somebody can look at the removal, and stop it.
+  const clip = movingSquare(path(server.dataDir, 'square.mp4'), 20, SCALE);
+  const others = [10, 11, 12].map((frames) => movingSquare(path(server.dataDir, `other-${frames}.mp4`), frames));
 
   await becomeOwner(page);
   await makeProject(page, 'Journey');
   const board = page.url();
-  await page.getByLabel('Plates').first().setInputFiles(clip.path);
-  await expect(page.getByText('Ready to annotate').first()).toBeVisible({ timeout: 60_000 });
+  await page.getByLabel('Plates').first().setInputFiles([clip, ...others].map((one) => one.path));
+  // How far each is, then all of them.
+  await expect(page.locator('.card').filter({ hasText: /Read plate( · \d+ %|: waiting)/ }).first()).toBeVisible({ timeout: 30_000 });
+  await expect(page.locator('.card[data-phase="ready"]')).toHaveCount(4, { timeout: 60_000 });
 
   const artistLink = await inviteLink(page, 'artist', 'Journey');
   const supervisorLink = await inviteLink(page, 'supervisor', 'Journey');
@@ -40,7 +46,7 @@ test('from upload to a second version', async ({ page, browser, server }) => {
   const picture = artist.getByRole('img', { name: /frame/i }).first();
   await expect(picture).toHaveAttribute('data-frame', '0');
   await artist.keyboard.press('x');
-  await clickPlate(artist, picture, 62, 92, clip);
+  await clickPlate(artist, picture, 62 * SCALE, 92 * SCALE, clip);
   await expect(artist.getByRole('button', { name: 'Grow mask over the shot' })).toBeEnabled();
 
   // The supervisor watches the same shot and never reloads.
@@ -55,12 +61,13 @@ test('from upload to a second version', async ({ page, browser, server }) => {
 
   // A dab of the brush, and a cause with one cell on the whole shot.
   await artist.keyboard.press('b');
-  await clickPlate(artist, picture, 110, 92, clip);
+  await clickPlate(artist, picture, 110 * SCALE, 92 * SCALE, clip);
   await artist.getByLabel('What else changes').fill('Shadow');
   await artist.getByRole('button', { name: 'Add cause' }).click();
   await expect(artist.getByLabel('What changes')).toHaveValue('Shadow');
+  await artist.getByLabel('What becomes of it').selectOption('vanish');
   await artist.keyboard.press('Shift+G');
-  await clickPlate(artist, picture, 62, 130, clip);
+  await clickPlate(artist, picture, 62 * SCALE, 130 * SCALE, clip);
 
   await artist.getByRole('button', { name: /^Send quadmask v\d to review/ }).click();
   await artist.getByRole('dialog').getByRole('button', { name: /send/i }).click();
@@ -70,12 +77,19 @@ test('from upload to a second version', async ({ page, browser, server }) => {
   await expect(supervisor.getByText('Quadmask v1 in review').first()).toBeVisible();
   await supervisor.getByRole('button', { name: 'Approve quadmask v1' }).click();
   await supervisor.getByRole('dialog').getByRole('button', { name: /approve/i }).click();
-  await expect(artist.getByText('Result v1 in review').first()).toBeVisible({ timeout: 90_000 });
+  // It runs in named steps, is stopped, and run again.
+  await artist.getByRole('link', { name: /Removal/ }).first().click();
+  await expect(artist.getByText('Gathering background')).toBeVisible({ timeout: 30_000 });
+  await artist.getByRole('button', { name: 'Cancel', exact: true }).click();
+  await expect(artist.getByText('Cancelled').first()).toBeVisible({ timeout: 30_000 });
+  await artist.getByRole('button', { name: /^Run/ }).first().click();
+  await expect(artist.getByText('Result v1 in review').first()).toBeVisible({ timeout: 120_000 });
 
   // They look, wipe, and ask for changes.
   await supervisor.getByRole('link', { name: /Review/ }).click();
   await supervisor.getByRole('tab', { name: 'Result' }).click();
   await expect(supervisor.getByText('Proof of v1')).toBeVisible();
+  await expect(supervisor.locator('.proof')).toContainText(`${clip.width}×${clip.height} · ${clip.frames} frames`);
   await supervisor.keyboard.press('w');
   await expect(supervisor.getByLabel('Wipe: plate left, result right')).toBeVisible();
   await supervisor.getByRole('button', { name: 'Ask for changes' }).click();
@@ -92,7 +106,7 @@ test('from upload to a second version', async ({ page, browser, server }) => {
     await new Promise((done) => setTimeout(done, 1_500));
     await route.continue();
   });
-  await clickPlate(artist, picture, 130, 92, clip);
+  await clickPlate(artist, picture, 130 * SCALE, 92 * SCALE, clip);
   await artist.getByRole('button', { name: /^Send quadmask v\d to review/ }).click();
   await artist.getByRole('dialog').getByRole('button', { name: /send/i }).click();
   await expect(supervisor.getByText('Quadmask v2 in review').first()).toBeVisible();

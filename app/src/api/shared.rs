@@ -185,6 +185,7 @@ impl SharedShot {
             plate: nothing,
             plate_bytes: 0,
             trim: None,
+            said_colour: None,
             frame_index: None,
             facts: Some(facts),
             proxy,

@@ -5,7 +5,7 @@ use domain::proposal::Reasoning;
 use domain::version::{Quadmask, Version};
 use domain::{
     Action, ApprovalPolicy, Assignee, Cause, CauseId, Grid, PersonId, Progress, ProjectId, Recipe,
-    SequenceId, ShotId, Target, TargetId, Trim, Words,
+    SaidColour, SequenceId, ShotId, Target, TargetId, Trim, Words,
 };
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -185,6 +185,15 @@ pub async fn trim_shot(shot_id: ShotId, part: Option<Trim>) -> Result<(), ApiErr
     let cx = crate::context::Cx::signed_in().await?;
     cx.shot(shot_id, Action::Upload).await?;
     Ok(cx.db().write(move |tx| Box::pin(db::shots::trim(tx, shot_id, part))).await?)
+}
+
+/// Says how the plate's samples are coded where its file does not, or that what is assumed is right (`None`); it is read once
+/// more.
+#[server(input = server_fn::codec::Json)]
+pub async fn say_colour(shot_id: ShotId, said: Option<SaidColour>) -> Result<(), ApiError> {
+    let cx = crate::context::Cx::signed_in().await?;
+    cx.shot(shot_id, Action::Upload).await?;
+    Ok(cx.db().write(move |tx| Box::pin(db::shots::say_colour(tx, shot_id, said))).await?)
 }
 
 /// A new shot from a part of this one (frames from 0), on the same plate.

@@ -2,7 +2,9 @@
 
 use domain::phase::Phase;
 use domain::project::{Shot, clean_name, shot_name_of_file};
-use domain::{EventKind, Hash, Job, PersonId, PlateFacts, ProjectId, SequenceId, ShotId, ShotStep, Trim};
+use domain::{
+    EventKind, Hash, Job, PersonId, PlateFacts, ProjectId, SaidColour, SequenceId, ShotId, ShotStep, Trim,
+};
 use sqlx::AnyConnection;
 use sqlx::any::{AnyExecutor, AnyRow};
 
@@ -25,6 +27,7 @@ fn read(row: &AnyRow) -> Result<Shot> {
             (Some(first), Some(frames)) => Some(Trim { first, frames }),
             _ => None,
         },
+        said_colour: row.maybe_word("said_colour")?,
         frame_index: row.maybe_word("frame_index")?,
         facts: row.maybe_json("facts")?,
         proxy: row.maybe_word("proxy")?,
@@ -44,7 +47,7 @@ fn read(row: &AnyRow) -> Result<Shot> {
 pub async fn get<'e>(executor: impl AnyExecutor<'e>, shot_id: ShotId) -> Result<Shot> {
     let row = sqlx::query(
         "select s.shot_id, s.project_id, s.sequence_id, s.name, s.file_name, s.phase, s.problem, s.plate, b.size_bytes,
-             s.trim_first, s.trim_frames, s.frame_index, s.facts, s.proxy, s.poster, s.strip, s.sound, d.editor, d.editor_seen_at, s.created_at, s.updated_at
+             s.trim_first, s.trim_frames, s.said_colour, s.frame_index, s.facts, s.proxy, s.poster, s.strip, s.sound, d.editor, d.editor_seen_at, s.created_at, s.updated_at
          from shot s join project p on p.project_id = s.project_id and p.binned_at is null
          join blob b on b.hash = s.plate left join draft d on d.shot_id = s.shot_id where s.shot_id = $1 and s.binned_at is null",
     )
@@ -152,7 +155,7 @@ fn refusal(from: Phase, step: ShotStep) -> String {
             format!("“{word}”: no quadmask waits for a decision. Somebody was faster; reload to see where it stands.")
         }
         ShotStep::Trim => format!(
-            "“{word}”: a shot can be trimmed once its plate is read and before anything is marked. Make a new shot from the part instead."
+            "“{word}”: a shot can be trimmed, and the coding of its colours said, once its plate is read and before anything is marked. Make a new shot from a part instead."
         ),
         ShotStep::StartRun if from == Phase::Running => "A removal is running already.".into(),
         ShotStep::StartRun => format!("“{word}”: a removal needs an approved quadmask. Send it to review first."),
@@ -350,6 +353,33 @@ pub async fn trim(tx: &mut AnyConnection, shot_id: ShotId, part: Option<Trim>) -
     enqueue_ingest(tx, shot.project_id, shot_id).await
 }
 
+/// Says how the plate's samples are coded, or that what is assumed is right (`None`), and has it read once more. Only before
+/// anything is marked.
+///
+/// # Errors
+/// `Invalid` when the file says so itself.
+pub async fn say_colour(tx: &mut AnyConnection, shot_id: ShotId, said: Option<SaidColour>) -> Result<()> {
+    let shot = lock(tx, shot_id).await?;
+    let now = get(&mut *tx, shot_id).await?;
+    if now.said_colour.is_none() && !now.facts.is_some_and(|facts| facts.colour.assumed) {
+        return Err(Error::Invalid(
+            "The plate’s file says itself how its colours are coded. Tag the file anew where that is wrong, and upload it again.".into(),
+        ));
+    }
+    step(tx, &shot, ShotStep::Trim).await?;
+    set_said_colour(tx, shot_id, said).await?;
+    enqueue_ingest(tx, shot.project_id, shot_id).await
+}
+
+async fn set_said_colour(tx: &mut AnyConnection, shot_id: ShotId, said: Option<SaidColour>) -> Result<()> {
+    sqlx::query("update shot set said_colour = $2 where shot_id = $1")
+        .bind(shot_id.to_string())
+        .bind(said.map(SaidColour::slug))
+        .execute(&mut *tx)
+        .await?;
+    Ok(())
+}
+
 /// A new shot from a part of this one, on the same plate. The new shot and its name.
 pub async fn cut(
     tx: &mut AnyConnection,
@@ -363,6 +393,7 @@ pub async fn cut(
     let of = New { sequence_id: from.sequence_id, person_id, file_name: &from.file_name, wanted: &from.name };
     let (new, name) = insert(tx, shot.project_id, of, shot.plate).await?;
     set_trim(tx, new, Some(trim)).await?;
+    set_said_colour(tx, new, from.said_colour).await?;
     enqueue_ingest(tx, shot.project_id, new).await?;
     Ok(Created { shot_id: new, name, duplicate: false })
 }

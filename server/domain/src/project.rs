@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Action, ApprovalPolicy, Hash, PersonId, Phase, PlateFacts, ProjectId, Role, SequenceId, ShotId, Trim, may,
+    Action, ApprovalPolicy, Hash, PersonId, Phase, PlateFacts, ProjectId, Role, SaidColour, SequenceId,
+    ShotId, Trim, may,
 };
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,6 +88,9 @@ pub struct Shot {
     pub plate_bytes: i64,
     /// The part of the plate that is the shot; `None`: all of it.
     pub trim: Option<Trim>,
+    /// What a person said of the coding of its colours; only where the file does not say.
+    #[serde(default)]
+    pub said_colour: Option<SaidColour>,
     /// Where the plate's pictures lie in its file, as JSON; known once read.
     pub frame_index: Option<Hash>,
     /// Known once read.

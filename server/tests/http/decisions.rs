@@ -80,6 +80,18 @@ pub async fn reviewed(app: &TestApp, owner: &Actor, project: ProjectId) -> Revie
 }
 
 impl Reviewed {
+    /// Ids of nothing, for who only wants to know which calls there are.
+    pub fn nothing() -> Self {
+        let hash = Hash::of(b"nothing");
+        Self {
+            shot_id: ShotId(db::new_uuid()),
+            quadmask_id: QuadmaskId(db::new_uuid()),
+            version_id: VersionId(db::new_uuid()),
+            version: hash,
+            job_id: JobId(db::new_uuid()),
+        }
+    }
+
     /// Decisions here are about another hash, so that none is taken; what is refused by right is refused before.
     pub fn calls(&self) -> Vec<Call> {
         let Self { quadmask_id, version_id, job_id, .. } = *self;

@@ -9,20 +9,20 @@ use app::api::life::{
     ArchiveProject, DeleteForGood, EmptyBin, ListBin, RenameSequence, RestoreFromBin, SetSharing,
 };
 use app::api::people::{Invite, ListPeople};
-use app::api::projects::{CreateSequence, GetProject, ListShots, ListUploads, ShotFilter};
+use app::api::projects::{CreateSequence, GetProject, ListShots, ListUploads, ShotFilter, UpdateProject};
 use app::api::proposals::{AcceptProposal, LookForAffected, RejectProposal};
 use app::api::quadmasks::{Reopen, SubmitQuadmask};
 use app::api::shots::{
-    AddCause, AddTarget, CutShot, DeleteCause, DeleteTarget, GetShot, RenameShot, RetryIngest, SaveWords,
-    SetCells, SetSequence, TrimShot,
+    AddCause, AddTarget, CutShot, DeleteCause, DeleteTarget, GetShot, RenameShot, RetryIngest, SaveCause,
+    SaveTarget, SaveWords, SayColour, SetCells, SetSequence, TrimShot,
 };
 use app::api::threads::{GetThreads, StartThread};
 use app::api::versions::StartRun;
 use app::api::work::{ChangeWork, GetWaiting, ListInbox, ListNeeds, ReadInbox};
 use domain::stroke::Stroke;
 use domain::{
-    Action, CauseId, Level, PlateRecipe, ProjectId, ProposalId, Role, SequenceId, ShotId, TargetId, Thing,
-    Trim, Words, WorkChange, may,
+    Action, ApprovalPolicy, Cause, CauseId, Consequence, Level, PlateRecipe, ProjectId, ProposalId, Role,
+    SequenceId, ShotId, Target, TargetId, Thing, Trim, Words, WorkChange, may,
 };
 use leptos::server_fn::ServerFn;
 use reqwest::StatusCode;
@@ -62,6 +62,21 @@ pub fn about_shot(shot_id: ShotId) -> Vec<Call> {
     let stroke = Stroke { frame: 0, level: Level::Primary, radius: 2.0, points: vec![(1.0, 1.0)] };
     let (target_id, cause_id) = (TargetId(db::new_uuid()), CauseId(db::new_uuid()));
     let proposal_id = ProposalId(db::new_uuid());
+    let target = Target {
+        target_id,
+        name: "ball".into(),
+        colour: "#FF6B1A".into(),
+        points: Vec::new(),
+        boxes: Vec::new(),
+    };
+    let cause = Cause {
+        cause_id,
+        name: "shadow".into(),
+        reason: String::new(),
+        consequence: Consequence::Vanish,
+        path: Vec::new(),
+        spans: Vec::new(),
+    };
     vec![
         form(Action::ViewClientVersions, &GetShot { shot_id }),
         form(Action::ViewShot, &GetDraft { shot_id }),
@@ -70,10 +85,13 @@ pub fn about_shot(shot_id: ShotId) -> Vec<Call> {
         form(Action::Upload, &RetryIngest { shot_id }),
         json(Action::Upload, &TrimShot { shot_id, part: Some(part) }),
         json(Action::Upload, &CutShot { shot_id, part }),
+        json(Action::Upload, &SayColour { shot_id, said: None }),
         form(Action::EditShot, &AddTarget { shot_id, name: "ball".into() }),
+        json(Action::EditShot, &SaveTarget { shot_id, target }),
         form(Action::EditShot, &DeleteTarget { shot_id, target_id }),
         json(Action::EditShot, &SaveWords { shot_id, words: Words::default() }),
         form(Action::EditShot, &AddCause { shot_id, name: "shadow".into() }),
+        json(Action::EditShot, &SaveCause { shot_id, cause }),
         form(Action::EditShot, &DeleteCause { shot_id, cause_id }),
         json(
             Action::EditShot,
@@ -106,6 +124,8 @@ fn about_whole(shot_id: ShotId, client_visible: bool) -> StartThread {
 
 pub fn about_project(project_id: ProjectId) -> Vec<Call> {
     let filter = ShotFilter::default();
+    let policy = ApprovalPolicy::default();
+    let settings = UpdateProject { project_id, name: "Ours".into(), first_frame: 1001, policy };
     vec![
         form(Action::ViewClientVersions, &GetProject { project_id }),
         json(Action::ViewClientVersions, &ListShots { project_id, filter, offset: 0, limit: 10 }),
@@ -120,11 +140,12 @@ pub fn about_project(project_id: ProjectId) -> Vec<Call> {
             &SetSharing { project_id, sharers: domain::project::Sharing::all(), clients_apart: false },
         ),
         form(Action::ManageProject, &GetProjectUse { project_id }),
+        json(Action::ManageProject, &settings),
         form(Action::ArchiveProject, &ArchiveProject { project_id, on: false }),
     ]
 }
 
-fn about_studio() -> Vec<Call> {
+pub fn about_studio() -> Vec<Call> {
     let thing = Thing::Shot(ShotId(db::new_uuid()));
     vec![
         form(Action::UseBin, &ListBin {}),

@@ -3,6 +3,7 @@
 mod audit;
 mod backup;
 mod bucket;
+mod closed;
 mod decisions;
 mod deliveries;
 mod engines;
@@ -20,6 +21,7 @@ mod rows;
 #[path = "../../storage/tests/stores/s3.rs"]
 #[expect(dead_code, reason = "these tests need only a part of it")]
 mod s3;
+mod settings;
 mod share;
 mod share_rights;
 mod sign_in;

@@ -19,7 +19,7 @@ use crate::share::{ALL, WATCH, about, guest, make, new_link};
 const PASSWORD: &str = "seven grey stones";
 
 /// Every function for guests; decisions here are about another hash, so that none is taken.
-fn calls(token: &str, made: &Reviewed, thread_id: ThreadId, comment_id: CommentId) -> Vec<Call> {
+pub fn calls(token: &str, made: &Reviewed, thread_id: ThreadId, comment_id: CommentId) -> Vec<Call> {
     let (token, shot_id, version_id) = (token.to_owned(), made.shot_id, made.version_id);
     let action = Action::ViewClientVersions;
     let text = || "words".to_owned();

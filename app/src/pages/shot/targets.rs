@@ -1,11 +1,11 @@
 //! Step 1: what goes, and growing its mask over the shot.
 
 use domain::run::Segmenter;
-use domain::{JobState, Phase, ShotStep, Target};
+use domain::{Action, JobState, Phase, SaidColour, ShotStep, Target};
 use leptos::prelude::*;
 
 use super::quadmask::EditorLine;
-use crate::api::shots::retry_ingest;
+use crate::api::shots::{retry_ingest, say_colour};
 use crate::components::range::RangeSection;
 use crate::components::run::{JobCard, job_of};
 use crate::components::targets::{ByNumbers, TargetList, WordsForm};
@@ -132,6 +132,28 @@ fn Refused() -> impl IntoView {
 }
 
 /// What was odd about the file and what was done.
+/// How the plate's samples are coded, where its file does not say and nothing is marked yet.
+#[component]
+fn ColourSaid() -> impl IntoView {
+    let desk = use_desk();
+    let said = Memo::new(move |_| desk.view.with(|v| v.shot.said_colour));
+    let is_unsaid = move || {
+        desk.view
+            .with(|v| v.shot.said_colour.is_some() || v.shot.facts.as_ref().is_some_and(|f| f.colour.assumed))
+    };
+    let may = move || is_unsaid() && desk.may(Action::Upload) && desk.can(ShotStep::Trim);
+    let mut choices = vec![(String::new(), "As assumed".to_owned())];
+    choices.extend(SaidColour::ALL.map(|one| (one.slug().to_owned(), one.words().to_owned())));
+    let value = Signal::derive(move || said.get().map(SaidColour::slug).unwrap_or_default().to_owned());
+    let choose = move |slug: String| desk.write(say_colour(desk.shot_id, slug.parse().ok()));
+    view! {
+        <Show when=may>
+            <Select label="Its colours are coded as" name="said-colour" choices=choices.clone() value on_change=choose/>
+            <p class="muted">"The plate is read once more with it. Samples are never changed by this, only how they are shown."</p>
+        </Show>
+    }
+}
+
 #[component]
 fn PlateNotes() -> impl IntoView {
     let desk = use_desk();
@@ -157,6 +179,7 @@ fn PlateNotes() -> impl IntoView {
                     <summary>"About the plate"</summary>
                     <p class="muted">{size}</p>
                     <ul class="notes">{notes.into_iter().map(|note| view! { <li>{note}</li> }).collect_view()}</ul>
+                    <ColourSaid/>
                 </details>
             }
         })

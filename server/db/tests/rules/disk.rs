@@ -36,6 +36,7 @@ const OTHERS: &[(&str, &[&str])] = &[
             "created_by",
             "rate",
             "binned_by",
+            "said_colour",
         ],
     ),
     ("upload", &["upload_id", "project_id", "sequence_id", "person_id", "file_name", "state", "shot_id"]),

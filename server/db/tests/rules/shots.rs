@@ -2,7 +2,7 @@
 
 use db::board::{Filter, page};
 use domain::project::Shot;
-use domain::{Hash, Phase, ShotId, ShotStep, Trim};
+use domain::{Hash, Phase, SaidColour, ShotId, ShotStep, Trim};
 
 use crate::harness::{Studio, read};
 use crate::{rules, transact};
@@ -94,6 +94,32 @@ rules! {
         transact!(db, [], |tx| db::shots::edit(tx, shot_id)).expect("marked");
         let late = transact!(db, [], |tx| db::shots::trim(tx, shot_id, None));
         assert!(matches!(late, Err(db::Error::Conflict(_))), "{late:?}");
+    }
+
+    async fn how_colours_are_coded_is_said_before_anything_is_marked(db) {
+        let studio = Studio::new(&db).await;
+        let shot_id = studio.shot("lime").await;
+        let said = Some(SaidColour::Bt601Full);
+        transact!(db, [], |tx| db::shots::say_colour(tx, shot_id, said)).expect("said");
+        let shot = shot_of(&db, shot_id).await;
+        assert_eq!((shot.phase, shot.said_colour), (Phase::Uploaded, said));
+        let facts = shot.facts.expect("still known").with_said(said);
+        assert_eq!((facts.colour.matrix.as_str(), facts.colour.assumed), ("smpte170m", false));
+        transact!(db, [facts], |tx| db::shots::ingested(tx, shot_id, &facts, read(), "[]")).expect("read again");
+
+        // What is made of a part of it is coded the same; what was said may be taken back.
+        let (artist, part) = (studio.artist, Trim { first: 1, frames: 2 });
+        let cut = transact!(db, [], |tx| db::shots::cut(tx, shot_id, artist, part)).expect("a new shot");
+        assert_eq!(shot_of(&db, cut.shot_id).await.said_colour, said);
+        transact!(db, [], |tx| db::shots::say_colour(tx, shot_id, None)).expect("taken back");
+        assert_eq!(shot_of(&db, shot_id).await.said_colour, None);
+
+        // A file that says so itself is believed.
+        let mut tagged = facts.clone();
+        tagged.colour.assumed = false;
+        transact!(db, [tagged], |tx| db::shots::ingested(tx, shot_id, &tagged, read(), "[]")).expect("read again");
+        let refused = transact!(db, [], |tx| db::shots::say_colour(tx, shot_id, said));
+        assert!(matches!(refused, Err(db::Error::Invalid(_))), "{refused:?}");
     }
 
     async fn the_board_filters_sorts_and_pages(db) {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use domain::{PlateFacts, Step, Trim};
+use domain::{PlateFacts, SaidColour, Step, Trim};
 use media::{FilmStrip, Heard, Index, ProxyWriter, SoundFrom, poster, write_wave};
 
 use crate::plate_file::{PlateFile, part_of, probe_with};
@@ -28,10 +28,17 @@ pub struct Ingested {
 }
 
 /// Reads every frame of `plate`, or of the part of it that is the shot, once; writes proxy, poster, strip and
-/// sound into `out`.
-pub fn ingest(plate: &Path, trim: Option<Trim>, out: &Path, report: &mut dyn Reporter) -> Result<Ingested> {
+/// sound into `out`. `said`: how its colours are coded where the file does not say.
+pub fn ingest(
+    plate: &Path,
+    trim: Option<Trim>,
+    said: Option<SaidColour>,
+    out: &Path,
+    report: &mut dyn Reporter,
+) -> Result<Ingested> {
     let (facts, index) = probe_with(plate, report)?;
-    let mut file = PlateFile::with_index(plate, part_of(facts, trim)?, &index, trim)?;
+    let facts = part_of(facts, trim)?.with_said(said);
+    let mut file = PlateFile::with_index(plate, facts, &index, trim)?;
     let proxy = out.join("proxy.mov");
     let mut writer = ProxyWriter::create(&proxy, &file.facts)?;
     let frames = file.frames();
@@ -86,5 +93,40 @@ fn sound(
             notes.push(why);
             Ok(None)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    #[test]
+    fn what_is_said_of_an_untagged_plate_changes_how_it_is_shown_and_no_sample() {
+        let folder = tempfile::tempdir().unwrap();
+        let plate = folder.path().join("plate.mkv");
+        let mut ffmpeg = Command::new("ffmpeg");
+        ffmpeg.args(["-v", "error", "-f", "lavfi", "-i", "color=c=0x20c040:s=64x48:r=24", "-frames:v", "3"]);
+        // Raw planes in between, so that no tag of the source survives.
+        let raw = folder.path().join("plate.yuv");
+        assert!(ffmpeg.args(["-pix_fmt", "yuv420p", "-f", "rawvideo"]).arg(&raw).status().unwrap().success());
+        let mut ffmpeg = Command::new("ffmpeg");
+        ffmpeg
+            .args(["-v", "error", "-f", "rawvideo", "-pix_fmt", "yuv420p", "-s", "64x48", "-r", "24", "-i"]);
+        assert!(ffmpeg.arg(&raw).args(["-c:v", "ffv1"]).arg(&plate).status().unwrap().success());
+
+        let read = |said: Option<SaidColour>| {
+            let out = tempfile::tempdir().unwrap();
+            let done = ingest(&plate, None, said, out.path(), &mut ()).unwrap();
+            (done.facts, std::fs::read(done.poster).unwrap())
+        };
+        let (assumed, shown) = read(None);
+        assert!(assumed.colour.assumed && assumed.colour.matrix == "smpte170m");
+        let (said, other) = read(Some(SaidColour::Bt709Full));
+        assert_eq!((said.colour.matrix.as_str(), said.colour.range.as_str()), ("bt709", "pc"));
+        assert_eq!(said.frame_hashes, assumed.frame_hashes);
+        assert_ne!(shown, other);
+        assert!(said.notes.iter().any(|note| note.contains("was chosen for it")), "{:?}", said.notes);
     }
 }

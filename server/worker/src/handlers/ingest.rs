@@ -14,7 +14,8 @@ pub fn run(context: &Context, shot_id: ShotId) -> anyhow::Result<()> {
         return Ok(()); // done by an earlier attempt whose end was not written
     }
     let plate = context.named(shot.plate, &shot.file_name)?;
-    let done = ingest(&plate, shot.trim, context.scratch.path(), &mut context.reporter())?;
+    let out = context.scratch.path().to_owned();
+    let done = ingest(&plate, shot.trim, shot.said_colour, &out, &mut context.reporter())?;
     let put = |path: &Path| -> anyhow::Result<(Hash, i64)> {
         let (hash, size) = context.store.put_file_blocking(path)?;
         Ok((hash, i64::try_from(size)?))

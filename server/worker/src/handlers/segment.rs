@@ -45,7 +45,8 @@ pub fn run(context: &Context, shot_id: ShotId, by: Segmenter) -> anyhow::Result<
             // Each target is an object of its own.
             let targets: Vec<Prompts> =
                 targets.iter().map(|target| prompts(std::slice::from_ref(target))).collect();
-            let seen_as = Hash::of(format!("{} {:?}", shot.plate, shot.trim).as_bytes());
+            let seen_as =
+                Hash::of(format!("{} {:?} {:?}", shot.plate, shot.trim, shot.said_colour).as_bytes());
             sam2::run(context, shot_id, seen_as, &mut plate, &targets, &mut locks, &mut report, &mut each)?;
         }
     }
