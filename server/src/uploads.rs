@@ -97,7 +97,12 @@ pub fn open_part(part: &PathBuf) -> io::Result<(File, u64)> {
 pub async fn finish(state: &AppState, upload: &Upload, hash: Hash) -> anyhow::Result<()> {
     let part = state.store.part_path(&upload.upload_id.to_string());
     let (store, from) = (state.store.clone(), part.clone());
-    tokio::task::spawn_blocking(move || store.adopt_blocking(&from, hash)).await??;
+    tokio::task::spawn_blocking(move || {
+        store.adopt_blocking(&from, hash)?;
+        storage::linger_blocking("upload");
+        Ok::<_, storage::Error>(())
+    })
+    .await??;
     let upload = upload.clone();
     let upload_id = upload.upload_id;
     let created = state

@@ -8,12 +8,14 @@
 mod bucket;
 mod cache;
 mod copies;
+mod linger;
 mod scratch;
 mod sweep;
 mod workplace;
 
 pub use bucket::Opened;
 pub use copies::Local;
+pub use linger::linger_blocking;
 pub use scratch::Scratch;
 pub use sweep::{Found, Removed};
 pub use workplace::Workplace;

@@ -74,6 +74,7 @@ impl Context {
         T: Send,
         F: for<'c> FnMut(&'c mut AnyConnection) -> Work<'c, T> + Send,
     {
+        storage::linger_blocking("worker");
         self.handle.block_on(self.db.write(work))
     }
 
