@@ -17,9 +17,9 @@ test.use({ baseURL: 'http://localhost', expectedMessages: [/Failed to load resou
 
 const PADDING = 24 << 20;
 
-/** What a line carries, in bytes a second; 0: nothing, it is cut. */
+/** What a line carries, in bytes a second; 0: nothing, it is cut; -1: all there is. */
 async function line(session: CDPSession, bytes: number): Promise<void> {
-  const uploadThroughput = Math.max(bytes, 1);
+  const uploadThroughput = bytes === 0 ? 1 : bytes;
   await session.send('Network.emulateNetworkConditions', { offline: bytes === 0, latency: 0, downloadThroughput: -1, uploadThroughput });
 }
 

@@ -16,8 +16,9 @@ async fn uploaded(owner: &Actor) -> (ShotId, Vec<u8>) {
     let bytes: Vec<u8> = (0..300_000u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
     let at = place(&create(owner, project, "lime.mov", bytes.len()).await);
     let done = patch(owner, &at, 0, &bytes).await;
-    assert_eq!(done.status(), StatusCode::OK);
-    let text: serde_json::Value = serde_json::from_str(&done.text().await.expect("a body")).expect("JSON");
+    assert_eq!(done.status(), StatusCode::NO_CONTENT);
+    let made = owner.get(&at).await;
+    let text: serde_json::Value = serde_json::from_str(&made.text().await.expect("a body")).expect("JSON");
     (text["shot_id"].as_str().and_then(|id| id.parse().ok()).expect("an id"), bytes)
 }
 

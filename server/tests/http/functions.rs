@@ -8,8 +8,10 @@ use app::api::jobs::ListJobs;
 use app::api::life::{
     ArchiveProject, DeleteForGood, EmptyBin, ListBin, RenameSequence, RestoreFromBin, SetSharing,
 };
-use app::api::people::{Invite, ListPeople};
-use app::api::projects::{CreateSequence, GetProject, ListShots, ListUploads, ShotFilter, UpdateProject};
+use app::api::people::{Invite, ListPeople, MakeResetLink, SetActive, SetRole};
+use app::api::projects::{
+    CreateProject, CreateSequence, GetProject, ListShots, ListUploads, SetMember, ShotFilter, UpdateProject,
+};
 use app::api::proposals::{AcceptProposal, LookForAffected, RejectProposal};
 use app::api::quadmasks::{Reopen, SubmitQuadmask};
 use app::api::shots::{
@@ -21,8 +23,8 @@ use app::api::versions::StartRun;
 use app::api::work::{ChangeWork, GetWaiting, ListInbox, ListNeeds, ReadInbox};
 use domain::stroke::Stroke;
 use domain::{
-    Action, ApprovalPolicy, Cause, CauseId, Consequence, Level, PlateRecipe, ProjectId, ProposalId, Role,
-    SequenceId, ShotId, Target, TargetId, Thing, Trim, Words, WorkChange, may,
+    Action, ApprovalPolicy, Cause, CauseId, Consequence, Level, PersonId, PlateRecipe, ProjectId, ProposalId,
+    Role, SequenceId, ShotId, Target, TargetId, Thing, Trim, Words, WorkChange, may,
 };
 use leptos::server_fn::ServerFn;
 use reqwest::StatusCode;
@@ -141,12 +143,14 @@ pub fn about_project(project_id: ProjectId) -> Vec<Call> {
         ),
         form(Action::ManageProject, &GetProjectUse { project_id }),
         json(Action::ManageProject, &settings),
+        form(Action::ManageProject, &SetMember { project_id, person_id: PersonId(db::new_uuid()), on: true }),
         form(Action::ArchiveProject, &ArchiveProject { project_id, on: false }),
     ]
 }
 
 pub fn about_studio() -> Vec<Call> {
     let thing = Thing::Shot(ShotId(db::new_uuid()));
+    let person_id = PersonId(db::new_uuid());
     vec![
         form(Action::UseBin, &ListBin {}),
         json(Action::UseBin, &RestoreFromBin { thing }),
@@ -160,7 +164,11 @@ pub fn about_studio() -> Vec<Call> {
         form(Action::ViewClientVersions, &GetWaiting {}),
         form(Action::ViewClientVersions, &ReadInbox { until: 0 }),
         form(Action::ViewClientVersions, &app::api::search::Search { q: "x".into() }),
+        form(Action::CreateProject, &CreateProject { name: format!("P{}", db::new_uuid()) }),
         form(Action::ManagePeople, &ListPeople {}),
+        form(Action::ManagePeople, &SetRole { person_id, role: Role::Artist }),
+        form(Action::ManagePeople, &SetActive { person_id, active: true, heir: None }),
+        form(Action::ManagePeople, &MakeResetLink { person_id }),
         form(Action::ManagePeople, &Invite { role: Role::Artist, project_id: None }),
         json(Action::ReadAudit, &ListAudit { deed: None, person_id: None, before: None }),
     ]

@@ -1,10 +1,15 @@
 //! The owner of the first start, sign-in, sign-out everywhere, and writes from other sites.
 
-use app::api::session::{CreateOwner, GetViewer, SignIn, SignOutEverywhere, Viewer};
+use app::api::people::Invite;
+use app::api::session::{
+    AcceptInvitation, CreateOwner, GetInvitation, GetViewer, InvitationView, SignIn, SignOut,
+    SignOutEverywhere, Viewer,
+};
+use domain::Role;
 use leptos::server_fn::ServerFn;
 use reqwest::StatusCode;
 
-use crate::harness::{PASSWORD, TestApp};
+use crate::harness::{Actor, PASSWORD, TestApp};
 
 #[tokio::test]
 async fn there_is_one_first_owner() {
@@ -105,5 +110,43 @@ async fn fifty_guesses_at_once_are_not_more_than_five() {
             looked_at += usize::from(!guess.await.expect("ran").contains("Throttled"));
         }
         assert_eq!(looked_at, 5, "{}", app.engine());
+    }
+}
+
+#[tokio::test]
+async fn signing_out_ends_this_browser_and_no_other() {
+    for app in TestApp::each().await {
+        let here = app.owner().await;
+        let there = app.nobody();
+        let sign_in = SignIn { email: "owner@studio.test".into(), password: PASSWORD.into() };
+        there.ask::<SignIn, ()>(&sign_in).await.expect("signed in");
+        here.ask::<SignOut, ()>(&SignOut {}).await.expect("out");
+        let is_in = async |actor: &Actor| {
+            actor.ask::<_, Viewer>(&GetViewer {}).await.expect("a viewer").person.is_some()
+        };
+        assert_eq!((is_in(&here).await, is_in(&there).await), (false, true), "{}", app.engine());
+    }
+}
+
+#[tokio::test]
+async fn an_invitation_says_what_it_is_for_until_it_is_used() {
+    for app in TestApp::each().await {
+        let owner = app.owner().await;
+        let project = owner.project("Night Tide").await;
+        let link: String =
+            owner.ask(&Invite { role: Role::Artist, project_id: Some(project) }).await.expect("a link");
+        let token = link.rsplit('/').next().expect("a token").to_owned();
+        let ask = GetInvitation { token: token.clone() };
+        let told: InvitationView = app.nobody().ask(&ask).await.expect("told");
+        assert_eq!((told.role, told.project_name.as_deref()), (Role::Artist, Some("Night Tide")));
+        let accept = AcceptInvitation {
+            token,
+            name: "Artist".into(),
+            email: "a@studio.test".into(),
+            password: PASSWORD.into(),
+        };
+        app.nobody().ask::<_, ()>(&accept).await.expect("joined");
+        let said = app.nobody().ask::<_, InvitationView>(&ask).await.expect_err("used up");
+        assert!(said.contains("was used"), "{said}");
     }
 }
