@@ -98,6 +98,7 @@ test('from upload to a second version', async ({ page, browser, server }) => {
   await expect(artist.getByText('Result v1: changes asked').first()).toBeVisible();
 
   // The artist re-opens, edits, sends; version 2 comes.
+  await artist.getByRole('link', { name: /Quadmask/ }).first().click();
   await artist.getByRole('button', { name: /Re-open/ }).first().click();
   await artist.getByRole('dialog').getByRole('button', { name: /re-open/i }).click();
   await artist.keyboard.press('b');

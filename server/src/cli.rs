@@ -1,7 +1,8 @@
-//! The command line: `minus-one serve`, `users`, `history check`, `sweep`, `backup`, `restore`.
+//! The command line: `minus-one serve`, `doctor`, `users`, `history check`, `sweep`, `backup`, `restore`.
 
 pub mod backup;
 pub mod check;
+pub mod doctor;
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -34,6 +35,8 @@ pub struct Cli {
 enum Command {
     /// Start the server and one local worker.
     Serve(Box<Config>),
+    /// Say what works here now, what is missing and the next step; takes what `serve` takes, and changes nothing.
+    Doctor(Box<Config>),
     /// Look after accounts, where nobody can sign in to do it.
     Users(users::Args),
     /// Remove from the disk what nothing needs and nobody used within a day; beside a running server or without one.
@@ -60,6 +63,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     match cli.command {
         Command::Serve(config) => runtime.block_on(serve(*config)).map(|()| ExitCode::SUCCESS),
+        Command::Doctor(config) => runtime.block_on(doctor::run(&config)),
         Command::Users(args) => runtime.block_on(users::run(args)).map(|()| ExitCode::SUCCESS),
         Command::Sweep(args) => runtime.block_on(upkeep::run(&args)).map(|()| ExitCode::SUCCESS),
         Command::History { what: History::Check(args) } => runtime.block_on(check::run(&args)),
@@ -174,7 +178,7 @@ fn local_worker(
     match config.worker_program() {
         Ok(program) => {
             let (data, storage_url) = (config.place.data.clone(), config.place.storage_url.clone());
-            let models = config.models.clone().unwrap_or_else(|| data.join("models"));
+            let models = config.models_folder();
             let setup = WorkerSetup { program, data, models, database_url, storage_url };
             Ok(Some(tokio::spawn(watch_worker(setup, queue, stopping))))
         }

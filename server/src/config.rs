@@ -110,10 +110,15 @@ impl Place {
         self.data.join("minus-one.db")
     }
 
+    /// Whether the embedded database was made already.
+    pub fn has_file(&self) -> bool {
+        self.file().is_file()
+    }
+
     /// Opens the database of a studio that is there: a mistyped folder must not become a new one.
     pub async fn open_existing(&self) -> anyhow::Result<db::Db> {
         anyhow::ensure!(
-            self.database_url.is_some() || self.file().is_file(),
+            self.database_url.is_some() || self.has_file(),
             "There is no studio in {}: give its folder with --data, or its database with --database-url",
             self.data.display()
         );
@@ -135,6 +140,11 @@ impl Config {
     /// `https` with a certificate, else `http`.
     pub fn scheme(&self) -> &'static str {
         if self.tls_cert.is_some() { "https" } else { "http" }
+    }
+
+    /// Folder of the models' weights.
+    pub fn models_folder(&self) -> PathBuf {
+        self.models.clone().unwrap_or_else(|| self.place.data.join("models"))
     }
 
     /// The worker program to supervise; `None` with a reason when there is none.

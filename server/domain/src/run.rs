@@ -140,6 +140,16 @@ pub struct Abilities {
     pub sam2: Sam2Ability,
 }
 
+/// What a worker program says of itself when it is asked without a server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AbleReport {
+    pub version: String,
+    /// Where its networks run, `cpu` or `cuda`; `None`: it was built without them.
+    pub device: Option<String>,
+    pub threads: u32,
+    pub abilities: Abilities,
+}
+
 /// Who grows a primary mask from clicks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -6,6 +6,7 @@ mod bucket;
 mod closed;
 mod decisions;
 mod deliveries;
+mod doctor;
 mod engines;
 mod functions;
 mod harness;

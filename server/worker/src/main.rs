@@ -1,5 +1,6 @@
 //! `minus-one-worker`: takes jobs and runs stages. No web code; it links FFmpeg and OpenCV so that the server need not.
 
+mod able;
 mod context;
 mod exact;
 mod handlers;
@@ -32,6 +33,8 @@ enum Command {
     },
     /// Check a finished removal: kept samples are the plate's own, and the matte stays within quadmask plus edge.
     Verify(headless::verify::Args),
+    /// Say as JSON what this worker can do with a folder of models.
+    Able(able::Args),
     /// Compare the networks with golden tensors of their references.
     Parity(parity::Args),
     /// Measure what the product claims.
@@ -64,6 +67,7 @@ fn main() -> std::process::ExitCode {
         Command::Stage { stage: Stage::Remove(args) } => headless::remove::run(&args),
         Command::Stage { stage: Stage::Refine(args) } => headless::void::refine(&args),
         Command::Stage { stage: Stage::MakeTestModel(args) } => headless::void::make_test_model(&args),
+        Command::Able(args) => able::run(&args),
         Command::Verify(args) => return headless::verify::run(&args),
         Command::Parity(args) => return parity::run(&args),
     };
