@@ -117,6 +117,25 @@ fn turning_and_growing(x: f32, y: f32, t: f32) -> ([f32; 3], bool) {
     (wall(x, y), false)
 }
 
+/// Stays on the left for eight frames and then is at once far off on the right: nothing follows that.
+fn jumping_disc(x: f32, y: f32, t: f32) -> ([f32; 3], bool) {
+    let (cx, cy) = if t < 8.0 { (70.0 + 2.0 * t, 60.0) } else { (200.0 + 3.0 * (t - 8.0), 120.0) };
+    if near(x, y, cx, cy, 24.0) {
+        let u = texture(3.0 * (x - cx), 3.0 * (y - cy));
+        return ([170.0 + 60.0 * u, 60.0 + 40.0 * u, 50.0], true);
+    }
+    (wall(x, y), false)
+}
+
+/// A disc that is the object, and a box that is not.
+fn disc_and_other(x: f32, y: f32, t: f32) -> ([f32; 3], bool) {
+    if (x - 240.0).abs() < 24.0 && (y - 60.0).abs() < 24.0 {
+        let u = texture(2.5 * x, 2.5 * y);
+        return ([50.0 + 30.0 * u, 130.0 + 60.0 * u, 60.0], false);
+    }
+    disc_over_texture(x, y, 0.4 * t)
+}
+
 fn run(scene: Scene, count: u32, prompts: &Prompts) -> BTreeMap<u32, FrameMask> {
     run_locked(scene, count, prompts, &mut BTreeMap::new())
 }
@@ -217,6 +236,60 @@ fn a_box_is_enough() {
         Prompts { boxes: BTreeMap::from([(0, vec![[30.0, 60.0, 90.0, 120.0]])]), ..Prompts::default() };
     let results = run(disc_over_texture, 6, &prompts);
     assert!(mean(disc_over_texture, &results) > 0.85, "{}", mean(disc_over_texture, &results));
+}
+
+/// The box around the object, with a little room.
+fn around(scene: Scene, frame: u32) -> [f32; 4] {
+    let mut b = [W as f32, H as f32, 0.0, 0.0];
+    for (x, y) in (0..H).flat_map(|y| (0..W).map(move |x| (x as f32, y as f32))) {
+        if scene(x, y, frame as f32).1 {
+            b = [b[0].min(x), b[1].min(y), b[2].max(x), b[3].max(y)];
+        }
+    }
+    [b[0] - 3.0, b[1] - 3.0, b[2] + 3.0, b[3] + 3.0]
+}
+
+#[test]
+fn a_box_on_a_later_frame_finds_a_lost_object_there_before_and_after() {
+    let scene = jumping_disc;
+    let clicks = click(0, &[(70.0, 60.0), (60.0, 52.0), (80.0, 68.0)]);
+    let alone = run(scene, 20, &clicks);
+    assert!((9..20).all(|f| overlap(scene, &alone[&f]) < 0.1), "without a box it is lost");
+    let boxed = |clicks: &Prompts| {
+        let boxes = BTreeMap::from([(13, vec![around(scene, 13)])]);
+        run(scene, 20, &Prompts { boxes, ..clicks.clone() })
+    };
+    let mut clicked = clicks.clone();
+    clicked.positive.insert(13, vec![(215.0, 120.0)]);
+    for (what, results) in [("a box", boxed(&clicks)), ("a box and a click", boxed(&clicked))] {
+        for (frame, result) in &results {
+            let found = overlap(scene, result);
+            assert!(found > 0.8, "{what}: frame {frame} has {found:.3}");
+        }
+        assert!(results[&13].confidence > 0.7, "{what}: {}", results[&13].confidence);
+    }
+}
+
+#[test]
+fn a_box_on_a_later_frame_takes_the_mask_off_what_is_not_the_object() {
+    let scene = disc_and_other;
+    let wrong = click(0, &[(240.0, 60.0), (230.0, 50.0), (250.0, 70.0)]);
+    let boxes = BTreeMap::from([(6, vec![around(scene, 6)])]);
+    let results = run(scene, 12, &Prompts { boxes, ..wrong });
+    for frame in 5..12 {
+        let found = overlap(scene, &results[&frame]);
+        assert!(found > 0.85, "frame {frame} has {found:.3}");
+    }
+}
+
+#[test]
+fn a_box_around_what_is_followed_keeps_it() {
+    let scene = disc_behind_bar;
+    let mut prompts = click(0, &[(80.0, 90.0), (66.0, 84.0), (94.0, 98.0)]);
+    let before = mean(scene, &run(scene, 16, &prompts));
+    prompts.boxes = BTreeMap::from([(5, vec![around(scene, 5)]), (12, vec![around(scene, 12)])]);
+    let after = mean(scene, &run(scene, 16, &prompts));
+    assert!(after > before - 0.01 && after > 0.9, "{before:.3} without boxes, {after:.3} with them");
 }
 
 #[test]

@@ -255,37 +255,52 @@ impl<'a> Run<'a> {
             }
         }
         let first = first.ok_or(Error::NoPrompt)?;
-        let lab = self.lab(first)?;
-        let neighbour = if first + 1 < self.count { first + 1 } else { first.saturating_sub(1) };
-        let marks = self.marks(first)?;
-        let mask = if neighbour == first {
-            keyframe::first_mask(&lab, &marks, None)?
-        } else {
-            let next = self.lab(neighbour)?;
-            let flow = self.dis.between(&lab, &next)?;
-            keyframe::first_mask(&lab, &marks, Some((&next, &flow)))?
-        };
-        let mut start = Tracker::new(lab, mask, PROMPTED)?;
+        let (lab, marks) = (self.lab(first)?, self.marks(first)?);
+        let mut start = self.start(first, lab, &marks)?;
         self.deliver(first, &start.distance, start.confidence())?;
         // The shorter side first: the longer one then knows more of the background.
         let forwards_first = self.count - first <= first;
         for forwards in [forwards_first, !forwards_first] {
-            let background = self.sweep(first, start.clone(), forwards)?;
-            start.background.take_over(background);
+            if let Some(background) = self.sweep(first, start.clone(), forwards)? {
+                start.background.take_over(background);
+            }
         }
         Ok(())
     }
 
+    /// What the marks of a frame show by themselves; a frame beside it tells what moves.
+    fn start(&mut self, frame: u32, lab: Raster<Lab>, marks: &Marks) -> Result<Tracker, Error> {
+        let neighbour = if frame + 1 < self.count { frame + 1 } else { frame.saturating_sub(1) };
+        let mask = if neighbour == frame {
+            keyframe::first_mask(&lab, marks, None)?
+        } else {
+            let next = self.lab(neighbour)?;
+            let flow = self.dis.between(&lab, &next)?;
+            keyframe::first_mask(&lab, marks, Some((&next, &flow)))?
+        };
+        Ok(Tracker::new(lab, mask, PROMPTED)?)
+    }
+
     /// Goes from a key frame to the end of the clip on one side. Frames shortly before a later key frame wait for it: what
-    /// a person said there leads them as well.
-    fn sweep(&mut self, from: u32, mut tracker: Tracker, forwards: bool) -> Result<Background, Error> {
+    /// a person said there leads them as well. Gives what it learned of the background, unless it had lost the object.
+    fn sweep(
+        &mut self,
+        from: u32,
+        mut tracker: Tracker,
+        forwards: bool,
+    ) -> Result<Option<Background>, Error> {
+        let mut lost = false;
         let side: Vec<u32> =
             if forwards { (from + 1..self.count).collect() } else { (0..from).rev().collect() };
         let mut waiting: Vec<Waiting> = Vec::new();
         for frame in side {
             let lab = self.lab(frame)?;
             let marks = self.marks(frame)?;
-            tracker.step(&mut self.dis, lab, &marks, self.params)?;
+            if let Some(lab) = tracker.step(&mut self.dis, lab, &marks, self.params)? {
+                // What was learned on the way here may be about something else, so nothing of it is kept.
+                tracker = self.start(frame, lab, &marks)?;
+                lost = true;
+            }
             if !marks.is_empty() {
                 tracker.followed = PROMPTED;
                 tracker.remember();
@@ -299,7 +314,7 @@ impl<'a> Run<'a> {
                 self.deliver(frame, &tracker.distance, tracker.confidence())?;
             }
         }
-        Ok(tracker.background)
+        Ok((!lost).then_some(tracker.background))
     }
 
     fn awaits_key(&self, frame: u32, forwards: bool) -> bool {
@@ -324,8 +339,8 @@ impl<'a> Run<'a> {
                 let both = blended.data.iter_mut().zip(&tracker.distance.data);
                 both.for_each(|(d, t)| *d += (t - *d) * share);
                 blended
-            } else if share < 0.5 {
-                distance
+            } else if (1.0 - share) * confidence > share * tracker.confidence() {
+                distance // they show different things: the nearer one, unless it is the one that lost the object
             } else {
                 tracker.distance.clone()
             };
