@@ -76,6 +76,17 @@ fn disc_behind_bar(x: f32, y: f32, t: f32) -> ([f32; 3], bool) {
     (wall(x, y), false)
 }
 
+/// The disc is wholly behind the pillar on frames 10 to 13.
+fn disc_behind_pillar(x: f32, y: f32, t: f32) -> ([f32; 3], bool) {
+    if (x - 162.0).abs() < 42.0 {
+        return ([40.0, 45.0, 60.0 + 20.0 * texture(x, y)], false);
+    }
+    if near(x, y, 80.0 + 7.0 * t, 90.0, 28.0) {
+        return ([210.0, 180.0 + 30.0 * texture(2.0 * (x - 7.0 * t), 2.0 * y), 60.0], true);
+    }
+    (wall(x, y), false)
+}
+
 fn entering_box(x: f32, y: f32, t: f32) -> ([f32; 3], bool) {
     let left = -120.0 + 14.0 * t;
     if x >= left && x < left + 70.0 && (60.0..130.0).contains(&y) {
@@ -314,6 +325,32 @@ fn a_locked_frame_comes_back_as_it_is_and_leads_its_neighbours() {
     assert!(results[&5].mask.iter().zip(&mask).all(|(found, locked)| (*found != 0) == (*locked != 0)));
     assert_eq!(results[&5].confidence, 1.0);
     assert!(results[&6].mask[(90 * W + 230) as usize] != 0, "the frame after the lock follows it");
+}
+
+#[test]
+fn where_a_locked_frame_shows_nothing_the_object_comes_back_afterwards() {
+    let clicks = click(0, &[(80.0, 90.0), (66.0, 84.0), (94.0, 98.0)]);
+    let nothing = || Locked { mask: vec![0; (W * H) as usize], lock: vec![1; (W * H) as usize] };
+    for (what, scene, hidden) in [
+        ("a bar", disc_behind_bar as Scene, vec![10]),
+        ("a pillar", disc_behind_pillar, vec![11]),
+        ("a pillar, locked for long", disc_behind_pillar, vec![10, 11, 12, 13]),
+    ] {
+        let alone = run(scene, 22, &clicks);
+        let mut locks = hidden.iter().map(|frame| (*frame, nothing())).collect();
+        let results = run_locked(scene, 22, &clicks, &mut locks);
+        assert!(area(&results[&21]) > 1000, "{what}: {}", area(&results[&21]));
+        for (frame, result) in &results {
+            let (found, before) = (overlap(scene, result), overlap(scene, &alone[frame]));
+            // It may take a few frames to find all of it again.
+            let least = before - if (1..3).contains(&frame.saturating_sub(hidden[0])) { 0.3 } else { 0.05 };
+            if hidden.contains(frame) {
+                assert_eq!((area(result), result.confidence), (0, 1.0), "{what}: frame {frame}");
+            } else {
+                assert!(found > least, "{what}: frame {frame} has {found:.3}, without the lock {before:.3}");
+            }
+        }
+    }
 }
 
 #[test]

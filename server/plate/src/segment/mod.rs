@@ -301,7 +301,15 @@ impl<'a> Run<'a> {
                 tracker = self.start(frame, lab, &marks)?;
                 lost = true;
             }
-            if !marks.is_empty() {
+            if !marks.is_empty() && tracker.mask.area() == 0 {
+                // Somebody said that nothing is to be seen of it here: it may be behind something. What it looks like and where
+                // it would be stays known, and the frames before have nothing to learn from this one.
+                tracker.followed = PROMPTED;
+                for Waiting { frame, distance, confidence, .. } in std::mem::take(&mut waiting) {
+                    self.deliver(frame, &distance, confidence)?;
+                }
+                self.deliver(frame, &tracker.distance, tracker.confidence())?;
+            } else if !marks.is_empty() {
                 tracker.followed = PROMPTED;
                 tracker.remember();
                 self.deliver(frame, &tracker.distance, tracker.confidence())?;
