@@ -3,7 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use plate::segment::{Error, FrameMask, Frames, Locked, Prompts, SegmentParams, SourceError, Stop, segment};
+use plate::segment::{
+    Error, FrameMask, Frames, Locked, Prompts, SegmentParams, SourceError, Stop, segment, segment_targets,
+};
 
 const W: u32 = 320;
 const H: u32 = 180;
@@ -145,6 +147,56 @@ fn disc_and_other(x: f32, y: f32, t: f32) -> ([f32; 3], bool) {
         return ([50.0 + 30.0 * u, 130.0 + 60.0 * u, 60.0], false);
     }
     disc_over_texture(x, y, 0.4 * t)
+}
+
+/// A disc and a box, both the object, that go their own ways; a green post that is not.
+fn disc_and_box(x: f32, y: f32, t: f32) -> ([f32; 3], bool) {
+    if is_in_box(x, y, t) {
+        let u = texture(2.0 * (x + 4.0 * t), 2.0 * y);
+        return ([60.0 + 50.0 * u, 70.0 + 20.0 * u, 150.0 + 60.0 * u], true);
+    }
+    if (x - 20.0).abs() < 12.0 && y > 110.0 {
+        let u = texture(2.5 * x, 2.5 * y);
+        return ([50.0 + 30.0 * u, 130.0 + 60.0 * u, 60.0], false);
+    }
+    disc_over_texture(x, y, 0.4 * t)
+}
+
+fn is_in_box(x: f32, y: f32, t: f32) -> bool {
+    (x - (270.0 - 4.0 * t)).abs() < 26.0 && (y - 50.0).abs() < 24.0
+}
+
+/// The disc clicked on the first frame, the box on frame 14.
+fn disc_then_box() -> [Prompts; 2] {
+    [
+        click(0, &[(60.0, 90.0), (48.0, 80.0), (72.0, 100.0)]),
+        click(14, &[(214.0, 50.0), (204.0, 38.0), (226.0, 62.0)]),
+    ]
+}
+
+/// Every frame as it is when all targets are in it.
+fn run_targets(
+    scene: Scene,
+    count: u32,
+    targets: &[Prompts],
+    locks: &mut BTreeMap<u32, Locked>,
+) -> BTreeMap<u32, FrameMask> {
+    let mut results = BTreeMap::new();
+    let (mut told, mut whole) = (0, 0);
+    let mut out = |result: FrameMask, done: u32, total: u32| {
+        told += 1;
+        whole += u32::from(result.whole);
+        assert!(done == told && done <= total && total % count == 0, "{done} of {total}");
+        if result.whole {
+            results.insert(result.frame, result);
+        }
+        Ok(())
+    };
+    let params = SegmentParams { lead: 4, ..SegmentParams::default() };
+    segment_targets(&mut Drawn { scene, count }, targets, locks, &params, &mut out).unwrap();
+    assert_eq!(results.len() as u32, count);
+    assert!(told >= targets.len() as u32 * count && whole < told, "each target goes over every frame");
+    results
 }
 
 fn run(scene: Scene, count: u32, prompts: &Prompts) -> BTreeMap<u32, FrameMask> {
@@ -381,6 +433,69 @@ fn a_later_negative_click_takes_its_part_away_there_and_before() {
     assert!(!body(&results[&9], 146, 105), "just before the click");
     assert!(body(&results[&1], 114, 105), "far before the click the first clicks hold");
     assert!(body(&results[&10], 150, 55), "the rest of the object stays");
+}
+
+#[test]
+fn a_target_that_is_first_clicked_late_is_followed_back_to_the_beginning() {
+    let scene = disc_and_box;
+    let results = run_targets(scene, 16, &disc_then_box(), &mut BTreeMap::new());
+    for (frame, result) in &results {
+        let found = overlap(scene, result);
+        assert!(found > 0.85, "frame {frame} has {found:.3}");
+        assert!(result.confidence > 0.4, "frame {frame}: {}", result.confidence);
+    }
+    // What one of them is worth is what the frame is worth.
+    let [disc, _] = disc_then_box();
+    let alone = run(scene, 16, &disc);
+    assert!(results.iter().all(|(frame, result)| result.confidence <= alone[frame].confidence + 0.05));
+}
+
+#[test]
+fn what_is_locked_belongs_to_the_target_that_is_there() {
+    let scene = disc_and_box;
+    let is = |frame: u32, of: fn(f32, f32, f32) -> bool| -> Vec<u8> {
+        let places = (0..H).flat_map(|y| (0..W).map(move |x| (x as f32, y as f32)));
+        places.map(|(x, y)| if of(x, y, frame as f32) { 255 } else { 0 }).collect()
+    };
+    let all = vec![1; (W * H) as usize];
+    let both = is(3, |x, y, t| disc_and_box(x, y, t).1);
+    let disc_only = is(6, |x, y, t| disc_and_box(x, y, t).1 && !is_in_box(x, y, t));
+    // The post is painted by hand, and nothing comes to it.
+    let post = is(9, |x, y, _| (x - 20.0).abs() < 12.0 && y > 110.0);
+    let mut locks = BTreeMap::from([
+        (3, Locked { mask: both.clone(), lock: all.clone() }),
+        (6, Locked { mask: disc_only.clone(), lock: all }),
+        (9, Locked { mask: post.clone(), lock: post.clone() }),
+    ]);
+    let results = run_targets(scene, 16, &disc_then_box(), &mut locks);
+    assert_eq!((&results[&3].mask, results[&3].confidence), (&both, 1.0));
+    assert_eq!((&results[&6].mask, results[&6].confidence), (&disc_only, 1.0));
+    for (frame, result) in &results {
+        let at = |x: f32, y: f32| result.mask[(y as u32 * W + x as u32) as usize] != 0;
+        let t = *frame as f32;
+        assert!(at(60.0 + 2.4 * t, 90.0 + 0.8 * t), "frame {frame}: the disc is followed");
+        assert!(
+            at(270.0 - 4.0 * t, 50.0) != (*frame == 6),
+            "frame {frame}: the box is, but where it is locked away"
+        );
+        assert!(at(20.0, 150.0) || [3, 6].contains(frame), "frame {frame}: so is what was painted");
+        assert!(!at(150.0, 160.0) && !at(300.0, 150.0), "frame {frame}: nothing else is");
+    }
+}
+
+#[test]
+fn one_target_is_followed_as_it_is_alone() {
+    let prompts = click(1, &[(66.0, 92.0)]);
+    let mut taken = BTreeMap::new();
+    let mut out = |result: FrameMask, done: u32, total: u32| {
+        assert!(result.whole && total == 4 && done <= 4);
+        taken.insert(result.frame, result);
+        Ok(())
+    };
+    let targets = [prompts.clone(), Prompts::default()];
+    let clip = &mut Drawn { scene: disc_over_texture, count: 4 };
+    segment_targets(clip, &targets, &mut (), &SegmentParams::default(), &mut out).unwrap();
+    assert_eq!(taken, run(disc_over_texture, 4, &prompts));
 }
 
 #[test]

@@ -80,7 +80,7 @@ impl Marks {
 }
 
 /// Boxes are drawn by hand: a little beside one is in it.
-fn is_in(b: &[f32; 4], x: f32, y: f32) -> bool {
+pub(crate) fn is_in(b: &[f32; 4], x: f32, y: f32) -> bool {
     x >= b[0].min(b[2]) - 2.0
         && x <= b[0].max(b[2]) + 2.0
         && y >= b[1].min(b[3]) - 2.0

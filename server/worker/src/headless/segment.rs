@@ -23,6 +23,7 @@ pub struct Args {
     #[arg(long)]
     plate: PathBuf,
     /// points.json: primary_points_by_frame, negative_points_by_frame, boxes_by_frame; frames from 0, plate pixels.
+    /// A list of such entries, or {"videos": [...]}, with the first one's video_path and output_dir: one for each target.
     /// The reference's segmentation_info.json is read too.
     #[arg(long)]
     points: PathBuf,
@@ -49,7 +50,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let (width, height) = plate.size();
     let text = std::fs::read_to_string(&args.points)
         .with_context(|| format!("{} cannot be read", args.points.display()))?;
-    let prompts = points::parse(&text, frames, width, height)?;
+    let targets = points::parse(&text, frames, width, height)?;
 
     // Masks come forwards and then backwards, the file wants them in order: kept as FFV1 pictures in arrival order.
     let scratch = tempfile::tempdir_in(&args.out)?;
@@ -60,6 +61,9 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let mut confidence = vec![0.0; frames as usize];
     let mut count = 0u32;
     let mut each = |mask: FrameMask| -> pipeline::Result<()> {
+        if !mask.whole {
+            return Ok(());
+        }
         let inverted: Vec<u8> = mask.mask.iter().map(|&m| if m == 0 { 255 } else { 0 }).collect();
         writer.write(&inverted)?;
         place[mask.frame as usize] = Some(count);
@@ -68,8 +72,8 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         Ok(())
     };
     match &mut net {
-        Some(net) => super::sam2::segment(net, &args.net, &mut plate, prompts, &mut log, &mut each)?,
-        None => segment(&mut plate, &prompts, &mut (), &SegmentParams::default(), &mut log, &mut each)?,
+        Some(net) => super::sam2::segment(net, &args.net, &mut plate, &targets, &mut log, &mut each)?,
+        None => segment(&mut plate, &targets, &mut (), &SegmentParams::default(), &mut log, &mut each)?,
     }
     writer.finish()?;
     let mut reader = read_mask(&arrived)?;
