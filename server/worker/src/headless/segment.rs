@@ -9,19 +9,21 @@ use pipeline::PlateFile;
 use pipeline::stages::segment::segment;
 use plate::segment::{FrameMask, SegmentParams};
 
-use super::{Log, make_out, write_report};
+use super::{Log, Part, make_out, write_report};
 use crate::points;
 
 /// Grows a primary mask from clicks and boxes over all frames, both ways: without weights, or with SAM 2.
 ///
 /// Writes into DIR: mask.mkv (FFV1 grey, 0 object, 255 rest, one frame per plate frame) and report.json with
-/// `engine`, `model` (of SAM 2), `frames`, `width`, `height`, `confidence` (0–1 per frame), `seconds`, `peak_rss_bytes`.
+/// `engine`, `model` (of SAM 2), `first`, `frames`, `width`, `height`, `confidence` (0–1 per frame), `seconds`, `peak_rss_bytes`.
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct Args {
     /// The plate: MOV, MP4, MKV, MXF, …
     #[arg(long)]
     plate: PathBuf,
+    #[command(flatten)]
+    part: Part,
     /// points.json: primary_points_by_frame, negative_points_by_frame, boxes_by_frame; frames from 0, plate pixels.
     /// A list of such entries, or {"videos": [...]}, with the first one's video_path and output_dir: one for each target.
     /// The reference's segmentation_info.json is read too.
@@ -45,7 +47,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     };
     make_out(&args.out)?;
     let mut log = Log::default();
-    let mut plate = PlateFile::open(&args.plate, &mut log)?;
+    let mut plate = PlateFile::open(args.part.of(&args.plate, &mut log)?, &mut log)?;
     let frames = plate.frames();
     let (width, height) = plate.size();
     let text = std::fs::read_to_string(&args.points)
@@ -86,7 +88,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         &args.out,
         &serde_json::json!({
             "engine": args.engine, "model": net.as_ref().map(super::sam2::named),
-            "frames": frames, "width": width, "height": height, "confidence": confidence,
+            "first": args.part.first, "frames": frames, "width": width, "height": height, "confidence": confidence,
             "seconds": started.elapsed().as_secs_f64(), "peak_rss_bytes": crate::memory::peak_rss_bytes(),
         }),
     )
