@@ -32,6 +32,28 @@ impl Plate {
         }
         Ok(self)
     }
+
+    /// `frames` frames of a whole plate that is known, from frame `first` on; to its end without `frames`.
+    ///
+    /// # Errors
+    /// A part that the plate does not have.
+    pub fn cut(self, first: u32, frames: Option<u32>) -> Result<Self> {
+        let Self { path, trim: None, known: Some((facts, index)) } = self else {
+            return Err(Error::Input("Only a whole plate that was read through can be cut.".into()));
+        };
+        let frames = frames.unwrap_or(facts.frames.saturating_sub(first));
+        if (first, frames) == (0, facts.frames) {
+            return Ok(Self { path, trim: None, known: Some((facts, index)) });
+        }
+        let last = facts.frames.saturating_sub(1);
+        let trim = Trim { first, frames };
+        let facts = facts.trimmed(trim).map_err(|_| {
+            Error::Input(format!(
+                "The plate has frames 0 to {last}: {frames} frames from frame {first} on are not in it."
+            ))
+        })?;
+        Ok(Self { path, trim: Some(trim), known: Some((facts, index)) })
+    }
 }
 
 impl From<&Path> for Plate {

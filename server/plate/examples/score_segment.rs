@@ -134,7 +134,7 @@ fn main() {
         let start = Instant::now();
         let mut take = |result: FrameMask, _: u32, _: u32| {
             let from = Instant::now();
-            let FrameMask { frame, mask, confidence } = result;
+            let FrameMask { frame, mask, confidence, .. } = result;
             let mut wanted = vec![0; mask.len()];
             gray.seek(SeekFrom::Start(u64::from(frame) * mask.len() as u64)).expect("seek");
             gray.read_exact(&mut wanted).expect("a truth frame");

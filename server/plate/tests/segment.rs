@@ -3,7 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use plate::segment::{Error, FrameMask, Frames, Locked, Prompts, SegmentParams, SourceError, Stop, segment};
+use plate::segment::{
+    Error, FrameMask, Frames, Locked, Prompts, SegmentParams, SourceError, Stop, segment, segment_targets,
+};
 
 const W: u32 = 320;
 const H: u32 = 180;
@@ -76,6 +78,17 @@ fn disc_behind_bar(x: f32, y: f32, t: f32) -> ([f32; 3], bool) {
     (wall(x, y), false)
 }
 
+/// The disc is wholly behind the pillar on frames 10 to 13.
+fn disc_behind_pillar(x: f32, y: f32, t: f32) -> ([f32; 3], bool) {
+    if (x - 162.0).abs() < 42.0 {
+        return ([40.0, 45.0, 60.0 + 20.0 * texture(x, y)], false);
+    }
+    if near(x, y, 80.0 + 7.0 * t, 90.0, 28.0) {
+        return ([210.0, 180.0 + 30.0 * texture(2.0 * (x - 7.0 * t), 2.0 * y), 60.0], true);
+    }
+    (wall(x, y), false)
+}
+
 fn entering_box(x: f32, y: f32, t: f32) -> ([f32; 3], bool) {
     let left = -120.0 + 14.0 * t;
     if x >= left && x < left + 70.0 && (60.0..130.0).contains(&y) {
@@ -115,6 +128,75 @@ fn turning_and_growing(x: f32, y: f32, t: f32) -> ([f32; 3], bool) {
         return ([150.0 + 50.0 * s, 50.0, 130.0 + 60.0 * s], true);
     }
     (wall(x, y), false)
+}
+
+/// Stays on the left for eight frames and then is at once far off on the right: nothing follows that.
+fn jumping_disc(x: f32, y: f32, t: f32) -> ([f32; 3], bool) {
+    let (cx, cy) = if t < 8.0 { (70.0 + 2.0 * t, 60.0) } else { (200.0 + 3.0 * (t - 8.0), 120.0) };
+    if near(x, y, cx, cy, 24.0) {
+        let u = texture(3.0 * (x - cx), 3.0 * (y - cy));
+        return ([170.0 + 60.0 * u, 60.0 + 40.0 * u, 50.0], true);
+    }
+    (wall(x, y), false)
+}
+
+/// A disc that is the object, and a box that is not.
+fn disc_and_other(x: f32, y: f32, t: f32) -> ([f32; 3], bool) {
+    if (x - 240.0).abs() < 24.0 && (y - 60.0).abs() < 24.0 {
+        let u = texture(2.5 * x, 2.5 * y);
+        return ([50.0 + 30.0 * u, 130.0 + 60.0 * u, 60.0], false);
+    }
+    disc_over_texture(x, y, 0.4 * t)
+}
+
+/// A disc and a box, both the object, that go their own ways; a green post that is not.
+fn disc_and_box(x: f32, y: f32, t: f32) -> ([f32; 3], bool) {
+    if is_in_box(x, y, t) {
+        let u = texture(2.0 * (x + 4.0 * t), 2.0 * y);
+        return ([60.0 + 50.0 * u, 70.0 + 20.0 * u, 150.0 + 60.0 * u], true);
+    }
+    if (x - 20.0).abs() < 12.0 && y > 110.0 {
+        let u = texture(2.5 * x, 2.5 * y);
+        return ([50.0 + 30.0 * u, 130.0 + 60.0 * u, 60.0], false);
+    }
+    disc_over_texture(x, y, 0.4 * t)
+}
+
+fn is_in_box(x: f32, y: f32, t: f32) -> bool {
+    (x - (270.0 - 4.0 * t)).abs() < 26.0 && (y - 50.0).abs() < 24.0
+}
+
+/// The disc clicked on the first frame, the box on frame 14.
+fn disc_then_box() -> [Prompts; 2] {
+    [
+        click(0, &[(60.0, 90.0), (48.0, 80.0), (72.0, 100.0)]),
+        click(14, &[(214.0, 50.0), (204.0, 38.0), (226.0, 62.0)]),
+    ]
+}
+
+/// Every frame as it is when all targets are in it.
+fn run_targets(
+    scene: Scene,
+    count: u32,
+    targets: &[Prompts],
+    locks: &mut BTreeMap<u32, Locked>,
+) -> BTreeMap<u32, FrameMask> {
+    let mut results = BTreeMap::new();
+    let (mut told, mut whole) = (0, 0);
+    let mut out = |result: FrameMask, done: u32, total: u32| {
+        told += 1;
+        whole += u32::from(result.whole);
+        assert!(done == told && done <= total && total % count == 0, "{done} of {total}");
+        if result.whole {
+            results.insert(result.frame, result);
+        }
+        Ok(())
+    };
+    let params = SegmentParams { lead: 4, ..SegmentParams::default() };
+    segment_targets(&mut Drawn { scene, count }, targets, locks, &params, &mut out).unwrap();
+    assert_eq!(results.len() as u32, count);
+    assert!(told >= targets.len() as u32 * count && whole < told, "each target goes over every frame");
+    results
 }
 
 fn run(scene: Scene, count: u32, prompts: &Prompts) -> BTreeMap<u32, FrameMask> {
@@ -219,6 +301,60 @@ fn a_box_is_enough() {
     assert!(mean(disc_over_texture, &results) > 0.85, "{}", mean(disc_over_texture, &results));
 }
 
+/// The box around the object, with a little room.
+fn around(scene: Scene, frame: u32) -> [f32; 4] {
+    let mut b = [W as f32, H as f32, 0.0, 0.0];
+    for (x, y) in (0..H).flat_map(|y| (0..W).map(move |x| (x as f32, y as f32))) {
+        if scene(x, y, frame as f32).1 {
+            b = [b[0].min(x), b[1].min(y), b[2].max(x), b[3].max(y)];
+        }
+    }
+    [b[0] - 3.0, b[1] - 3.0, b[2] + 3.0, b[3] + 3.0]
+}
+
+#[test]
+fn a_box_on_a_later_frame_finds_a_lost_object_there_before_and_after() {
+    let scene = jumping_disc;
+    let clicks = click(0, &[(70.0, 60.0), (60.0, 52.0), (80.0, 68.0)]);
+    let alone = run(scene, 20, &clicks);
+    assert!((9..20).all(|f| overlap(scene, &alone[&f]) < 0.1), "without a box it is lost");
+    let boxed = |clicks: &Prompts| {
+        let boxes = BTreeMap::from([(13, vec![around(scene, 13)])]);
+        run(scene, 20, &Prompts { boxes, ..clicks.clone() })
+    };
+    let mut clicked = clicks.clone();
+    clicked.positive.insert(13, vec![(215.0, 120.0)]);
+    for (what, results) in [("a box", boxed(&clicks)), ("a box and a click", boxed(&clicked))] {
+        for (frame, result) in &results {
+            let found = overlap(scene, result);
+            assert!(found > 0.8, "{what}: frame {frame} has {found:.3}");
+        }
+        assert!(results[&13].confidence > 0.7, "{what}: {}", results[&13].confidence);
+    }
+}
+
+#[test]
+fn a_box_on_a_later_frame_takes_the_mask_off_what_is_not_the_object() {
+    let scene = disc_and_other;
+    let wrong = click(0, &[(240.0, 60.0), (230.0, 50.0), (250.0, 70.0)]);
+    let boxes = BTreeMap::from([(6, vec![around(scene, 6)])]);
+    let results = run(scene, 12, &Prompts { boxes, ..wrong });
+    for frame in 5..12 {
+        let found = overlap(scene, &results[&frame]);
+        assert!(found > 0.85, "frame {frame} has {found:.3}");
+    }
+}
+
+#[test]
+fn a_box_around_what_is_followed_keeps_it() {
+    let scene = disc_behind_bar;
+    let mut prompts = click(0, &[(80.0, 90.0), (66.0, 84.0), (94.0, 98.0)]);
+    let before = mean(scene, &run(scene, 16, &prompts));
+    prompts.boxes = BTreeMap::from([(5, vec![around(scene, 5)]), (12, vec![around(scene, 12)])]);
+    let after = mean(scene, &run(scene, 16, &prompts));
+    assert!(after > before - 0.01 && after > 0.9, "{before:.3} without boxes, {after:.3} with them");
+}
+
 #[test]
 fn before_it_enters_there_is_no_mask() {
     let results = run(entering_box, 13, &click(12, &[(60.0, 70.0), (100.0, 120.0), (80.0, 95.0)]));
@@ -241,6 +377,32 @@ fn a_locked_frame_comes_back_as_it_is_and_leads_its_neighbours() {
     assert!(results[&5].mask.iter().zip(&mask).all(|(found, locked)| (*found != 0) == (*locked != 0)));
     assert_eq!(results[&5].confidence, 1.0);
     assert!(results[&6].mask[(90 * W + 230) as usize] != 0, "the frame after the lock follows it");
+}
+
+#[test]
+fn where_a_locked_frame_shows_nothing_the_object_comes_back_afterwards() {
+    let clicks = click(0, &[(80.0, 90.0), (66.0, 84.0), (94.0, 98.0)]);
+    let nothing = || Locked { mask: vec![0; (W * H) as usize], lock: vec![1; (W * H) as usize] };
+    for (what, scene, hidden) in [
+        ("a bar", disc_behind_bar as Scene, vec![10]),
+        ("a pillar", disc_behind_pillar, vec![11]),
+        ("a pillar, locked for long", disc_behind_pillar, vec![10, 11, 12, 13]),
+    ] {
+        let alone = run(scene, 22, &clicks);
+        let mut locks = hidden.iter().map(|frame| (*frame, nothing())).collect();
+        let results = run_locked(scene, 22, &clicks, &mut locks);
+        assert!(area(&results[&21]) > 1000, "{what}: {}", area(&results[&21]));
+        for (frame, result) in &results {
+            let (found, before) = (overlap(scene, result), overlap(scene, &alone[frame]));
+            // It may take a few frames to find all of it again.
+            let least = before - if (1..3).contains(&frame.saturating_sub(hidden[0])) { 0.3 } else { 0.05 };
+            if hidden.contains(frame) {
+                assert_eq!((area(result), result.confidence), (0, 1.0), "{what}: frame {frame}");
+            } else {
+                assert!(found > least, "{what}: frame {frame} has {found:.3}, without the lock {before:.3}");
+            }
+        }
+    }
 }
 
 #[test]
@@ -271,6 +433,69 @@ fn a_later_negative_click_takes_its_part_away_there_and_before() {
     assert!(!body(&results[&9], 146, 105), "just before the click");
     assert!(body(&results[&1], 114, 105), "far before the click the first clicks hold");
     assert!(body(&results[&10], 150, 55), "the rest of the object stays");
+}
+
+#[test]
+fn a_target_that_is_first_clicked_late_is_followed_back_to_the_beginning() {
+    let scene = disc_and_box;
+    let results = run_targets(scene, 16, &disc_then_box(), &mut BTreeMap::new());
+    for (frame, result) in &results {
+        let found = overlap(scene, result);
+        assert!(found > 0.85, "frame {frame} has {found:.3}");
+        assert!(result.confidence > 0.4, "frame {frame}: {}", result.confidence);
+    }
+    // What one of them is worth is what the frame is worth.
+    let [disc, _] = disc_then_box();
+    let alone = run(scene, 16, &disc);
+    assert!(results.iter().all(|(frame, result)| result.confidence <= alone[frame].confidence + 0.05));
+}
+
+#[test]
+fn what_is_locked_belongs_to_the_target_that_is_there() {
+    let scene = disc_and_box;
+    let is = |frame: u32, of: fn(f32, f32, f32) -> bool| -> Vec<u8> {
+        let places = (0..H).flat_map(|y| (0..W).map(move |x| (x as f32, y as f32)));
+        places.map(|(x, y)| if of(x, y, frame as f32) { 255 } else { 0 }).collect()
+    };
+    let all = vec![1; (W * H) as usize];
+    let both = is(3, |x, y, t| disc_and_box(x, y, t).1);
+    let disc_only = is(6, |x, y, t| disc_and_box(x, y, t).1 && !is_in_box(x, y, t));
+    // The post is painted by hand, and nothing comes to it.
+    let post = is(9, |x, y, _| (x - 20.0).abs() < 12.0 && y > 110.0);
+    let mut locks = BTreeMap::from([
+        (3, Locked { mask: both.clone(), lock: all.clone() }),
+        (6, Locked { mask: disc_only.clone(), lock: all }),
+        (9, Locked { mask: post.clone(), lock: post.clone() }),
+    ]);
+    let results = run_targets(scene, 16, &disc_then_box(), &mut locks);
+    assert_eq!((&results[&3].mask, results[&3].confidence), (&both, 1.0));
+    assert_eq!((&results[&6].mask, results[&6].confidence), (&disc_only, 1.0));
+    for (frame, result) in &results {
+        let at = |x: f32, y: f32| result.mask[(y as u32 * W + x as u32) as usize] != 0;
+        let t = *frame as f32;
+        assert!(at(60.0 + 2.4 * t, 90.0 + 0.8 * t), "frame {frame}: the disc is followed");
+        assert!(
+            at(270.0 - 4.0 * t, 50.0) != (*frame == 6),
+            "frame {frame}: the box is, but where it is locked away"
+        );
+        assert!(at(20.0, 150.0) || [3, 6].contains(frame), "frame {frame}: so is what was painted");
+        assert!(!at(150.0, 160.0) && !at(300.0, 150.0), "frame {frame}: nothing else is");
+    }
+}
+
+#[test]
+fn one_target_is_followed_as_it_is_alone() {
+    let prompts = click(1, &[(66.0, 92.0)]);
+    let mut taken = BTreeMap::new();
+    let mut out = |result: FrameMask, done: u32, total: u32| {
+        assert!(result.whole && total == 4 && done <= 4);
+        taken.insert(result.frame, result);
+        Ok(())
+    };
+    let targets = [prompts.clone(), Prompts::default()];
+    let clip = &mut Drawn { scene: disc_over_texture, count: 4 };
+    segment_targets(clip, &targets, &mut (), &SegmentParams::default(), &mut out).unwrap();
+    assert_eq!(taken, run(disc_over_texture, 4, &prompts));
 }
 
 #[test]

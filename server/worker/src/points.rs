@@ -1,5 +1,6 @@
 //! Reads `points.json`: the keys of void-spec §1.5 with negative points and boxes added, the legacy form, and the
-//! reference's `segmentation_info.json` (§1.6). Frames from 0, plate pixels.
+//! reference's `segmentation_info.json` (§1.6). Frames from 0, plate pixels. Entries with the first one's `video_path` and
+//! `output_dir` are further targets of one removal; those with others are other removals and left alone.
 
 use std::collections::BTreeMap;
 
@@ -20,18 +21,26 @@ struct Video {
     boxes_by_frame: BTreeMap<String, Vec<[f32; 4]>>,
 }
 
-/// The prompts in `text`, checked against a plate of `frames` frames and `width`×`height` pixels.
-pub fn parse(text: &str, frames: u32, width: u32, height: u32) -> anyhow::Result<Prompts> {
+/// The prompts of each target in `text`, at least one, checked against a plate of `frames` frames and `width`×`height`
+/// pixels.
+pub fn parse(text: &str, frames: u32, width: u32, height: u32) -> anyhow::Result<Vec<Prompts>> {
     let value: Value = serde_json::from_str(text).context("the points file is not JSON")?;
-    let video = match value {
-        Value::Array(mut videos) if !videos.is_empty() => videos.swap_remove(0),
+    let videos = match value {
+        Value::Array(videos) if !videos.is_empty() => videos,
         Value::Object(mut all) => match all.remove("videos") {
-            Some(Value::Array(mut videos)) if !videos.is_empty() => videos.swap_remove(0),
+            Some(Value::Array(videos)) if !videos.is_empty() => videos,
             Some(_) => bail!("“videos” in the points file must be a list with at least one entry"),
-            None => Value::Object(all),
+            None => vec![Value::Object(all)],
         },
         _ => bail!("the points file must hold an object, or a list of them"),
     };
+    let about = |video: &Value| [video["video_path"].clone(), video["output_dir"].clone()];
+    let first = about(&videos[0]);
+    let same = videos.into_iter().filter(|video| about(video) == first);
+    same.map(|video| target(video, frames, width, height)).collect()
+}
+
+fn target(video: Value, frames: u32, width: u32, height: u32) -> anyhow::Result<Prompts> {
     let video: Video = serde_json::from_value(video).context("the points file")?;
     let Video {
         primary_points_by_frame,
@@ -111,12 +120,26 @@ mod tests {
             r#"{"total_frames": 9, "points_by_frame": {"2": [[5, 6]]}, "primary_frames": [2]}"#,
         ];
         for form in forms {
-            let prompts = parse(form, 10, 64, 64).expect(form);
-            assert_eq!(prompts.positive, BTreeMap::from([(2, vec![(5.0, 6.0)])]), "{form}");
+            let targets = parse(form, 10, 64, 64).expect(form);
+            assert_eq!(targets.len(), 1, "{form}");
+            assert_eq!(targets[0].positive, BTreeMap::from([(2, vec![(5.0, 6.0)])]), "{form}");
         }
         let more = r#"{"negative_points_by_frame": {"0": [[1,2]]}, "boxes_by_frame": {"1": [[1,2,3,4]]}}"#;
-        let prompts = parse(more, 10, 64, 64).expect("read");
-        assert_eq!((prompts.negative.len(), prompts.boxes[&1][0]), (1, [1.0, 2.0, 3.0, 4.0]));
+        let targets = parse(more, 10, 64, 64).expect("read");
+        assert_eq!((targets[0].negative.len(), targets[0].boxes[&1][0]), (1, [1.0, 2.0, 3.0, 4.0]));
+    }
+
+    #[test]
+    fn entries_of_one_removal_are_its_targets() {
+        let text = r#"{"videos": [
+            {"video_path": "a.mp4", "output_dir": "one", "primary_points_by_frame": {"2": [[5, 6]]}},
+            {"video_path": "a.mp4", "output_dir": "two", "primary_points_by_frame": {"0": [[1, 1]]}},
+            {"video_path": "a.mp4", "output_dir": "one", "primary_points_by_frame": {"7": [[8, 9]]}},
+            {"video_path": "b.mp4", "output_dir": "one", "primary_points_by_frame": {"99": [[1, 1]]}}]}"#;
+        let targets = parse(text, 10, 64, 64).expect("read");
+        let places: Vec<_> = targets.iter().map(|target| target.positive.clone()).collect();
+        let at = |frame, place| BTreeMap::from([(frame, vec![place])]);
+        assert_eq!(places, [at(2, (5.0, 6.0)), at(7, (8.0, 9.0))]);
     }
 
     #[test]

@@ -399,7 +399,7 @@ impl<'a> Track<'a> {
                 }
             }
         }
-        (self.each)(FrameMask { frame, mask, confidence: confidence as f32 })?;
+        (self.each)(FrameMask { frame, mask, confidence: confidence as f32, whole: true })?;
         self.step(true)
     }
 

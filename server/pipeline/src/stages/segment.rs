@@ -1,6 +1,8 @@
 //! Segment: from clicks and boxes to a primary mask on every frame, by the engine that needs no weights.
 
-use plate::segment::{FrameMask, Frames, Locks, Prompts, SegmentParams, SourceError, Stop, segment as run};
+use plate::segment::{
+    FrameMask, Frames, Locks, Prompts, SegmentParams, SourceError, Stop, segment_targets as run,
+};
 
 use crate::plate_file::PlateFile;
 use crate::{Error, Reporter, Result};
@@ -25,10 +27,11 @@ impl Frames for Look<'_> {
     }
 }
 
-/// Masks one object, the union of all prompts; hands every frame to `each` as it is done. An error of `each` ends it.
+/// Masks the union of `targets`, each followed for itself; hands every frame to `each` as it is done, once for each target and
+/// [`FrameMask::whole`] when all are in it. An error of `each` ends it.
 pub fn segment(
     plate: &mut PlateFile,
-    prompts: &Prompts,
+    targets: &[Prompts],
     locks: &mut dyn Locks,
     params: &SegmentParams,
     report: &mut dyn Reporter,
@@ -43,7 +46,7 @@ pub fn segment(
             Stop
         })
     };
-    let outcome = run(&mut Look(plate), prompts, locks, params, &mut out);
+    let outcome = run(&mut Look(plate), targets, locks, params, &mut out);
     match (stopped_by, outcome) {
         (Some(error), _) => Err(error),
         (None, outcome) => outcome.map_err(Error::from),

@@ -44,6 +44,18 @@ pub fn verify(
     result: &Path,
     matte: &Path,
 ) -> Result<Verdict, CannotCompare> {
+    verify_part(plate, (0, None), quadmask, edge, result, matte)
+}
+
+/// [`verify`] where the other files are about a part of the plate: so many frames from frame `first` on, or all to its end.
+pub fn verify_part(
+    plate: &Path,
+    (first, count): (u32, Option<u32>),
+    quadmask: &Path,
+    edge: u32,
+    result: &Path,
+    matte: &Path,
+) -> Result<Verdict, CannotCompare> {
     let open = |path: &Path| -> Result<(domain::PlateFacts, Reader), CannotCompare> {
         let (facts, index) = probe(path, &mut |_| Ok(()))?;
         let reader = Reader::open(path, &index)?;
@@ -52,12 +64,20 @@ pub fn verify(
     let (plate_facts, mut plate_reader) = open(plate)?;
     let (result_facts, mut result_reader) = open(result)?;
     let (mut quad, mut matte) = (read_mask(quadmask)?, read_mask(matte)?);
-    let frames = plate_facts.frames;
+    let all = plate_facts.frames;
+    let frames = count.unwrap_or(all.saturating_sub(first));
+    if frames == 0 || first.checked_add(frames).is_none_or(|end| end > all) {
+        let last = all.saturating_sub(1);
+        return Err(CannotCompare(format!(
+            "The plate has frames 0 to {last}: {frames} frames from frame {first} on are not in it."
+        )));
+    }
+    let of = if frames == all { "the plate" } else { "that part of the plate" };
     for (what, got) in
         [("result", result_facts.frames), ("quadmask", quad.frames()), ("matte", matte.frames())]
     {
         if got != frames {
-            return Err(CannotCompare(format!("The {what} has {got} frames, the plate has {frames}.")));
+            return Err(CannotCompare(format!("The {what} has {got} frames, {of} has {frames}.")));
         }
     }
     let coded = (plate_facts.coded_width, plate_facts.coded_height);
@@ -78,7 +98,7 @@ pub fn verify(
     let mut verdict =
         Verdict { frames, max_delta_outside: 0, first_difference: None, matte_beyond: 0, first_beyond: None };
     for frame in 0..frames {
-        let (ours, theirs) = (plate_reader.read(frame)?, result_reader.read(frame)?);
+        let (ours, theirs) = (plate_reader.read(first + frame)?, result_reader.read(frame)?);
         let matte = matte.read(frame)?;
         compare(&mut verdict, frame, &ours, &theirs, &matte)?;
         let allowed = allowed(&mut quad, frame, edge, plate_facts.rotation, ours.format.chroma())?;

@@ -19,7 +19,7 @@ mod picture;
 pub(crate) mod register;
 mod ring;
 mod setter;
-mod shelf;
+pub(crate) mod shelf;
 mod sprite;
 mod stretch;
 pub(crate) mod survey;

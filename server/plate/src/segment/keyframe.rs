@@ -14,6 +14,11 @@ use super::raster::{Lab, Raster, hull_mask};
 /// Cost of the way from a click within which the click is believed against the colours.
 const BESIDE: f32 = 25.0;
 
+/// An object that came by itself is the one in a box where its own extent there is at least this part of the box, and at
+/// most so much of it lies beside all boxes.
+const FILLED: f32 = 0.5;
+const BESIDE_BOXES: f32 = 0.25;
+
 /// One frame's prompts in analysis pixels.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Marks {
@@ -29,27 +34,65 @@ impl Marks {
         self.positive.is_empty() && self.negative.is_empty() && self.boxes.is_empty() && self.locked.is_none()
     }
 
-    /// Whether the marks alone show an object.
+    /// Whether the marks alone show an object. On a frame that is locked as a whole, nothing but the lock counts.
     pub fn show_object(&self) -> bool {
-        !self.positive.is_empty()
-            || !self.boxes.is_empty()
-            || self.locked.as_ref().is_some_and(|l| l.data.contains(&Some(true)))
+        match &self.locked {
+            Some(locked) if locked.data.contains(&Some(true)) => true,
+            Some(_) if self.lock_all() => false,
+            _ => !self.positive.is_empty() || !self.boxes.is_empty(),
+        }
+    }
+
+    /// Whether the marks show the object elsewhere than it `came` by itself (positive inside): a box that it does not fill or
+    /// lies beside, a click or a box where nothing came.
+    pub fn contradict(&self, came: &Raster<f32>) -> bool {
+        if self.lock_all() {
+            return false; // the lock says all
+        }
+        let mut filled: Vec<Option<[f32; 4]>> = vec![None; self.boxes.len()];
+        let (mut area, mut beside) = (0_usize, 0_usize);
+        for (i, _) in came.data.iter().enumerate().filter(|(_, d)| **d > 0.0) {
+            let (x, y) = ((i % came.w) as f32, (i / came.w) as f32);
+            area += 1;
+            let mut is_beside = true;
+            for (_, filled) in self.boxes.iter().zip(&mut filled).filter(|(b, _)| is_in(b, x, y)) {
+                let f = filled.get_or_insert([x, y, x, y]);
+                *f = [f[0].min(x), f[1].min(y), f[2].max(x), f[3].max(y)];
+                is_beside = false;
+            }
+            beside += usize::from(is_beside);
+        }
+        if area == 0 {
+            return !self.positive.is_empty() || !self.boxes.is_empty();
+        }
+        let extent = |b: &[f32; 4]| (b[2] - b[0] + 1.0) * (b[3] - b[1] + 1.0);
+        let missed = |(b, filled): (&[f32; 4], &Option<[f32; 4]>)| {
+            filled.is_none_or(|filled| extent(&filled) < FILLED * extent(b))
+        };
+        let boxed = !self.boxes.is_empty();
+        boxed && (beside as f32 > BESIDE_BOXES * area as f32 || self.boxes.iter().zip(&filled).any(missed))
+    }
+
+    /// Whether every pixel of the frame is locked.
+    pub fn lock_all(&self) -> bool {
+        self.locked.as_ref().is_some_and(|locked| locked.data.iter().all(Option::is_some))
     }
 }
 
+/// Boxes are drawn by hand: a little beside one is in it.
+pub(crate) fn is_in(b: &[f32; 4], x: f32, y: f32) -> bool {
+    x >= b[0].min(b[2]) - 2.0
+        && x <= b[0].max(b[2]) + 2.0
+        && y >= b[1].min(b[3]) - 2.0
+        && y <= b[1].max(b[3]) + 2.0
+}
+
 /// Writes the marks that must hold into a unary: discs around clicks, locked pixels, everything outside all boxes.
-pub(crate) fn pin(unary: &mut Raster<f32>, lab: &Raster<Lab>, marks: &Marks, inside_boxes: bool) {
-    if inside_boxes && !marks.boxes.is_empty() {
+pub(crate) fn pin(unary: &mut Raster<f32>, lab: &Raster<Lab>, marks: &Marks) {
+    if !marks.boxes.is_empty() {
         for y in 0..unary.h {
             for x in 0..unary.w {
-                let (fx, fy) = (x as f32, y as f32);
-                let inside = marks.boxes.iter().any(|b| {
-                    fx >= b[0].min(b[2]) - 2.0
-                        && fx <= b[0].max(b[2]) + 2.0
-                        && fy >= b[1].min(b[3]) - 2.0
-                        && fy <= b[1].max(b[3]) + 2.0
-                });
-                if !inside {
+                if !marks.boxes.iter().any(|b| is_in(b, x as f32, y as f32)) {
                     unary.data[y * unary.w + x] = -HARD;
                 }
             }
@@ -108,7 +151,7 @@ pub(crate) fn first_mask(
     neighbour: Option<(&Raster<Lab>, &Flow)>,
 ) -> opencv::Result<Raster<bool>> {
     if let Some(locked) = &marks.locked
-        && locked.data.iter().all(Option::is_some)
+        && marks.lock_all()
     {
         return Ok(locked.map(|l| l == Some(true)));
     }
@@ -266,7 +309,7 @@ fn grown(
                 unary.data[i] += bonus * (1.0 - *apart);
             }
         }
-        pin(&mut unary, lab, marks, true);
+        pin(&mut unary, lab, marks);
         mask = snap(lab, &unary, 2.5);
         mask = connected(&mask, &object_seeds);
         if round == 5 {

@@ -11,14 +11,17 @@ mod propagate;
 mod propose;
 pub(crate) mod raster;
 mod refine;
+mod several;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use background::Background;
 use flow::Dis;
 use keyframe::Marks;
 use propagate::Tracker;
 use raster::{Lab, Raster};
+use several::Share;
+pub use several::segment_targets;
 
 /// Whatever a caller's frame or lock source failed with.
 pub type SourceError = Box<dyn std::error::Error + Send + Sync>;
@@ -85,6 +88,8 @@ pub struct FrameMask {
     pub mask: Vec<u8>,
     /// 0..=1: how far the mask may be believed, an empty one too.
     pub confidence: f32,
+    /// Every target is in it; without that, the same frame comes again.
+    pub whole: bool,
 }
 
 /// The receiver wants no more masks.
@@ -155,11 +160,15 @@ pub enum Error {
     Source { frame: u32, source: SourceError },
     #[error("Segmentation was stopped.")]
     Stopped,
+    #[error(
+        "What was found so far could not be kept: {0}. Check the room in the temporary folder, then run this again."
+    )]
+    Scratch(#[from] std::io::Error),
     #[error("The picture analysis failed.")]
     Vision(#[from] opencv::Error),
 }
 
-/// Masks one object (the union of all prompts) on every frame of the clip.
+/// Masks one object (the union of all prompts) on every frame of the clip; [`segment_targets`] does it for several.
 ///
 /// Each frame is handed to `out` once, with how many of how many are done: the first key frame, then later frames
 /// forwards (those just before a later key frame backwards from it), then earlier ones backwards.
@@ -170,8 +179,7 @@ pub fn segment(
     params: &SegmentParams,
     out: &mut dyn FnMut(FrameMask, u32, u32) -> Result<(), Stop>,
 ) -> Result<(), Error> {
-    let mut run = Run::new(frames, prompts, locks, params, out)?;
-    run.all()
+    Run::new(frames, prompts, locks, params, out, None)?.all()
 }
 
 /// How well an object counts as followed where a person prompted it, short of locking the frame.
@@ -191,6 +199,8 @@ struct Run<'a> {
     locks: &'a mut dyn Locks,
     params: &'a SegmentParams,
     out: &'a mut dyn FnMut(FrameMask, u32, u32) -> Result<(), Stop>,
+    /// With other targets.
+    share: Option<&'a mut Share>,
     locked: BTreeSet<u32>,
     /// Frames with prompts or locks.
     keys: BTreeSet<u32>,
@@ -218,6 +228,7 @@ impl<'a> Run<'a> {
         locks: &'a mut dyn Locks,
         params: &'a SegmentParams,
         out: &'a mut dyn FnMut(FrameMask, u32, u32) -> Result<(), Stop>,
+        share: Option<&'a mut Share>,
     ) -> Result<Self, Error> {
         let count = frames.count();
         let plate = frames.size();
@@ -236,6 +247,7 @@ impl<'a> Run<'a> {
             locks,
             params,
             out,
+            share,
             locked,
             keys,
             count,
@@ -246,60 +258,96 @@ impl<'a> Run<'a> {
         })
     }
 
-    fn all(&mut self) -> Result<(), Error> {
-        let mut first = None;
+    /// The first frame whose marks show the object by themselves.
+    fn first(&mut self) -> Result<Option<u32>, Error> {
         for frame in self.keys.clone() {
-            if self.marks(frame)?.show_object() {
-                first = Some(frame);
-                break;
+            if self.marks(frame, None)?.show_object() {
+                return Ok(Some(frame));
             }
         }
-        let first = first.ok_or(Error::NoPrompt)?;
-        let lab = self.lab(first)?;
-        let neighbour = if first + 1 < self.count { first + 1 } else { first.saturating_sub(1) };
-        let marks = self.marks(first)?;
-        let mask = if neighbour == first {
-            keyframe::first_mask(&lab, &marks, None)?
-        } else {
-            let next = self.lab(neighbour)?;
-            let flow = self.dis.between(&lab, &next)?;
-            keyframe::first_mask(&lab, &marks, Some((&next, &flow)))?
-        };
-        let mut start = Tracker::new(lab, mask, PROMPTED)?;
+        Ok(None)
+    }
+
+    fn all(&mut self) -> Result<(), Error> {
+        let first = self.first()?.ok_or(Error::NoPrompt)?;
+        let (lab, marks) = (self.lab(first)?, self.marks(first, None)?);
+        let mut start = self.start(first, lab, &marks)?;
         self.deliver(first, &start.distance, start.confidence())?;
         // The shorter side first: the longer one then knows more of the background.
         let forwards_first = self.count - first <= first;
         for forwards in [forwards_first, !forwards_first] {
-            let background = self.sweep(first, start.clone(), forwards)?;
-            start.background.take_over(background);
+            if let Some(background) = self.sweep(first, start.clone(), forwards)? {
+                start.background.take_over(background);
+            }
         }
         Ok(())
     }
 
+    /// What the marks of a frame show by themselves; a frame beside it tells what moves.
+    fn start(&mut self, frame: u32, lab: Raster<Lab>, marks: &Marks) -> Result<Tracker, Error> {
+        let neighbour = if frame + 1 < self.count { frame + 1 } else { frame.saturating_sub(1) };
+        let mask = if neighbour == frame {
+            keyframe::first_mask(&lab, marks, None)?
+        } else {
+            let next = self.lab(neighbour)?;
+            let flow = self.dis.between(&lab, &next)?;
+            keyframe::first_mask(&lab, marks, Some((&next, &flow)))?
+        };
+        Ok(Tracker::new(lab, mask, PROMPTED)?)
+    }
+
     /// Goes from a key frame to the end of the clip on one side. Frames shortly before a later key frame wait for it: what
-    /// a person said there leads them as well.
-    fn sweep(&mut self, from: u32, mut tracker: Tracker, forwards: bool) -> Result<Background, Error> {
+    /// a person said there leads them as well. Gives what it learned of the background, unless it had lost the object.
+    fn sweep(
+        &mut self,
+        from: u32,
+        mut tracker: Tracker,
+        forwards: bool,
+    ) -> Result<Option<Background>, Error> {
+        let mut lost = false;
         let side: Vec<u32> =
             if forwards { (from + 1..self.count).collect() } else { (0..from).rev().collect() };
-        let mut waiting: Vec<Waiting> = Vec::new();
+        let mut waiting: VecDeque<Waiting> = VecDeque::new();
         for frame in side {
             let lab = self.lab(frame)?;
-            let marks = self.marks(frame)?;
-            tracker.step(&mut self.dis, lab, &marks, self.params)?;
+            let marks = self.marks(frame, Some(&tracker.distance))?;
+            if let Some(lab) = tracker.step(&mut self.dis, lab, &marks, self.params)? {
+                // What was learned on the way here may be about something else, so nothing of it is kept.
+                tracker = self.start(frame, lab, &marks)?;
+                lost = true;
+            }
             if !marks.is_empty() {
                 tracker.followed = PROMPTED;
+            }
+            if !marks.is_empty() && tracker.mask.area() > 0 {
                 tracker.remember();
                 self.deliver(frame, &tracker.distance, tracker.confidence())?;
-                self.lead(tracker.clone(), std::mem::take(&mut waiting))?;
-            } else if self.awaits_key(frame, forwards) {
+                self.lead(tracker.clone(), waiting.drain(..).collect())?;
+            } else if marks.is_empty() && self.awaits_key(frame, forwards) {
                 let confidence = tracker.confidence();
                 let Tracker { lab, distance, .. } = &tracker;
-                waiting.push(Waiting { frame, lab: lab.clone(), distance: distance.clone(), confidence });
+                waiting.push_back(Waiting {
+                    frame,
+                    lab: lab.clone(),
+                    distance: distance.clone(),
+                    confidence,
+                });
+                // The key may turn out to be about another target.
+                if waiting.len() > self.params.lead as usize
+                    && let Some(oldest) = waiting.pop_front()
+                {
+                    self.deliver(oldest.frame, &oldest.distance, oldest.confidence)?;
+                }
             } else {
+                // Where somebody said that nothing is to be seen of it, it may be behind something: what it looks like and where
+                // it would be stays known, and the frames before have nothing to learn from this one.
+                for Waiting { frame, distance, confidence, .. } in waiting.drain(..) {
+                    self.deliver(frame, &distance, confidence)?;
+                }
                 self.deliver(frame, &tracker.distance, tracker.confidence())?;
             }
         }
-        Ok(tracker.background)
+        Ok((!lost).then_some(tracker.background))
     }
 
     fn awaits_key(&self, frame: u32, forwards: bool) -> bool {
@@ -324,8 +372,8 @@ impl<'a> Run<'a> {
                 let both = blended.data.iter_mut().zip(&tracker.distance.data);
                 both.for_each(|(d, t)| *d += (t - *d) * share);
                 blended
-            } else if share < 0.5 {
-                distance
+            } else if (1.0 - share) * confidence > share * tracker.confidence() {
+                distance // they show different things: the nearer one, unless it is the one that lost the object
             } else {
                 tracker.distance.clone()
             };
@@ -349,8 +397,8 @@ impl<'a> Run<'a> {
         Ok(Raster::lab(&rgb, self.small.0 as usize, self.small.1 as usize, 0.7)?)
     }
 
-    /// The prompts and locks of a frame in analysis pixels.
-    fn marks(&mut self, frame: u32) -> Result<Marks, Error> {
+    /// The prompts and locks of a frame in analysis pixels. `near`: where the object is on the frame beside (signed distance).
+    fn marks(&mut self, frame: u32, near: Option<&Raster<f32>>) -> Result<Marks, Error> {
         let (sx, sy) = (self.small.0 as f32 / self.plate.0 as f32, self.small.1 as f32 / self.plate.1 as f32);
         let place = |(x, y): (f32, f32)| {
             let inside = |v: f32, limit: u32| v.clamp(0.0, limit as f32 - 1.0);
@@ -368,7 +416,12 @@ impl<'a> Run<'a> {
             all.iter().map(corners).map(|(a, b)| [a.0, a.1, b.0, b.1]).collect()
         });
         let locked = if self.locked.contains(&frame) { Some(self.small_lock(frame)?) } else { None };
-        Ok(Marks { positive, negative, boxes: boxes.unwrap_or_default(), locked })
+        let mut marks = Marks { positive, negative, boxes: boxes.unwrap_or_default(), locked: None };
+        marks.locked = match (locked, &mut self.share) {
+            (Some(locked), Some(share)) => share.own(frame, locked, &marks, near, self.params),
+            (locked, _) => locked,
+        };
+        Ok(marks)
     }
 
     fn load_lock(&mut self, frame: u32) -> Result<Locked, Error> {
@@ -405,6 +458,9 @@ impl<'a> Run<'a> {
         let guide = if large.0 > self.small.0 && !empty { Some(self.picture(frame, large)?) } else { None };
         let guide = guide.as_ref().map(|rgb| (rgb.as_slice(), large.0 as usize, large.1 as usize));
         let mut mask = refine::to_plate(distance, guide, self.plate)?;
+        if let Some(share) = &mut self.share {
+            share.join(frame, &mut mask, &mut confidence)?;
+        }
         if self.locked.contains(&frame) {
             let locked = self.load_lock(frame)?;
             if locked.lock.iter().all(|l| *l != 0) {
@@ -416,8 +472,10 @@ impl<'a> Run<'a> {
                 }
             }
         }
-        self.done += 1;
-        let result = FrameMask { frame, mask, confidence };
-        (self.out)(result, self.done, self.count).map_err(|Stop| Error::Stopped)
+        let (targets, left) = self.share.as_ref().map_or((1, 0), |share| (share.targets, share.left));
+        let done = self.share.as_mut().map_or(&mut self.done, |share| &mut share.done);
+        *done += 1;
+        let result = FrameMask { frame, mask, confidence, whole: left == 0 };
+        (self.out)(result, *done, targets * self.count).map_err(|Stop| Error::Stopped)
     }
 }

@@ -98,18 +98,22 @@ impl Tracker {
         self.rest = Mixture::fit(&samples(-1.0), 8).or(self.rest.take());
     }
 
-    /// Goes on to a neighbouring frame. `marks` are that frame's prompts and locks.
+    /// Goes on to a neighbouring frame. `marks` are that frame's prompts and locks; where they show the object elsewhere than
+    /// it comes by itself, nothing is done and the frame is given back: it has to be started from anew.
     pub fn step(
         &mut self,
         dis: &mut Dis,
         next: Raster<Lab>,
         marks: &Marks,
         params: &SegmentParams,
-    ) -> opencv::Result<()> {
+    ) -> opencv::Result<Option<Raster<Lab>>> {
         let back = dis.between(&next, &self.lab)?;
+        let came = warp(&self.distance, &back);
+        if marks.contradict(&came) {
+            return Ok(Some(next));
+        }
         let there = dis.between(&self.lab, &next)?;
         let trusted = trust(&back, &there);
-        let came = warp(&self.distance, &back);
         let entered = outside(&back);
         let camera = self.camera(&there, &back, &trusted, &came);
         self.background.follow(camera.0, camera.1);
@@ -186,7 +190,7 @@ impl Tracker {
         self.background.learn(&self.lab, &self.distance);
         self.worth = 0.5 * stayed + 0.5 * sure;
         self.followed = believed(self.followed, stayed, self.worth);
-        Ok(())
+        Ok(None)
     }
 
     /// The key frame's outline moved stiffly to the present frame; 0 where it was outside the key frame's picture.
@@ -344,7 +348,7 @@ fn heed(unary: &mut Raster<f32>, lab: &Raster<Lab>, marks: &Marks, came: &Raster
             }
         }
     }
-    pin(unary, lab, marks, false);
+    pin(unary, lab, marks);
 }
 
 /// The cut whose outline prefers to run along edges of the picture.

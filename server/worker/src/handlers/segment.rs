@@ -1,5 +1,8 @@
 //! Segment: the targets' clicks to a primary mask on every frame of the draft. What a person locked stays.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
@@ -29,22 +32,22 @@ pub fn run(context: &Context, shot_id: ShotId, by: Segmenter) -> anyhow::Result<
         shot_id,
         width,
         height,
+        had: rows.iter().filter(|row| row.cover.primary_area > 0).map(|row| row.frame).collect(),
+        grown: BTreeSet::new(),
         rows: rows.into_iter().map(|row| (row.frame, row)).collect(),
         waiting: Vec::new(),
         written: Instant::now(),
     };
     let mut locks = draft.locks();
     let mut each = |mask: FrameMask| draft.take(mask);
+    // Each target is an object of its own.
+    let targets: Vec<Prompts> = targets.iter().map(prompts).collect();
     match by {
         Segmenter::Plate => {
             grown_by(context, shot_id, GrownBy { by, network: None })?;
-            let prompts = prompts(&targets);
-            segment(&mut plate, &prompts, &mut locks, &SegmentParams::default(), &mut report, &mut each)?;
+            segment(&mut plate, &targets, &mut locks, &SegmentParams::default(), &mut report, &mut each)?;
         }
         Segmenter::Sam2 => {
-            // Each target is an object of its own.
-            let targets: Vec<Prompts> =
-                targets.iter().map(|target| prompts(std::slice::from_ref(target))).collect();
             let seen_as =
                 Hash::of(format!("{} {:?} {:?}", shot.plate, shot.trim, shot.said_colour).as_bytes());
             sam2::run(context, shot_id, seen_as, &mut plate, &targets, &mut locks, &mut report, &mut each)?;
@@ -116,17 +119,14 @@ mod sam2 {
     }
 }
 
-/// All prompts of some targets: one primary mask is the union of the targets.
-fn prompts(targets: &[Target]) -> Prompts {
+fn prompts(target: &Target) -> Prompts {
     let mut prompts = Prompts::default();
-    for target in targets {
-        for point in &target.points {
-            let side = if point.positive { &mut prompts.positive } else { &mut prompts.negative };
-            side.entry(point.frame).or_default().push((point.x, point.y));
-        }
-        for b in &target.boxes {
-            prompts.boxes.entry(b.frame).or_default().push([b.x0, b.y0, b.x1, b.y1]);
-        }
+    for point in &target.points {
+        let side = if point.positive { &mut prompts.positive } else { &mut prompts.negative };
+        side.entry(point.frame).or_default().push((point.x, point.y));
+    }
+    for b in &target.boxes {
+        prompts.boxes.entry(b.frame).or_default().push([b.x0, b.y0, b.x1, b.y1]);
     }
     prompts
 }
@@ -137,6 +137,10 @@ struct Draft<'a> {
     width: u32,
     height: u32,
     rows: HashMap<u32, Frame>,
+    /// Frames that had a primary mask before: it stays until the new one is whole.
+    had: BTreeSet<u32>,
+    /// Frames that were written here.
+    grown: BTreeSet<u32>,
     waiting: Vec<(FrameMask, MadeFrame)>,
     written: Instant,
 }
@@ -153,11 +157,28 @@ impl<'a> Draft<'a> {
     }
 
     fn take(&mut self, mask: FrameMask) -> pipeline::Result<()> {
-        let made = self.merge(&mask).map_err(|error| Error::Input(format!("{error:#}")))?;
+        if !mask.whole && self.had.contains(&mask.frame) {
+            return Ok(());
+        }
+        let made = self.made(&mask).map_err(|error| Error::Input(format!("{error:#}")))?;
         self.waiting.push((mask, made));
         if self.waiting.len() >= AT_MOST || self.written.elapsed() > EVERY {
             self.flush().map_err(|error| Error::Input(format!("{error:#}")))?;
         }
+        Ok(())
+    }
+
+    /// The frame of a mask, on top of the row as it is now.
+    fn made(&mut self, mask: &FrameMask) -> anyhow::Result<MadeFrame> {
+        if !self.grown.insert(mask.frame) {
+            self.read_again(mask.frame)?;
+        }
+        self.merge(mask)
+    }
+
+    fn read_again(&mut self, frame: u32) -> anyhow::Result<()> {
+        let row = self.context.wait(db::draft::frame(self.context.db.pool(), self.shot_id, frame))?;
+        self.rows.insert(frame, row);
         Ok(())
     }
 
@@ -200,8 +221,7 @@ impl<'a> Draft<'a> {
             let again: BTreeSet<u32> = again.into_iter().collect();
             waiting.retain(|(mask, _)| again.contains(&mask.frame));
             for (mask, made) in &mut waiting {
-                let row = self.context.wait(db::draft::frame(self.context.db.pool(), shot_id, mask.frame))?;
-                self.rows.insert(mask.frame, row);
+                self.read_again(mask.frame)?;
                 *made = self.merge(mask)?;
             }
         }

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use domain::Step;
-use pipeline::{Cancelled, Reporter};
+use pipeline::{Cancelled, Plate, Reporter};
 
 /// Says each step once and then every tenth part of it.
 #[derive(Default)]
@@ -27,6 +27,29 @@ impl Reporter for Log {
             tracing::info!("{}: {} %", step.sentence(), tenth * 10);
         }
         Ok(())
+    }
+}
+
+/// The part of a plate that is the shot, where it was trimmed.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, clap::Args)]
+pub struct Part {
+    /// The shot's first frame in the plate, counted from 0, where the shot is a part of it. All other files and their frame
+    /// numbers are those of the part.
+    #[arg(long, value_name = "FRAME", default_value_t = 0)]
+    pub first: u32,
+    /// How many frames the part has; without it, it goes to the end of the plate.
+    #[arg(long, value_name = "N")]
+    pub frames: Option<u32>,
+}
+
+impl Part {
+    /// The plate in `path`, read through once, cut to the part.
+    ///
+    /// # Errors
+    /// What cannot be read; a part that the plate does not have.
+    pub fn of(self, path: &Path, log: &mut Log) -> anyhow::Result<Plate> {
+        let Self { first, frames } = self;
+        Ok(Plate::from(path).known(log)?.cut(first, frames)?)
     }
 }
 

@@ -9,7 +9,7 @@ use pipeline::stages::reason::reason;
 use pipeline::{MaskMovie, PlateFile};
 use plate::reason::ReasonParams;
 
-use super::{Log, make_out, read_json, write_report};
+use super::{Log, Part, make_out, read_json, write_report};
 
 /// Looks for what else changes when the target goes, without weights: shadows, what it sets in motion, carries, stops.
 ///
@@ -23,6 +23,8 @@ pub struct Args {
     /// The plate: MOV, MP4, MKV, MXF, …
     #[arg(long)]
     plate: PathBuf,
+    #[command(flatten)]
+    part: Part,
     /// The target on every frame: mask.mkv of `stage segment`, or a quadmask, of which the primary layer is read.
     #[arg(long)]
     mask: PathBuf,
@@ -42,7 +44,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let started = Instant::now();
     let params: ReasonParams = args.params.as_ref().map(read_json).transpose()?.unwrap_or_default();
     let mut log = Log::default();
-    let mut plate = PlateFile::open(&args.plate, &mut log)?;
+    let mut plate = PlateFile::open(args.part.of(&args.plate, &mut log)?, &mut log)?;
     let (frames, (width, height)) = (plate.frames(), plate.size());
     let mut masks = MaskMovie::open(&args.mask, frames, width, height)?;
     make_out(&args.out)?;

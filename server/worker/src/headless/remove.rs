@@ -5,17 +5,17 @@ use std::path::PathBuf;
 use anyhow::Context;
 
 use domain::{Cause, PlateRecipe};
+use pipeline::MaskMovie;
 use pipeline::stages::remove::remove;
-use pipeline::{MaskMovie, Plate};
 
 use super::void::{self, Words};
-use super::{Log, make_out, read_json, write_report};
+use super::{Log, Part, make_out, read_json, write_report};
 
 /// Removes what the quadmask marks.
 ///
 /// Writes into DIR: result.mkv (FFV1 in the plate's pixel format, or the next wider one where FFV1 lacks it),
 /// matte.mkv (PNG grey, 0 where samples are the plate's own), proxy.mov (for viewing) and report.json with
-/// `frames`, `width`, `height`, `rate` [num, den], `time_base` [num, den], `timestamps` (per frame, in time_base units,
+/// `first`, `frames`, `width`, `height`, `rate` [num, den], `time_base` [num, den], `timestamps` (per frame, in time_base units,
 /// for a variable rate; null otherwise), `pixel_format`, `edge_px`, `max_delta_outside`, `matte_share`,
 /// `seen_elsewhere`, `guessed`, `notes`, `seconds`, `peak_rss_bytes`.
 ///
@@ -32,7 +32,9 @@ pub struct Args {
     /// The plate: MOV, MP4, MKV, MXF, …
     #[arg(long)]
     plate: PathBuf,
-    /// quadmask_0.mp4 or any mask movie of the plate's size and length; greys are taken as the nearest level.
+    #[command(flatten)]
+    part: Part,
+    /// quadmask_0.mp4 or any mask movie of the plate's size and the part's length; greys are taken as the nearest level.
     #[arg(long)]
     quadmask: PathBuf,
     #[command(flatten)]
@@ -50,9 +52,17 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> anyhow::Result<()> {
-    let Args { engine, plate, quadmask, words, causes, recipe, out } = args;
+    let Args { engine, plate, part, quadmask, words, causes, recipe, out } = args;
     if engine == "void" {
-        return void::run(&void::Order { pass1: None, plate, quadmask, words, recipe: recipe.as_ref(), out });
+        return void::run(&void::Order {
+            pass1: None,
+            plate,
+            part: *part,
+            quadmask,
+            words,
+            recipe: recipe.as_ref(),
+            out,
+        });
     }
     let causes: Vec<Cause> = causes.as_ref().map(read_json).transpose()?.unwrap_or_default();
     let wanted: serde_json::Value =
@@ -62,7 +72,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     };
     recipe(PlateRecipe::default())?; // before the plate is read
     let mut log = Log::default();
-    let plate = Plate::from(plate).known(&mut log)?;
+    let plate = part.of(plate, &mut log)?;
     let (facts, _) = plate.known.clone().expect("it was read through");
     let mut masks = MaskMovie::open(quadmask, facts.frames, facts.width(), facts.height())?;
     let recipe = recipe(PlateRecipe::for_plate(facts.width(), facts.height()))?;
@@ -73,7 +83,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         out,
         &serde_json::json!({
             "engine": engine,
-            "frames": proof.frames, "width": facts.coded_width, "height": facts.coded_height,
+            "first": part.first, "frames": proof.frames, "width": facts.coded_width, "height": facts.coded_height,
             "rate": [facts.rate.num(), facts.rate.den()],
             "time_base": [facts.time_base.0, facts.time_base.1],
             "timestamps": facts.variable_times,

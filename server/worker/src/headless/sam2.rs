@@ -53,12 +53,12 @@ mod with {
         segmenter: &mut Segmenter,
         args: &Net,
         plate: &mut PlateFile,
-        prompts: Prompts,
+        targets: &[Prompts],
         log: &mut Log,
         each: &mut dyn FnMut(FrameMask) -> pipeline::Result<()>,
     ) -> anyhow::Result<()> {
         let options = Options { box_of_clicks: args.box_of_clicks, plate: None };
-        Ok(engine::track::segment(segmenter, plate, &[prompts], &mut (), options, log, each)?)
+        Ok(engine::track::segment(segmenter, plate, targets, &mut (), options, log, each)?)
     }
 }
 
@@ -85,7 +85,7 @@ mod without {
         net: &mut Never,
         _: &Net,
         _: &mut PlateFile,
-        _: Prompts,
+        _: &[Prompts],
         _: &mut Log,
         _: &mut dyn FnMut(FrameMask) -> pipeline::Result<()>,
     ) -> anyhow::Result<()> {

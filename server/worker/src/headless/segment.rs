@@ -9,20 +9,23 @@ use pipeline::PlateFile;
 use pipeline::stages::segment::segment;
 use plate::segment::{FrameMask, SegmentParams};
 
-use super::{Log, make_out, write_report};
+use super::{Log, Part, make_out, write_report};
 use crate::points;
 
 /// Grows a primary mask from clicks and boxes over all frames, both ways: without weights, or with SAM 2.
 ///
 /// Writes into DIR: mask.mkv (FFV1 grey, 0 object, 255 rest, one frame per plate frame) and report.json with
-/// `engine`, `model` (of SAM 2), `frames`, `width`, `height`, `confidence` (0–1 per frame), `seconds`, `peak_rss_bytes`.
+/// `engine`, `model` (of SAM 2), `first`, `frames`, `width`, `height`, `confidence` (0–1 per frame), `seconds`, `peak_rss_bytes`.
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct Args {
     /// The plate: MOV, MP4, MKV, MXF, …
     #[arg(long)]
     plate: PathBuf,
+    #[command(flatten)]
+    part: Part,
     /// points.json: primary_points_by_frame, negative_points_by_frame, boxes_by_frame; frames from 0, plate pixels.
+    /// A list of such entries, or {"videos": [...]}, with the first one's video_path and output_dir: one for each target.
     /// The reference's segmentation_info.json is read too.
     #[arg(long)]
     points: PathBuf,
@@ -44,12 +47,12 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     };
     make_out(&args.out)?;
     let mut log = Log::default();
-    let mut plate = PlateFile::open(&args.plate, &mut log)?;
+    let mut plate = PlateFile::open(args.part.of(&args.plate, &mut log)?, &mut log)?;
     let frames = plate.frames();
     let (width, height) = plate.size();
     let text = std::fs::read_to_string(&args.points)
         .with_context(|| format!("{} cannot be read", args.points.display()))?;
-    let prompts = points::parse(&text, frames, width, height)?;
+    let targets = points::parse(&text, frames, width, height)?;
 
     // Masks come forwards and then backwards, the file wants them in order: kept as FFV1 pictures in arrival order.
     let scratch = tempfile::tempdir_in(&args.out)?;
@@ -60,6 +63,9 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let mut confidence = vec![0.0; frames as usize];
     let mut count = 0u32;
     let mut each = |mask: FrameMask| -> pipeline::Result<()> {
+        if !mask.whole {
+            return Ok(());
+        }
         let inverted: Vec<u8> = mask.mask.iter().map(|&m| if m == 0 { 255 } else { 0 }).collect();
         writer.write(&inverted)?;
         place[mask.frame as usize] = Some(count);
@@ -68,8 +74,8 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         Ok(())
     };
     match &mut net {
-        Some(net) => super::sam2::segment(net, &args.net, &mut plate, prompts, &mut log, &mut each)?,
-        None => segment(&mut plate, &prompts, &mut (), &SegmentParams::default(), &mut log, &mut each)?,
+        Some(net) => super::sam2::segment(net, &args.net, &mut plate, &targets, &mut log, &mut each)?,
+        None => segment(&mut plate, &targets, &mut (), &SegmentParams::default(), &mut log, &mut each)?,
     }
     writer.finish()?;
     let mut reader = read_mask(&arrived)?;
@@ -82,7 +88,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         &args.out,
         &serde_json::json!({
             "engine": args.engine, "model": net.as_ref().map(super::sam2::named),
-            "frames": frames, "width": width, "height": height, "confidence": confidence,
+            "first": args.part.first, "frames": frames, "width": width, "height": height, "confidence": confidence,
             "seconds": started.elapsed().as_secs_f64(), "peak_rss_bytes": crate::memory::peak_rss_bytes(),
         }),
     )

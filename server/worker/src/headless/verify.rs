@@ -4,13 +4,17 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use pipeline::stages::verify::verify;
+use pipeline::stages::verify::verify_part;
 
-/// Compares a result with its plate by frame index.
+use super::Part;
+
+/// Compares a result with its plate, or with the part of it that is the shot, by frame index.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[arg(long)]
     plate: PathBuf,
+    #[command(flatten)]
+    part: Part,
     #[arg(long)]
     quadmask: PathBuf,
     /// How far beyond the quadmask's non-background pixels the matte may reach, in pixels.
@@ -23,8 +27,8 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> ExitCode {
-    let Args { plate, quadmask, edge, result, matte } = args;
-    match verify(plate, quadmask, *edge, result, matte) {
+    let Args { plate, part: Part { first, frames }, quadmask, edge, result, matte } = args;
+    match verify_part(plate, (*first, *frames), quadmask, *edge, result, matte) {
         Ok(verdict) => {
             let text = serde_json::to_string(&verdict).expect("plain JSON");
             if verdict.is_good() {

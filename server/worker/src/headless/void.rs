@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use domain::VoidRecipe;
 
+use super::Part;
+
 /// What both passes of VOID are given.
 #[derive(Debug, Default, clap::Args)]
 pub struct Words {
@@ -39,7 +41,9 @@ pub struct Args {
     /// The plate: MOV, MP4, MKV, MXF, …
     #[arg(long)]
     plate: PathBuf,
-    /// quadmask_0.mp4 or any mask movie of the plate's size and length; greys are taken as the nearest level.
+    #[command(flatten)]
+    part: Part,
+    /// quadmask_0.mp4 or any mask movie of the plate's size and the part's length; greys are taken as the nearest level.
     #[arg(long)]
     quadmask: PathBuf,
     #[command(flatten)]
@@ -72,6 +76,7 @@ pub struct MakeArgs {
 pub struct Order<'a> {
     pub pass1: Option<PathBuf>,
     pub plate: &'a PathBuf,
+    pub part: Part,
     pub quadmask: &'a PathBuf,
     pub words: &'a Words,
     pub recipe: Option<&'a PathBuf>,
@@ -91,9 +96,9 @@ pub fn knobs() -> String {
 
 /// Pass 2.
 pub fn refine(args: &Args) -> anyhow::Result<()> {
-    let Args { pass1, plate, quadmask, words, recipe, out } = args;
+    let Args { pass1, plate, part, quadmask, words, recipe, out } = args;
     let pass1 = if pass1.is_dir() { made_in(pass1) } else { pass1.clone() };
-    run(&Order { pass1: Some(pass1), plate, quadmask, words, recipe: recipe.as_ref(), out })
+    run(&Order { pass1: Some(pass1), plate, part: *part, quadmask, words, recipe: recipe.as_ref(), out })
 }
 
 /// What pass 1 left in a folder: the model's own picture, or the whole one where its region goes along with what moves.
@@ -136,11 +141,11 @@ pub fn make_test_model(args: &MakeArgs) -> anyhow::Result<()> {
 pub fn run(order: &Order) -> anyhow::Result<()> {
     use anyhow::Context;
     use engine::{Model, Pass};
-    use pipeline::{MaskMovie, Plate};
+    use pipeline::MaskMovie;
 
     use super::{Log, make_out, read_json, write_report};
 
-    let Order { pass1, plate: plate_file, quadmask, words, recipe: recipe_file, out } = order;
+    let Order { pass1, plate: plate_file, part, quadmask, words, recipe: recipe_file, out } = order;
     let Words { weights, prompt, negative_prompt, seed, device } = words;
     let wanted: serde_json::Value =
         recipe_file.map(read_json).transpose()?.unwrap_or_else(|| serde_json::json!({}));
@@ -169,7 +174,7 @@ pub fn run(order: &Order) -> anyhow::Result<()> {
         tracing::warn!("This is a test model of random weights: what it makes is no removal.");
     }
     let mut log = Log::default();
-    let plate = Plate::from(*plate_file).known(&mut log)?;
+    let plate = part.of(plate_file, &mut log)?;
     let (facts, _) = plate.known.clone().expect("it was read through");
     let mut masks = MaskMovie::open(quadmask, facts.frames, facts.width(), facts.height())?;
     let recipe = recipe(VoidRecipe::for_plate(facts.width(), facts.height()))?;
@@ -203,7 +208,7 @@ pub fn run(order: &Order) -> anyhow::Result<()> {
         out,
         &serde_json::json!({
             "engine": "void", "pass": about.pass,
-            "frames": proof.frames, "width": facts.coded_width, "height": facts.coded_height,
+            "first": part.first, "frames": proof.frames, "width": facts.coded_width, "height": facts.coded_height,
             "rate": [facts.rate.num(), facts.rate.den()],
             "time_base": [facts.time_base.0, facts.time_base.1],
             "timestamps": facts.variable_times,
@@ -231,5 +236,5 @@ pub fn run(order: &Order) -> anyhow::Result<()> {
     let movie = if about.parts.len() > 1 { &removed.files.result } else { &removed.made };
     let (out, pass1) = (out.join("pass2"), Some(movie.clone()));
     drop(model);
-    run(&Order { pass1, plate: plate_file, quadmask, words, recipe: *recipe_file, out: &out })
+    run(&Order { pass1, plate: plate_file, part: *part, quadmask, words, recipe: *recipe_file, out: &out })
 }

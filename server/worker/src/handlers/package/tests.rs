@@ -29,11 +29,11 @@ use crate::transact;
 pub mod rows;
 
 const FRAMES: u32 = 6;
-const WIDTH: u32 = 128;
-const HEIGHT: u32 = 96;
+pub const WIDTH: u32 = 128;
+pub const HEIGHT: u32 = 96;
 
 /// A red square that moves over bars, with a tone and a timecode.
-fn plate(folder: &Path) -> Vec<u8> {
+pub fn plate(folder: &Path) -> Vec<u8> {
     let rate = "24000/1001";
     let picture = format!(
         "smptebars=s={WIDTH}x{HEIGHT}:r={rate}[b];color=red:s=16x16:r={rate}[c];[b][c]overlay=x='10+8*n':y=40"
@@ -59,7 +59,7 @@ fn plate(folder: &Path) -> Vec<u8> {
     std::fs::read(folder.join("plate.mov")).expect("a plate")
 }
 
-async fn work(db: &Db, store: &Store, job: Job, stopped: bool) -> anyhow::Result<()> {
+pub async fn work(db: &Db, store: &Store, job: Job, stopped: bool) -> anyhow::Result<()> {
     let (db, store) = (db.clone(), store.clone());
     let stage = tokio::task::spawn_blocking(move || {
         let pulse = Arc::new(Pulse::default());

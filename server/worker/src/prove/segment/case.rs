@@ -133,7 +133,7 @@ impl Case {
         for click in given {
             let mut plate = PlateFile::open(&self.plate, &mut log)?;
             let text = json!({ "primary_points_by_frame": { frame.to_string(): [click] } }).to_string();
-            let prompts = points::parse(&text, plate.frames(), self.size.0, self.size.1)?;
+            let targets = points::parse(&text, plate.frames(), self.size.0, self.size.1)?;
             let mut first: Option<FrameMask> = None;
             let mut each = |mask: FrameMask| {
                 first = Some(mask);
@@ -142,7 +142,7 @@ impl Case {
             let params = SegmentParams::default();
             let ended = pipeline::stages::segment::segment(
                 &mut plate,
-                &prompts,
+                &targets,
                 &mut (),
                 &params,
                 &mut log,
