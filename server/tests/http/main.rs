@@ -8,6 +8,7 @@ mod deliveries;
 mod engines;
 mod functions;
 mod harness;
+mod imports;
 mod life;
 mod live;
 mod mistakes;

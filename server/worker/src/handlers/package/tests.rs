@@ -59,7 +59,7 @@ fn plate(folder: &Path) -> Vec<u8> {
     std::fs::read(folder.join("plate.mov")).expect("a plate")
 }
 
-async fn work(db: &Db, store: &Store, job: Job, stopped: bool) -> anyhow::Result<()> {
+pub async fn work(db: &Db, store: &Store, job: Job, stopped: bool) -> anyhow::Result<()> {
     let (db, store) = (db.clone(), store.clone());
     let stage = tokio::task::spawn_blocking(move || {
         let pulse = Arc::new(Pulse::default());
