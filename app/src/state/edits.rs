@@ -1,7 +1,7 @@
 //! What a person does to targets, strokes, cells and paths: shown at once where that is exact, sent, and put right by the
 //! server's answer.
 
-use domain::run::Segmenter;
+use domain::run::{Need, Segmenter};
 use domain::stroke::Stroke;
 use domain::{BoxPrompt, Cause, CauseId, PathPoint, PointPrompt, Target, TargetId};
 use leptos::prelude::*;
@@ -54,6 +54,16 @@ impl Desk {
             let cause = v.causes.iter().find(|c| Some(c.cause_id) == chosen);
             cause.or(v.causes.first()).cloned()
         })
+    }
+
+    /// The name of what moves on its own without a drawn path: only VOID can run such a quadmask.
+    pub fn pathless(self) -> Option<String> {
+        self.view.with(|v| v.causes.iter().find(|c| c.lacks_path()).map(|c| c.name.clone()))
+    }
+
+    /// Whether a worker here could run VOID now.
+    pub fn has_void(self) -> bool {
+        self.view.with(|v| v.engines.weights(Need::VoidPass1).is_ok())
     }
 
     /// Adds a click at `(x, y)` plate pixels on the playhead's frame; makes the first target where there is none.

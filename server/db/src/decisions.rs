@@ -6,8 +6,8 @@ use domain::inbox::EntryKind;
 use domain::policy::Cast;
 use domain::version::Decision;
 use domain::{
-    Action, DecisionId, EventKind, Hash, JobId, PersonId, Phase, Role, RunId, ShotId, ShotStep, Verdict,
-    VersionId, may,
+    Action, Cause, DecisionId, EventKind, Hash, JobId, PersonId, Phase, Role, RunId, ShotId, ShotStep,
+    Verdict, VersionId, may,
 };
 use domain::{PlateRecipe, QuadmaskId};
 use provenance::{BrokenChain, FIRST_PREV, Link};
@@ -16,7 +16,7 @@ use sqlx::any::{AnyExecutor, AnyRow};
 
 use crate::row::Cells;
 use crate::shots::{self, Locked};
-use crate::{Db, Error, Result, events, inbox, new_uuid, now, projects, quadmasks, runs, versions};
+use crate::{Db, Error, Result, brief, events, inbox, new_uuid, now, projects, quadmasks, runs, versions};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -56,7 +56,8 @@ pub struct Outcome {
 const STALE: &str = "This was changed since you looked at it: your decision would be about something else. Look at the newest one.";
 
 /// Decides about the quadmask in review: decision, phase and, when the policy is met, the queued removal, all or none.
-/// The draft is read-only in review, so the stored subject of the newest quadmask is the subject of what would run.
+/// The draft is read-only in review, so the stored subject of the newest quadmask is the subject of what would run. What
+/// only a model can run (`react` without a path) is approved and queues nothing: somebody starts it on the removal step.
 pub async fn on_quadmask(
     tx: &mut AnyConnection,
     quadmask_id: QuadmaskId,
@@ -91,10 +92,23 @@ pub async fn on_quadmask(
     if !is_met(tx, &shot, &newest).await? {
         return Ok(Outcome { phase: shot.phase, run: None });
     }
-    let phase = shots::step(tx, &shot, asked).await?;
+    approved(tx, &shot, quadmask_id, ballot.person_id).await
+}
+
+/// The policy is met: the shot moves on, and the plate engine's removal is queued where that engine can run it.
+async fn approved(
+    tx: &mut AnyConnection,
+    shot: &Locked,
+    quadmask_id: QuadmaskId,
+    person_id: PersonId,
+) -> Result<Outcome> {
+    let phase = shots::step(tx, shot, ShotStep::ApproveQuadmask).await?;
+    if brief::causes(&mut *tx, shot.shot_id).await?.iter().any(Cause::lacks_path) {
+        return Ok(Outcome { phase, run: None });
+    }
     let shots::Size { width, height, .. } = shot.size()?;
     let recipe = PlateRecipe::for_plate(width, height).into();
-    let run = runs::queue(tx, &shot, quadmask_id, &recipe, ballot.person_id).await?;
+    let run = runs::queue(tx, shot, quadmask_id, &recipe, person_id).await?;
     Ok(Outcome { phase, run: Some(run) })
 }
 

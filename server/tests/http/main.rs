@@ -14,6 +14,7 @@ mod live;
 mod mistakes;
 mod paper;
 mod proposals;
+mod react;
 mod rights;
 #[path = "../../db/tests/harness/mod.rs"]
 #[expect(dead_code, reason = "these tests need only a part of it")]

@@ -174,8 +174,20 @@ fn advance(
                     })?;
                 }
             }
-            // Its removal waits in the queue and fails there, as anybody's would.
-            Phase::QuadmaskApproved | Phase::Running if goal == Phase::RunFailed => return Ok(moved),
+            // Its removal waits in the queue and fails there, as anybody's would. An approval alone queues nothing that the
+            // plate engine refuses.
+            Phase::QuadmaskApproved if goal == Phase::RunFailed => {
+                if context.wait(db::runs::newest(&context.db, shot_id))?.is_some() {
+                    return Ok(moved);
+                }
+                let (artist, recipe) =
+                    (cast.artist, domain::PlateRecipe::for_plate(scene.width(), scene.height()));
+                context.write(|tx| {
+                    let recipe = recipe.clone();
+                    Box::pin(async move { db::runs::start(tx, shot_id, recipe, artist).await })
+                })?;
+            }
+            Phase::Running if goal == Phase::RunFailed => return Ok(moved),
             Phase::QuadmaskApproved | Phase::Running => {
                 match context.wait(db::runs::newest(&context.db, shot_id))? {
                     Some(run_id) => super::remove::run(context, run_id)?,
