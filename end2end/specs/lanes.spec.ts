@@ -3,6 +3,7 @@
 import { join } from 'node:path';
 import { movingSquare } from '../lib/clips';
 import { clickPlate, goTo } from '../lib/desk';
+import { look } from '../lib/look';
 import { becomeOwner, makeProject } from '../lib/people';
 import { expect, test } from '../lib/test';
 
@@ -47,4 +48,30 @@ test('the overlap lane follows the brush, the cells and undo', async ({ page, se
   await expect.poll(titles).toEqual(['Overlap: 1005', 'Overlap: 1010–1011']);
   await page.keyboard.press('Control+z');
   await expect.poll(titles).toEqual(['Overlap: 1005', 'Overlap: 1010']);
+
+  // Cells and the cause itself are steps of the same way back, in the order they were made.
+  const causes = page.getByLabel('What changes');
+  const undo = async (check: () => Promise<void>) => {
+    await page.keyboard.press('Control+z');
+    await check();
+  };
+  await undo(() => expect.poll(titles).toEqual(['Overlap: 1005']));
+  await undo(() => expect.poll(titles).toEqual([]));
+  await expect(lane('primary')).toHaveCount(1);
+  await expect(causes).toHaveCount(1);
+  await undo(() => expect(causes).toHaveCount(0));
+  await undo(() => expect(lane('primary')).toHaveCount(0));
+  for (let step = 0; step < 5; step += 1) {
+    await page.keyboard.press('Control+Shift+z');
+    await page.waitForTimeout(300);
+  }
+  await expect.poll(titles).toEqual(['Overlap: 1005', 'Overlap: 1010–1011']);
+  await expect(causes).toHaveValue('Shadow');
+
+  // A cause that was deleted comes back with its cells.
+  await page.getByRole('button', { name: 'Delete Shadow' }).click();
+  await expect.poll(titles).toEqual(['Overlap: 1010–1011']);
+  await undo(() => expect.poll(titles).toEqual(['Overlap: 1005', 'Overlap: 1010–1011']));
+  await expect(page.getByText('“Shadow” is back')).toBeVisible();
+  await look(page, 'undo', 'cause-is-back');
 });

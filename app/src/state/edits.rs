@@ -8,7 +8,9 @@ use leptos::prelude::*;
 
 use super::desk::Desk;
 use super::marking::{CellSpanChoice, Pending};
-use crate::api::draft::{DraftFrame, copy_frame, draw_stroke, lock_frame, redo, start_segment, undo};
+use crate::api::draft::{
+    DraftFrame, Walked, copy_frame, draw_stroke, lock_frame, redo, start_segment, undo,
+};
 use crate::api::shots::{add_target, save_cause, save_target, set_cells};
 use crate::error::ApiError;
 
@@ -282,16 +284,56 @@ impl Desk {
         }
     }
 
-    fn went_back(self, answer: Result<Option<DraftFrame>, ApiError>, nothing: &str) {
+    fn went_back(self, answer: Result<Option<Walked>, ApiError>, nothing: &str) {
         match answer {
-            Ok(Some(frame)) => {
+            Ok(Some(Walked::Frame(frame))) => {
                 self.playhead.seek(frame.frame);
                 self.put_frame(frame);
                 self.refresh_draft();
             }
+            Ok(Some(Walked::Cause { before, after })) => self.cause_walked(before, after),
+            Ok(Some(Walked::Target { before, after })) => {
+                self.toasts.say(match (&before, &after) {
+                    (Some(target), None) => format!("{} is gone", target.name),
+                    (None, Some(target)) => format!("{} is back", target.name),
+                    (_, target) => {
+                        let name = target.as_ref().map_or("The target", |target| &target.name);
+                        format!("{name}: marks and name as they were then")
+                    }
+                });
+                self.refresh();
+            }
             Ok(None) => self.toasts.say(nothing),
             Err(_) => {} // said already
         }
+    }
+
+    /// Shows where a cause changed: its card, and the first frame on which its cells or path differ, unless this one does.
+    fn cause_walked(self, before: Option<Cause>, after: Option<Cause>) {
+        let frame = self.playhead.frame.get_untracked();
+        let last = self.playhead.clip.with_untracked(|c| c.last());
+        let marks = |cause: &Option<Cause>, at: u32| {
+            let Some(cause) = cause else { return (Vec::new(), None) };
+            let stop = cause.path.iter().find(|p| p.frame == at).map(|p| (p.x, p.y));
+            (cause.cells_at(at).collect::<Vec<_>>(), stop)
+        };
+        let differs = |at: u32| marks(&before, at) != marks(&after, at);
+        if !differs(frame)
+            && let Some(at) = (0..=last).find(|&at| differs(at))
+        {
+            self.playhead.seek(at);
+        }
+        let shown = after.clone();
+        match (before, after) {
+            (Some(cause), None) => self.toasts.say(format!("“{}” is gone", cause.name)),
+            (None, Some(cause)) => self.toasts.say(format!("“{}” is back", cause.name)),
+            _ => {}
+        }
+        if let Some(cause) = shown {
+            self.marking.cause.set(Some(cause.cause_id));
+            self.show_cause(cause);
+        }
+        self.refresh();
     }
 
     /// Who grows the mask: what was asked for, or the best that is there.

@@ -19,6 +19,7 @@ pub mod events;
 pub mod exact;
 pub mod history;
 pub mod inbox;
+pub mod items;
 pub mod media;
 pub mod needs;
 pub mod people;

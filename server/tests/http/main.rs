@@ -5,6 +5,7 @@ mod backup;
 mod bucket;
 mod decisions;
 mod deliveries;
+mod draft;
 mod engines;
 mod functions;
 mod harness;

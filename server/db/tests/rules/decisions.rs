@@ -67,12 +67,13 @@ rules! {
     async fn an_approval_of_something_else_is_refused(db) {
         let studio = Studio::new(&db).await;
         let shot_id = studio.shot("lime").await;
+        let artist = studio.artist;
         let (old, old_subject) = studio.submitted(shot_id).await;
         let sam = (studio.supervisor, Role::Supervisor);
         let wrong = decide(&studio, old, Hash::of(b"another subject"), sam, Verdict::Approve).await;
         assert!(matches!(wrong, Err(db::Error::Conflict(_))), "{wrong:?}");
         transact!(db, [], |tx| db::shots::reopen(tx, shot_id)).expect("re-opened");
-        transact!(db, [], |tx| db::brief::add_cause(tx, shot_id, "shadow")).expect("changed");
+        transact!(db, [], |tx| db::brief::add_cause(tx, shot_id, artist, "shadow")).expect("changed");
         let (new, new_subject) = studio.submit(shot_id, "changed subject").await.expect("sent again");
         let stale = decide(&studio, old, old_subject, sam, Verdict::Approve).await;
         assert!(matches!(stale, Err(db::Error::Conflict(_))), "{stale:?}");
