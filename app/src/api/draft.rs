@@ -112,6 +112,20 @@ pub async fn copy_frame(shot_id: ShotId, from: u32, to: u32) -> Result<DraftFram
     .await
 }
 
+/// Hands what was painted on a frame back to the segmenter: the levels stay, the next growing may change them. With it goes
+/// the lock on the whole frame.
+#[server]
+pub async fn release_paint(shot_id: ShotId, frame: u32) -> Result<DraftFrame, ApiError> {
+    let cx = crate::context::Cx::signed_in().await?;
+    cx.shot(shot_id, domain::Action::EditShot).await?;
+    crate::masks::change(&cx, shot_id, frame, move |canvas| {
+        canvas.locks = domain::Levels::background(canvas.locks.width(), canvas.locks.height());
+        canvas.locked = false;
+        Ok(())
+    })
+    .await
+}
+
 /// What undo or redo changed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

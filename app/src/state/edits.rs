@@ -9,7 +9,7 @@ use leptos::prelude::*;
 use super::desk::Desk;
 use super::marking::{CellSpanChoice, Pending};
 use crate::api::draft::{
-    DraftFrame, Walked, copy_frame, draw_stroke, lock_frame, redo, start_segment, undo,
+    DraftFrame, Walked, copy_frame, draw_stroke, lock_frame, redo, release_paint, start_segment, undo,
 };
 use crate::api::shots::{add_target, save_cause, save_target, set_cells};
 use crate::error::ApiError;
@@ -247,9 +247,31 @@ impl Desk {
         let number = self.playhead.clip.with_untracked(|c| c.number(frame));
         self.edit_then(lock_frame(self.shot_id, frame, locked), move |answer| {
             if let Ok(frame) = answer {
+                let word = match (locked, frame.painted) {
+                    (true, _) => "locked: it stays as it is",
+                    (false, false) => "free again",
+                    (false, true) => {
+                        "free again, but for what is painted on it: “Release paint” hands that back too"
+                    }
+                };
                 self.edited(frame);
-                let word = if locked { "locked: it stays as it is" } else { "free again" };
                 self.toasts.say(format!("Frame {number} is {word}"));
+            }
+        });
+    }
+
+    /// Hands what was painted on the playhead's frame back to the segmenter.
+    pub fn release_paint(self) {
+        if self.refuses_edit() {
+            return;
+        }
+        let frame = self.playhead.frame.get_untracked();
+        let number = self.playhead.clip.with_untracked(|c| c.number(frame));
+        self.edit_then(release_paint(self.shot_id, frame), move |answer| {
+            if let Ok(frame) = answer {
+                self.edited(frame);
+                self.toasts
+                    .say(format!("Frame {number} is free again: the next growing may change all of it"));
             }
         });
     }

@@ -1,8 +1,11 @@
 //! The draft through HTTP: what is painted stands until it is released, and what was edited is taken back.
 
-use app::api::draft::{DraftView, GetDraft, Redo, Undo, Walked};
+use app::api::draft::{
+    DraftFrame, DraftView, DrawStroke, GetDraft, LockFrame, Redo, ReleasePaint, Undo, Walked,
+};
 use app::api::shots::{AddCause, DeleteCause, SetCells};
-use domain::{Cause, ShotId};
+use domain::stroke::Stroke;
+use domain::{Cause, Level, ShotId};
 
 use crate::harness::{Actor, TestApp};
 use crate::imports::ready;
@@ -14,6 +17,37 @@ async fn walk(owner: &Actor, shot_id: ShotId, back: bool) -> Option<Walked> {
         owner.ask::<_, Option<Walked>>(&Redo { shot_id }).await
     };
     answer.expect("walked")
+}
+
+#[tokio::test]
+async fn paint_is_released_as_an_edit_of_its_own() {
+    for app in TestApp::each().await {
+        let engine = app.engine();
+        let owner = app.owner().await;
+        let shot_id = ready(&app, &owner).await;
+        let stroke = Stroke { frame: 2, level: Level::Primary, radius: 4.0, points: vec![(20.0, 20.0)] };
+        let painted: DraftFrame = owner.send(&DrawStroke { shot_id, stroke }).await.expect("painted");
+        let locked: DraftFrame =
+            owner.ask(&LockFrame { shot_id, frame: 2, locked: true }).await.expect("locked");
+        assert!(painted.painted && locked.locked && locked.painted, "{engine}");
+        let freed: DraftFrame =
+            owner.ask(&LockFrame { shot_id, frame: 2, locked: false }).await.expect("freed");
+        assert!(freed.painted, "{engine}: what was painted still stands");
+
+        let row = async || db::draft::frame(app.state.app.db.pool(), shot_id, 2).await.expect("read");
+        let before = row().await;
+        let released: DraftFrame = owner.ask(&ReleasePaint { shot_id, frame: 2 }).await.expect("released");
+        assert!(!released.painted && !released.locked, "{engine}");
+        assert_eq!(released.primary_area, painted.primary_area, "{engine}: the levels stay");
+        let after = row().await;
+        assert_eq!((after.levels, after.locks), (before.levels, None), "{engine}");
+        // Growing a mask keeps to what is locked: nothing is any more.
+        let Some(Walked::Frame(back)) = walk(&owner, shot_id, true).await else { panic!("a frame") };
+        assert!(back.painted, "{engine}");
+        assert_eq!(row().await.locks, before.locks, "{engine}");
+        let Some(Walked::Frame(again)) = walk(&owner, shot_id, false).await else { panic!("a frame") };
+        assert!(!again.painted, "{engine}");
+    }
 }
 
 #[tokio::test]
