@@ -6,8 +6,8 @@ use domain::inbox::EntryKind;
 use domain::policy::Cast;
 use domain::version::Decision;
 use domain::{
-    Action, Cause, DecisionId, EventKind, Hash, JobId, PersonId, Phase, Role, RunId, ShotId, ShotStep,
-    Verdict, VersionId, may,
+    Action, Cause, DecisionId, EventKind, Hash, JobId, PersonId, Phase, ProjectId, Role, RunId, ShotId,
+    ShotStep, Verdict, VersionId, may,
 };
 use domain::{PlateRecipe, QuadmaskId};
 use provenance::{BrokenChain, FIRST_PREV, Link};
@@ -110,6 +110,34 @@ async fn approved(
     let recipe = PlateRecipe::for_plate(width, height).into();
     let run = runs::queue(tx, shot, quadmask_id, &recipe, person_id).await?;
     Ok(Outcome { phase, run: Some(run) })
+}
+
+/// After a project's policy changed: quadmasks in review whose decisions meet it now move on, as the last approval that
+/// counted would have moved them.
+pub(crate) async fn recount(tx: &mut AnyConnection, project_id: ProjectId) -> Result<()> {
+    let waiting: Vec<String> = sqlx::query_scalar(
+        "select shot_id from shot where project_id = $1 and phase = $2 and binned_at is null order by shot_id",
+    )
+    .bind(project_id.to_string())
+    .bind(Phase::QuadmaskReview.slug())
+    .fetch_all(&mut *tx)
+    .await?;
+    for id in waiting {
+        let shot = shots::lock(tx, crate::parse("shot_id", &id)?).await?;
+        let Some(newest) = quadmasks::newest(&mut *tx, shot.shot_id).await? else { continue };
+        let is_waiting = shot.phase == Phase::QuadmaskReview; // it may have moved before it was locked
+        if !is_waiting || !is_met(tx, &shot, &newest).await? {
+            continue;
+        }
+        let rows = links(&mut *tx, shot.shot_id).await?;
+        let last = rows.iter().rev().map(|(link, _)| link).find(|link| {
+            link.verdict == Verdict::Approve && link.subject_id == newest.quadmask_id.to_string()
+        });
+        let Some(last) = last else { continue };
+        approved(tx, &shot, newest.quadmask_id, last.person_id).await?;
+        events::tell(tx, Some(project_id), Some(shot.shot_id), &EventKind::Quadmask).await?;
+    }
+    Ok(())
 }
 
 /// Decides about a version. Everyone who may decide is recorded; the shot moves only for those who decide quadmasks.
