@@ -1,13 +1,14 @@
 // Quadmasks out and in again: as PNGs whose numbers cross from four digits to five, and as a movie, exact to the level.
 
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Page } from '@playwright/test';
 import { movingSquare } from '../lib/clips';
 import { clickPlate, goTo } from '../lib/desk';
 import { look } from '../lib/look';
-import { becomeOwner, makeProject } from '../lib/people';
+import { becomeOwner, makeProject, PASSWORD } from '../lib/people';
 import { greyOf, greyPng, unzipped, zipped } from '../lib/quadmasks';
+import { Studio } from '../lib/studio';
 import { expect, open, test } from '../lib/test';
 
 test.describe.configure({ timeout: 240_000 });
@@ -33,6 +34,14 @@ async function submit(page: Page, n: number): Promise<string> {
   const pngs = page.getByRole('link', { name: `v${n} as PNGs` });
   await expect(pngs).toBeVisible();
   return (await pngs.getAttribute('href'))!.split('/')[3];
+}
+
+/** The worker that a server started. */
+function childOf(pid: number): number {
+  const threads = readdirSync(`/proc/${pid}/task`);
+  const children = threads.flatMap((thread) => readFileSync(`/proc/${pid}/task/${thread}/children`, 'utf8').trim().split(/\s+/));
+  const [child] = children.filter(Boolean).map(Number);
+  return child;
 }
 
 async function saved(page: Page, click: () => Promise<void>): Promise<Buffer> {
@@ -83,6 +92,7 @@ test('a quadmask goes out and comes back on the same frames', async ({ page, ser
   }
 
   // Both come back over a draft that somebody changed: asked first, and exact.
+  const ids: string[] = [];
   const picture = async (id: string, frame: number) => (await page.request.get(`/media/quadmasks/${id}/${frame}.png`)).body();
   for (const [n, name, bytes] of [[2, 'quadmask.zip', pngs], [3, 'quadmask_0.mp4', movie]] as const) {
     await page.getByRole('button', { name: 'Re-open to edit' }).click();
@@ -108,5 +118,23 @@ test('a quadmask goes out and comes back on the same frames', async ({ page, ser
     for (let frame = 0; frame < FRAMES; frame += 1) {
       expect((await picture(again, frame)).equals(await picture(first, frame)), `${name} frame ${frame}`).toBe(true);
     }
+    ids.push(again);
   }
+
+  // A newer job of the same shot is not mistaken for the export that the button waits for.
+  const studio = await Studio.signedIn(server.baseURL, 'owner@studio.test', PASSWORD);
+  const worker = childOf(server.process.pid!);
+  const coming = page.waitForEvent('download', { timeout: 60_000 });
+  process.kill(worker, 'SIGSTOP');
+  try {
+    await page.getByRole('button', { name: 'v3 as MP4' }).click();
+    await expect(page.getByRole('button', { name: 'Making the file…' })).toBeVisible();
+    const newer = await studio.call<string | null>('export_quadmask', { quadmask_id: ids[0] });
+    expect(newer).not.toBeNull();
+  } finally {
+    process.kill(worker, 'SIGCONT');
+  }
+  const download = await coming;
+  expect(download.url()).toContain(ids[1]);
+  await expect(page.getByRole('button', { name: 'v3 as MP4' })).toBeVisible();
 });

@@ -4,7 +4,7 @@
 use app::api::deliveries::AskPackage;
 use app::api::jobs::{CancelJob, JobLog, RetryJob, SetPriority};
 use app::api::projects::UpdateProject;
-use app::api::quadmasks::{DecideQuadmask, ExportQuadmask, QuadmaskFrames};
+use app::api::quadmasks::{DecideQuadmask, ExportQuadmask, ExportState, QuadmaskFrames};
 use app::api::session::{GetViewer, Viewer};
 use app::api::shots::{GetShot, ShotView};
 use app::api::versions::{DecideVersion, ShowClient};
@@ -91,6 +91,7 @@ impl Reviewed {
             form(Action::DecideQuadmask, &DecideQuadmask { quadmask_id, seen, verdict, note: note() }),
             form(Action::ViewShot, &QuadmaskFrames { quadmask_id }),
             form(Action::ViewShot, &ExportQuadmask { quadmask_id }),
+            form(Action::ViewShot, &ExportState { quadmask_id, job_id }),
             form(Action::DecideVersion, &DecideVersion { version_id, seen, verdict, note: note() }),
             form(Action::ShowClient, &ShowClient { version_id, on: false }),
             form(Action::Deliver, &AskPackage { version_id, movie: Movie::H264 }),

@@ -6,11 +6,12 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 use leptos::wasm_bindgen::JsCast;
 
-use crate::api::quadmasks::export_quadmask;
+use crate::api::quadmasks::{export_quadmask, export_state};
 use crate::browser::fetch;
 use crate::components::ui::{Button, Dialog, Kind};
 use crate::routes::href;
 use crate::state::desk::use_desk;
+use crate::state::live::use_live;
 use crate::state::marking::Shown;
 
 #[component]
@@ -58,10 +59,14 @@ pub fn Transfer() -> impl IntoView {
         send();
         asks.set(false);
     };
-    let chosen = move || match desk.marking.shown.get() {
-        Shown::Version(id) => desk.quadmask(id),
-        Shown::Draft => desk.view.with(|v| v.quadmasks.first().cloned()),
-    };
+    // A memo: whatever else changes about the shot must not make the buttons anew and forget what they wait for.
+    let chosen = Memo::new(move |_| {
+        let shown = match desk.marking.shown.get() {
+            Shown::Version(id) => desk.quadmask(id),
+            Shown::Draft => desk.view.with(|v| v.quadmasks.first().cloned()),
+        };
+        shown.map(|q| (q.quadmask_id, q.n))
+    });
     view! {
         <div class="transfer">
             <label class="button" data-small="true" data-kind="plain" aria-disabled=move || (!desk.may_edit()).then_some("true")>
@@ -72,7 +77,7 @@ pub fn Transfer() -> impl IntoView {
                     disabled=move || !desk.may_edit() || sends.get() on:change=on_file
                 />
             </label>
-            {move || chosen().map(|q| view! { <Export id=q.quadmask_id n=q.n/> })}
+            {move || chosen.get().map(|(id, n)| view! { <Export id n/> })}
         </div>
         <p class="faint">"quadmask_0.mp4 (levels 0, 63, 127, 255) or a zip of PNGs, at the plate’s size and length."</p>
         <Dialog open=asks title=Signal::stored("Replace the draft?".to_owned())>
@@ -90,20 +95,26 @@ pub fn Transfer() -> impl IntoView {
 fn Export(id: QuadmaskId, n: u32) -> impl IntoView {
     let desk = use_desk();
     let making = RwSignal::new(None::<JobId>);
+    // Its own job is followed, by id: the shot's newest may be another one by now.
+    let moved = use_live().changes(100, move |event| event.shot_id == Some(desk.shot_id));
     Effect::new(move |_| {
+        moved.track();
         let Some(job_id) = making.get() else { return };
-        let state = desk.view.with(|v| v.job.as_ref().filter(|j| j.job_id == job_id).map(|j| j.state));
-        match state {
-            Some(JobState::Done) => {
-                making.set(None);
-                save(&href::quadmask_movie(id));
+        spawn_local(async move {
+            let state = export_state(id, job_id).await;
+            if making.try_get_untracked().flatten() != Some(job_id) {
+                return; // answered already, or the page is gone
             }
-            Some(JobState::Failed | JobState::Cancelled) => {
-                making.set(None);
-                desk.toasts.fail("The export did not finish; the jobs page says why. Try again.");
+            match state {
+                Ok(JobState::Queued | JobState::Running) => return,
+                Ok(JobState::Done) => save(&href::quadmask_movie(id)),
+                Ok(JobState::Failed | JobState::Cancelled) => {
+                    desk.toasts.fail("The export did not finish; the jobs page says why. Try again.");
+                }
+                Err(error) => desk.toasts.fail(error),
             }
-            _ => {}
-        }
+            making.try_set(None);
+        });
     });
     let movie = move |_| {
         spawn_local(async move {
