@@ -17,6 +17,7 @@ pub mod dump;
 pub mod edits;
 pub mod events;
 pub mod exact;
+mod guard;
 pub mod history;
 pub mod inbox;
 pub mod items;

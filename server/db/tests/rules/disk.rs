@@ -40,6 +40,7 @@ const OTHERS: &[(&str, &[&str])] = &[
     ),
     ("upload", &["upload_id", "project_id", "sequence_id", "person_id", "file_name", "state", "shot_id"]),
     ("target", &["target_id", "shot_id", "name", "colour", "points", "boxes"]),
+    ("deletion", &["shot_id"]),
     ("words", &["shot_id", "removal", "after"]),
     ("cause", &["cause_id", "shot_id", "name", "reason", "consequence", "path", "spans"]),
     // Inputs are a hash of what was looked at; the picture is a data address.
