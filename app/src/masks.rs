@@ -6,11 +6,13 @@ use db::draft::Frame;
 use db::edits::Change;
 use db::quadmasks::{Combined, Manifest, ManifestFrame};
 use domain::cause::with_cells;
+use domain::run::Need;
 use domain::{Cause, Consequence, Cover, Hash, Level, Levels, PlateFacts, ShotId};
 use provenance::QuadmaskSubject;
 use storage::Store;
 
 use crate::api::draft::DraftFrame;
+use crate::api::engines::Engines;
 use crate::context::Cx;
 use crate::error::ApiError;
 
@@ -156,7 +158,8 @@ pub(crate) async fn combine(cx: &Cx, shot: &domain::project::Shot) -> Result<(Co
     let frames = db::draft::frames(pool, shot.shot_id).await?;
     let causes = db::brief::causes(pool, shot.shot_id).await?;
     let words = db::brief::words(pool, shot.shot_id).await?;
-    check(&frames, &causes)?;
+    check(&frames)?;
+    check_paths(cx, &causes).await?;
     let before = match db::quadmasks::newest(pool, shot.shot_id).await? {
         Some(row) => Some(db::quadmasks::manifest(pool, row.quadmask_id).await?),
         None => None,
@@ -172,19 +175,25 @@ pub(crate) async fn combine(cx: &Cx, shot: &domain::project::Shot) -> Result<(Co
     .await?
 }
 
-fn check(frames: &[Frame], causes: &[Cause]) -> Result<(), ApiError> {
+fn check(frames: &[Frame]) -> Result<(), ApiError> {
     if frames.iter().all(|frame| frame.cover.primary_area == 0) {
         return Err(ApiError::Invalid(
             "No frame marks anything to remove: click the target and grow its mask, or paint it, then send to review.".into(),
         ));
     }
-    let lost = causes.iter().find(|cause| cause.consequence == Consequence::React && cause.path.len() < 2);
-    match lost {
-        Some(cause) => Err(ApiError::Invalid(format!(
-            "“{}” moves on its own but has no path, and the plate engine cannot guess one: draw its path or install the VOID weights; or choose stay.",
+    Ok(())
+}
+
+/// What moves on its own needs a drawn path, unless a worker has VOID, which invents its motion.
+async fn check_paths(cx: &Cx, causes: &[Cause]) -> Result<(), ApiError> {
+    let Some(cause) = causes.iter().find(|cause| cause.lacks_path()) else { return Ok(()) };
+    match Engines::now(cx).await?.weights(Need::VoidPass1) {
+        Ok(_) => Ok(()),
+        Err(why) => Err(ApiError::Invalid(format!(
+            "“{}” moves on its own but has no path, and the plate engine cannot guess one: draw its path, or choose stay. \
+             VOID needs no path, but cannot run here. {why}",
             cause.name
         ))),
-        None => Ok(()),
     }
 }
 
@@ -279,8 +288,8 @@ mod tests {
     }
 
     #[test]
-    fn a_mask_without_target_and_a_path_without_points_are_refused_in_words() {
-        let Err(ApiError::Invalid(sentence)) = check(&[Frame::blank(0)], &[]) else { panic!("refused") };
+    fn a_mask_without_target_is_refused_in_words() {
+        let Err(ApiError::Invalid(sentence)) = check(&[Frame::blank(0)]) else { panic!("refused") };
         assert!(sentence.contains("remove"), "{sentence}");
     }
 }

@@ -3,7 +3,7 @@
 import type { Browser, BrowserContext, Page } from '@playwright/test';
 import { open } from './test';
 
-const PASSWORD = 'four quiet brown horses';
+export const PASSWORD = 'four quiet brown horses';
 
 /** The first start: makes the owner and ends on the list of projects. */
 export async function becomeOwner(page: Page): Promise<void> {

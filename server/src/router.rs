@@ -3,7 +3,7 @@
 use app::context::AppState;
 use app::{App, shell};
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::State;
 use axum::http::{HeaderValue, Request, header};
 use axum::middleware::{from_fn, from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
@@ -15,12 +15,9 @@ use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate};
 use tower_http::services::ServeDir;
 
-use crate::routes::{deliveries, exact, history, media, share, tus, watch};
+use crate::routes::{deliveries, exact, history, import, media, share, tus, watch};
 use crate::state::ServerState;
 use crate::{live, metrics, middleware, sessions};
-
-/// Largest quadmask file that can be imported.
-const MOST_IMPORT_BYTES: usize = 2 << 30;
 
 pub fn router(state: ServerState) -> Router {
     let context = {
@@ -67,10 +64,7 @@ pub fn router(state: ServerState) -> Router {
         .route("/share-media/{token}/shots/{shot}/{file}", get(share::shot))
         .route("/share-media/{token}/versions/{version}/deliveries/{file}", get(deliveries::of_link))
         .route("/share-media/{token}/versions/{version}/{file}", get(share::version))
-        .route(
-            "/api/shots/{shot}/import-quadmask",
-            post(media::import_quadmask).layer(DefaultBodyLimit::max(MOST_IMPORT_BYTES)),
-        )
+        .route("/api/shots/{shot}/import-quadmask", post(import::quadmask))
         .leptos_routes_with_context(&state, generate_route_list(App), context, pages)
         .fallback(site_file)
         .layer(CompressionLayer::new().compress_when(compress))

@@ -2,7 +2,7 @@
 
 use domain::run::{GrownBy, Segmenter};
 use domain::stroke::Stroke;
-use domain::{CellSet, JobId, PersonId, ShotId};
+use domain::{Cause, CellSet, JobId, PersonId, ShotId, Target};
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -112,14 +112,45 @@ pub async fn copy_frame(shot_id: ShotId, from: u32, to: u32) -> Result<DraftFram
     .await
 }
 
-/// Takes back the newest edit of the viewer; the frame it was on.
+/// Hands what was painted on a frame back to the segmenter: the levels stay, the next growing may change them. With it goes
+/// the lock on the whole frame.
 #[server]
-pub async fn undo(shot_id: ShotId) -> Result<Option<DraftFrame>, ApiError> {
+pub async fn release_paint(shot_id: ShotId, frame: u32) -> Result<DraftFrame, ApiError> {
+    let cx = crate::context::Cx::signed_in().await?;
+    cx.shot(shot_id, domain::Action::EditShot).await?;
+    crate::masks::change(&cx, shot_id, frame, move |canvas| {
+        canvas.locks = domain::Levels::background(canvas.locks.width(), canvas.locks.height());
+        canvas.locked = false;
+        Ok(())
+    })
+    .await
+}
+
+/// What undo or redo changed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Walked {
+    /// The frame as it is now.
+    Frame(DraftFrame),
+    /// `None`: it was, or is, not there.
+    Cause {
+        before: Option<Cause>,
+        after: Option<Cause>,
+    },
+    Target {
+        before: Option<Target>,
+        after: Option<Target>,
+    },
+}
+
+/// Takes back the newest edit of the viewer: of a frame, a cause or a target.
+#[server]
+pub async fn undo(shot_id: ShotId) -> Result<Option<Walked>, ApiError> {
     walk(shot_id, db::edits::Walk::Undo).await
 }
 
 #[server]
-pub async fn redo(shot_id: ShotId) -> Result<Option<DraftFrame>, ApiError> {
+pub async fn redo(shot_id: ShotId) -> Result<Option<Walked>, ApiError> {
     walk(shot_id, db::edits::Walk::Redo).await
 }
 
@@ -179,10 +210,25 @@ pub(crate) async fn draft_view(cx: &crate::context::Cx, shot_id: ShotId) -> Resu
 }
 
 #[cfg(feature = "ssr")]
-async fn walk(shot_id: ShotId, way: db::edits::Walk) -> Result<Option<DraftFrame>, ApiError> {
+async fn walk(shot_id: ShotId, way: db::edits::Walk) -> Result<Option<Walked>, ApiError> {
+    use db::items::Item;
     let cx = crate::context::Cx::signed_in().await?;
     cx.shot(shot_id, domain::Action::EditShot).await?;
     let person_id = cx.viewer.person_id;
-    let frame = cx.db().write(move |tx| Box::pin(db::edits::walk(tx, shot_id, person_id, way))).await?;
-    Ok(frame.as_ref().map(crate::masks::view))
+    let walked = cx.db().write(move |tx| Box::pin(db::edits::walk(tx, shot_id, person_id, way))).await?;
+    let cause = |item: Option<Item>| match item {
+        Some(Item::Cause(cause)) => Some(cause),
+        _ => None,
+    };
+    let target = |item: Option<Item>| match item {
+        Some(Item::Target(target)) => Some(target),
+        _ => None,
+    };
+    Ok(walked.map(|walked| match walked {
+        db::edits::Walked::Frame(frame) => Walked::Frame(crate::masks::view(&frame)),
+        db::edits::Walked::Item { before, after } => match before.as_ref().or(after.as_ref()) {
+            Some(Item::Target(_)) => Walked::Target { before: target(before), after: target(after) },
+            _ => Walked::Cause { before: cause(before), after: cause(after) },
+        },
+    }))
 }

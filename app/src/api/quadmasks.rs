@@ -1,7 +1,7 @@
 //! Quadmask versions: send to review, decide, re-open, export.
 
 use domain::version::Quadmask;
-use domain::{Hash, JobId, QuadmaskId, ShotId, Verdict};
+use domain::{Hash, JobId, JobState, QuadmaskId, ShotId, Verdict};
 use leptos::prelude::*;
 
 use crate::error::ApiError;
@@ -95,4 +95,13 @@ pub async fn export_quadmask(quadmask_id: QuadmaskId) -> Result<Option<JobId>, A
         })
         .await?;
     Ok(Some(job_id))
+}
+
+/// How the job of an export stands, whatever else is done for the shot meanwhile.
+#[server]
+pub async fn export_state(quadmask_id: QuadmaskId, job_id: JobId) -> Result<JobState, ApiError> {
+    let cx = crate::context::Cx::signed_in().await?;
+    let shot = cx.quadmask(quadmask_id, domain::Action::ViewShot).await?;
+    let job = cx.state.queue().get(job_id).await?;
+    if job.shot_id == Some(shot.shot_id) { Ok(job.state) } else { Err(ApiError::NotFound) }
 }

@@ -210,11 +210,12 @@ pub async fn cut_shot(shot_id: ShotId, part: Trim) -> Result<ShotId, ApiError> {
 pub async fn add_target(shot_id: ShotId, name: String) -> Result<Target, ApiError> {
     let cx = crate::context::Cx::signed_in().await?;
     cx.shot(shot_id, Action::EditShot).await?;
+    let by = cx.viewer.person_id;
     let done = cx
         .db()
         .write(move |tx| {
             let name = name.clone();
-            Box::pin(async move { db::brief::add_target(tx, shot_id, &name).await })
+            Box::pin(async move { db::brief::add_target(tx, shot_id, by, &name).await })
         })
         .await?;
     Ok(done)
@@ -225,10 +226,11 @@ pub async fn add_target(shot_id: ShotId, name: String) -> Result<Target, ApiErro
 pub async fn save_target(shot_id: ShotId, target: Target) -> Result<(), ApiError> {
     let cx = crate::context::Cx::signed_in().await?;
     cx.shot(shot_id, Action::EditShot).await?;
+    let by = cx.viewer.person_id;
     cx.db()
         .write(move |tx| {
             let target = target.clone();
-            Box::pin(async move { db::brief::save_target(tx, shot_id, &target).await })
+            Box::pin(async move { db::brief::save_target(tx, shot_id, by, &target).await })
         })
         .await?;
     Ok(())
@@ -238,7 +240,8 @@ pub async fn save_target(shot_id: ShotId, target: Target) -> Result<(), ApiError
 pub async fn delete_target(shot_id: ShotId, target_id: TargetId) -> Result<(), ApiError> {
     let cx = crate::context::Cx::signed_in().await?;
     cx.shot(shot_id, Action::EditShot).await?;
-    Ok(cx.db().write(move |tx| Box::pin(db::brief::delete_target(tx, shot_id, target_id))).await?)
+    let by = cx.viewer.person_id;
+    Ok(cx.db().write(move |tx| Box::pin(db::brief::delete_target(tx, shot_id, by, target_id))).await?)
 }
 
 #[server(input = server_fn::codec::Json)]
@@ -259,11 +262,12 @@ pub async fn save_words(shot_id: ShotId, words: Words) -> Result<(), ApiError> {
 pub async fn add_cause(shot_id: ShotId, name: String) -> Result<Cause, ApiError> {
     let cx = crate::context::Cx::signed_in().await?;
     cx.shot(shot_id, Action::EditShot).await?;
+    let by = cx.viewer.person_id;
     let done = cx
         .db()
         .write(move |tx| {
             let name = name.clone();
-            Box::pin(async move { db::brief::add_cause(tx, shot_id, &name).await })
+            Box::pin(async move { db::brief::add_cause(tx, shot_id, by, &name).await })
         })
         .await?;
     Ok(done)
@@ -274,10 +278,11 @@ pub async fn add_cause(shot_id: ShotId, name: String) -> Result<Cause, ApiError>
 pub async fn save_cause(shot_id: ShotId, cause: Cause) -> Result<(), ApiError> {
     let cx = crate::context::Cx::signed_in().await?;
     cx.shot(shot_id, Action::EditShot).await?;
+    let by = cx.viewer.person_id;
     cx.db()
         .write(move |tx| {
             let cause = cause.clone();
-            Box::pin(async move { db::brief::save_cause(tx, shot_id, &cause).await })
+            Box::pin(async move { db::brief::save_cause(tx, shot_id, by, &cause).await })
         })
         .await?;
     Ok(())
@@ -287,7 +292,8 @@ pub async fn save_cause(shot_id: ShotId, cause: Cause) -> Result<(), ApiError> {
 pub async fn delete_cause(shot_id: ShotId, cause_id: CauseId) -> Result<(), ApiError> {
     let cx = crate::context::Cx::signed_in().await?;
     cx.shot(shot_id, Action::EditShot).await?;
-    Ok(cx.db().write(move |tx| Box::pin(db::brief::delete_cause(tx, shot_id, cause_id))).await?)
+    let by = cx.viewer.person_id;
+    Ok(cx.db().write(move |tx| Box::pin(db::brief::delete_cause(tx, shot_id, by, cause_id))).await?)
 }
 
 /// Turns grid cells `[row, col]` of a cause on or off over frames `from..=to`.
@@ -309,7 +315,7 @@ pub async fn set_cells(
             let cells = cells.clone();
             Box::pin(async move {
                 db::draft::hold(tx, shot_id, person_id, false).await?;
-                db::brief::set_cells(tx, shot_id, cause_id, &cells, on, (from, to)).await
+                db::brief::set_cells(tx, shot_id, person_id, cause_id, &cells, on, (from, to)).await
             })
         })
         .await?;

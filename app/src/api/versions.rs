@@ -5,15 +5,28 @@ use leptos::prelude::*;
 
 use crate::error::ApiError;
 
-/// Runs the approved quadmask again with another recipe. Refused while the policy is not met, and while no worker has the
-/// engine.
+/// Runs the approved quadmask again with another recipe. Refused while the policy is not met, while no worker has the
+/// engine, and where the engine could not do it.
 #[server(input = server_fn::codec::Json)]
 pub async fn start_run(shot_id: ShotId, recipe: Recipe) -> Result<JobId, ApiError> {
     let cx = crate::context::Cx::signed_in().await?;
     cx.shot(shot_id, domain::Action::Run).await?;
-    if let Recipe::Void(order) = &recipe {
-        let engines = super::engines::Engines::now(&cx).await?;
-        engines.can_run(order.need(), &order.knobs).map_err(ApiError::Conflict)?;
+    match &recipe {
+        Recipe::Void(order) => {
+            let engines = super::engines::Engines::now(&cx).await?;
+            engines.can_run(order.need(), &order.knobs).map_err(ApiError::Conflict)?;
+        }
+        // Only an edit changes them, and that ends every phase that a run may start from: these are the approved ones.
+        Recipe::Plate(_) => {
+            let causes = db::brief::causes(cx.db().pool(), shot_id).await?;
+            if let Some(cause) = causes.iter().find(|cause| cause.lacks_path()) {
+                return Err(ApiError::Conflict(format!(
+                    "The plate engine cannot run this: “{}” moves on its own and has no path. Run VOID; or re-open the \
+                     quadmask and draw its path, or choose stay.",
+                    cause.name
+                )));
+            }
+        }
     }
     let person_id = cx.viewer.person_id;
     let (_, job_id) = cx

@@ -42,12 +42,20 @@ impl Ask {
         let policy = desk.view.with(|v| v.policy.sentence());
         match self {
             Self::Submit => {
+                let alone = desk.pathless().map(|name| {
+                    format!(" “{name}” moves on its own and has no path: the plate engine refuses that, only VOID can run it.")
+                });
                 "Targets, masks, causes and words become an unchangeable version; the draft is read-only until \
                  somebody decides or re-opens it."
                     .to_owned()
+                    + &alone.unwrap_or_default()
             }
             Self::ApproveQuadmask => {
-                format!("Your approval is kept with the hash of exactly this quadmask. {policy}; then the removal starts.")
+                let then = match desk.pathless() {
+                    Some(name) => format!("then VOID can be started on the removal step, since “{name}” has no path"),
+                    None => "then the removal starts".to_owned(),
+                };
+                format!("Your approval is kept with the hash of exactly this quadmask. {policy}; {then}.")
             }
             Self::QuadmaskChanges => "The quadmask goes back to the artist with your note.".to_owned(),
             Self::Reopen => {

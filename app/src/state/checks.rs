@@ -21,10 +21,16 @@ const MOST_FRAMES: usize = 4;
 
 /// Looks at `frames` (ascending) of a shot of `total` frames.
 pub fn checks(frames: &[DraftFrame], total: u32, causes: &[Cause]) -> Vec<Check> {
-    vec![coverage(frames, total), area(frames), confidence(frames), first_frame(frames, causes)]
-        .into_iter()
-        .flatten()
-        .collect()
+    vec![
+        coverage(frames, total),
+        area(frames),
+        confidence(frames),
+        first_frame(frames, causes),
+        paths(causes),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 fn coverage(frames: &[DraftFrame], total: u32) -> Option<Check> {
@@ -86,6 +92,12 @@ fn first_frame(frames: &[DraftFrame], causes: &[Cause]) -> Option<Check> {
     }
     let text = "Something is affected on the first frame: VOID keeps that frame as it is".into();
     Some(Check { is_good: false, text, frames: vec![0] })
+}
+
+fn paths(causes: &[Cause]) -> Option<Check> {
+    let cause = causes.iter().find(|cause| cause.lacks_path())?;
+    let text = format!("“{}” moves on its own and has no path: only VOID can run it", cause.name);
+    Some(Check { is_good: false, text, frames: vec![] })
 }
 
 #[cfg(test)]

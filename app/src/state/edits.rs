@@ -1,14 +1,16 @@
 //! What a person does to targets, strokes, cells and paths: shown at once where that is exact, sent, and put right by the
 //! server's answer.
 
-use domain::run::Segmenter;
+use domain::run::{Need, Segmenter};
 use domain::stroke::Stroke;
 use domain::{BoxPrompt, Cause, CauseId, PathPoint, PointPrompt, Target, TargetId};
 use leptos::prelude::*;
 
 use super::desk::Desk;
 use super::marking::{CellSpanChoice, Pending};
-use crate::api::draft::{DraftFrame, copy_frame, draw_stroke, lock_frame, redo, start_segment, undo};
+use crate::api::draft::{
+    DraftFrame, Walked, copy_frame, draw_stroke, lock_frame, redo, release_paint, start_segment, undo,
+};
 use crate::api::shots::{add_target, save_cause, save_target, set_cells};
 use crate::error::ApiError;
 
@@ -54,6 +56,16 @@ impl Desk {
             let cause = v.causes.iter().find(|c| Some(c.cause_id) == chosen);
             cause.or(v.causes.first()).cloned()
         })
+    }
+
+    /// The name of what moves on its own without a drawn path: only VOID can run such a quadmask.
+    pub fn pathless(self) -> Option<String> {
+        self.view.with(|v| v.causes.iter().find(|c| c.lacks_path()).map(|c| c.name.clone()))
+    }
+
+    /// Whether a worker here could run VOID now.
+    pub fn has_void(self) -> bool {
+        self.view.with(|v| v.engines.weights(Need::VoidPass1).is_ok())
     }
 
     /// Adds a click at `(x, y)` plate pixels on the playhead's frame; makes the first target where there is none.
@@ -235,9 +247,31 @@ impl Desk {
         let number = self.playhead.clip.with_untracked(|c| c.number(frame));
         self.edit_then(lock_frame(self.shot_id, frame, locked), move |answer| {
             if let Ok(frame) = answer {
+                let word = match (locked, frame.painted) {
+                    (true, _) => "locked: it stays as it is",
+                    (false, false) => "free again",
+                    (false, true) => {
+                        "free again, but for what is painted on it: “Release paint” hands that back too"
+                    }
+                };
                 self.edited(frame);
-                let word = if locked { "locked: it stays as it is" } else { "free again" };
                 self.toasts.say(format!("Frame {number} is {word}"));
+            }
+        });
+    }
+
+    /// Hands what was painted on the playhead's frame back to the segmenter.
+    pub fn release_paint(self) {
+        if self.refuses_edit() {
+            return;
+        }
+        let frame = self.playhead.frame.get_untracked();
+        let number = self.playhead.clip.with_untracked(|c| c.number(frame));
+        self.edit_then(release_paint(self.shot_id, frame), move |answer| {
+            if let Ok(frame) = answer {
+                self.edited(frame);
+                self.toasts
+                    .say(format!("Frame {number} is free again: the next growing may change all of it"));
             }
         });
     }
@@ -272,16 +306,56 @@ impl Desk {
         }
     }
 
-    fn went_back(self, answer: Result<Option<DraftFrame>, ApiError>, nothing: &str) {
+    fn went_back(self, answer: Result<Option<Walked>, ApiError>, nothing: &str) {
         match answer {
-            Ok(Some(frame)) => {
+            Ok(Some(Walked::Frame(frame))) => {
                 self.playhead.seek(frame.frame);
                 self.put_frame(frame);
                 self.refresh_draft();
             }
+            Ok(Some(Walked::Cause { before, after })) => self.cause_walked(before, after),
+            Ok(Some(Walked::Target { before, after })) => {
+                self.toasts.say(match (&before, &after) {
+                    (Some(target), None) => format!("{} is gone", target.name),
+                    (None, Some(target)) => format!("{} is back", target.name),
+                    (_, target) => {
+                        let name = target.as_ref().map_or("The target", |target| &target.name);
+                        format!("{name}: marks and name as they were then")
+                    }
+                });
+                self.refresh();
+            }
             Ok(None) => self.toasts.say(nothing),
             Err(_) => {} // said already
         }
+    }
+
+    /// Shows where a cause changed: its card, and the first frame on which its cells or path differ, unless this one does.
+    fn cause_walked(self, before: Option<Cause>, after: Option<Cause>) {
+        let frame = self.playhead.frame.get_untracked();
+        let last = self.playhead.clip.with_untracked(|c| c.last());
+        let marks = |cause: &Option<Cause>, at: u32| {
+            let Some(cause) = cause else { return (Vec::new(), None) };
+            let stop = cause.path.iter().find(|p| p.frame == at).map(|p| (p.x, p.y));
+            (cause.cells_at(at).collect::<Vec<_>>(), stop)
+        };
+        let differs = |at: u32| marks(&before, at) != marks(&after, at);
+        if !differs(frame)
+            && let Some(at) = (0..=last).find(|&at| differs(at))
+        {
+            self.playhead.seek(at);
+        }
+        let shown = after.clone();
+        match (before, after) {
+            (Some(cause), None) => self.toasts.say(format!("“{}” is gone", cause.name)),
+            (None, Some(cause)) => self.toasts.say(format!("“{}” is back", cause.name)),
+            _ => {}
+        }
+        if let Some(cause) = shown {
+            self.marking.cause.set(Some(cause.cause_id));
+            self.show_cause(cause);
+        }
+        self.refresh();
     }
 
     /// Who grows the mask: what was asked for, or the best that is there.

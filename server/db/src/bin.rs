@@ -260,10 +260,14 @@ const OF_SHOTS: [(&str, &str); 26] = [
 ];
 
 async fn delete_shots(tx: &mut AnyConnection, shots: &str, id: String) -> Result<()> {
+    // What keeps decisions lets those of these shots go, within this transaction.
+    let text = format!("insert into deletion (shot_id) {shots}");
+    sqlx::query(sqlx::AssertSqlSafe(text)).bind(&id).execute(&mut *tx).await?;
     for (table, condition) in OF_SHOTS {
         let text = format!("delete from {table} where {}", condition.replace("{shots}", shots));
         sqlx::query(sqlx::AssertSqlSafe(text)).bind(&id).execute(&mut *tx).await?;
     }
+    sqlx::query("delete from deletion").execute(&mut *tx).await?;
     Ok(())
 }
 

@@ -1,19 +1,21 @@
-//! Targets, words and causes of a shot. Every change goes through [`shots::edit`], so read-only phases refuse it.
+//! Targets, words and causes of a shot. Every change goes through [`shots::edit`], so read-only phases refuse it; those of
+//! targets and causes can be taken back ([`edits`]).
 
 use domain::target::TARGET_COLOURS;
-use domain::{Cause, CauseId, Consequence, EventKind, Grid, ShotId, Target, TargetId, Words};
+use domain::{Cause, CauseId, Consequence, EventKind, Grid, PersonId, ShotId, Target, TargetId, Words};
 use sqlx::AnyConnection;
 use sqlx::any::{AnyExecutor, AnyRow};
 
+use crate::items::{self, Item, Key, Placed};
 use crate::row::Cells;
 use crate::shots::{self, Locked, Size};
-use crate::{Error, Result, events, new_uuid, to_json};
+use crate::{Error, Result, edits, events, new_uuid, to_json};
 
 const MOST_TARGETS: usize = 32;
 const MOST_CAUSES: usize = 64;
 const MOST_PATH_POINTS: usize = 2_000;
 
-fn read_target(row: &AnyRow) -> Result<Target> {
+pub(crate) fn read_target(row: &AnyRow) -> Result<Target> {
     Ok(Target {
         target_id: row.word("target_id")?,
         name: row.text("name")?,
@@ -34,7 +36,7 @@ pub async fn targets<'e>(executor: impl AnyExecutor<'e>, shot_id: ShotId) -> Res
     rows.iter().map(read_target).collect()
 }
 
-fn read_cause(row: &AnyRow) -> Result<Cause> {
+pub(crate) fn read_cause(row: &AnyRow) -> Result<Cause> {
     Ok(Cause {
         cause_id: row.word("cause_id")?,
         name: row.text("name")?,
@@ -83,8 +85,8 @@ async fn next_position(tx: &mut AnyConnection, table: &str, shot_id: ShotId) -> 
     Ok((row.int("next")?, usize::try_from(row.int("rows_now")?).unwrap_or_default()))
 }
 
-/// A target with the next colour and nothing marked yet.
-pub async fn add_target(tx: &mut AnyConnection, shot_id: ShotId, name: &str) -> Result<Target> {
+/// A target with the next colour and nothing marked yet. `by`: who may take it back.
+pub async fn add_target(tx: &mut AnyConnection, shot_id: ShotId, by: PersonId, name: &str) -> Result<Target> {
     let shot = shots::edit(tx, shot_id).await?;
     let (position, count) = next_position(tx, "target", shot_id).await?;
     if count >= MOST_TARGETS {
@@ -101,6 +103,7 @@ pub async fn add_target(tx: &mut AnyConnection, shot_id: ShotId, name: &str) -> 
         boxes: Vec::new(),
     };
     insert_target(tx, shot_id, position, &target).await?;
+    edits::note(tx, shot_id, by, Key::Target(target.target_id), None).await?;
     tell(tx, &shot).await?;
     Ok(target)
 }
@@ -127,14 +130,21 @@ async fn insert_target(
     Ok(())
 }
 
-pub async fn save_target(tx: &mut AnyConnection, shot_id: ShotId, target: &Target) -> Result<()> {
+pub async fn save_target(
+    tx: &mut AnyConnection,
+    shot_id: ShotId,
+    by: PersonId,
+    target: &Target,
+) -> Result<()> {
     let shot = shots::edit(tx, shot_id).await?;
     let Size { frames, width, height } = shot.size()?;
     target
         .check(frames, width, height)
         .map_err(|bad| Error::Invalid(format!("The target was not saved: {bad}.")))?;
     let Target { target_id, name, colour, points, boxes } = target;
-    let done = sqlx::query(
+    let key = Key::Target(*target_id);
+    let before = there(tx, shot_id, key).await?;
+    sqlx::query(
         "update target set name = $3, colour = $4, points = $5, boxes = $6 where target_id = $1 and shot_id = $2",
     )
     .bind(target_id.to_string())
@@ -145,23 +155,30 @@ pub async fn save_target(tx: &mut AnyConnection, shot_id: ShotId, target: &Targe
     .bind(to_json(boxes))
     .execute(&mut *tx)
     .await?;
-    if done.rows_affected() == 0 {
-        return Err(Error::NotFound);
-    }
+    edits::note(tx, shot_id, by, key, Some(before)).await?;
     tell(tx, &shot).await
 }
 
-pub async fn delete_target(tx: &mut AnyConnection, shot_id: ShotId, target_id: TargetId) -> Result<()> {
+pub async fn delete_target(
+    tx: &mut AnyConnection,
+    shot_id: ShotId,
+    by: PersonId,
+    target_id: TargetId,
+) -> Result<()> {
+    delete(tx, shot_id, by, Key::Target(target_id)).await
+}
+
+async fn delete(tx: &mut AnyConnection, shot_id: ShotId, by: PersonId, key: Key) -> Result<()> {
     let shot = shots::edit(tx, shot_id).await?;
-    let done = sqlx::query("delete from target where target_id = $1 and shot_id = $2")
-        .bind(target_id.to_string())
-        .bind(shot_id.to_string())
-        .execute(&mut *tx)
-        .await?;
-    if done.rows_affected() == 0 {
-        return Err(Error::NotFound);
-    }
+    let before = there(tx, shot_id, key).await?;
+    items::write(tx, &shot_id.to_string(), key, None).await?;
+    edits::note(tx, shot_id, by, key, Some(before)).await?;
     tell(tx, &shot).await
+}
+
+/// What is there, before it is changed.
+async fn there(tx: &mut AnyConnection, shot_id: ShotId, key: Key) -> Result<Placed> {
+    items::read(tx, &shot_id.to_string(), key).await?.ok_or(Error::NotFound)
 }
 
 /// At most 2,000 characters each.
@@ -183,8 +200,8 @@ pub async fn save_words(tx: &mut AnyConnection, shot_id: ShotId, words: &Words) 
     tell(tx, &shot).await
 }
 
-/// A cause that vanishes with the target until told otherwise.
-pub async fn add_cause(tx: &mut AnyConnection, shot_id: ShotId, name: &str) -> Result<Cause> {
+/// A cause that vanishes with the target until told otherwise. `by`: who may take it back.
+pub async fn add_cause(tx: &mut AnyConnection, shot_id: ShotId, by: PersonId, name: &str) -> Result<Cause> {
     let shot = shots::edit(tx, shot_id).await?;
     let cause = Cause {
         cause_id: CauseId(new_uuid()),
@@ -194,12 +211,17 @@ pub async fn add_cause(tx: &mut AnyConnection, shot_id: ShotId, name: &str) -> R
         path: Vec::new(),
         spans: Vec::new(),
     };
-    insert_cause(tx, &shot, &cause).await?;
+    insert_cause(tx, &shot, by, &cause).await?;
     Ok(cause)
 }
 
 /// Puts a cause behind the others. Names are clean already; the shot is locked for an edit.
-pub(crate) async fn insert_cause(tx: &mut AnyConnection, shot: &Locked, cause: &Cause) -> Result<()> {
+pub(crate) async fn insert_cause(
+    tx: &mut AnyConnection,
+    shot: &Locked,
+    by: PersonId,
+    cause: &Cause,
+) -> Result<()> {
     let (position, count) = next_position(tx, "cause", shot.shot_id).await?;
     if count >= MOST_CAUSES {
         return Err(Error::Invalid(format!("A shot has at most {MOST_CAUSES} causes: put two into one.")));
@@ -219,11 +241,12 @@ pub(crate) async fn insert_cause(tx: &mut AnyConnection, shot: &Locked, cause: &
     .bind(to_json(spans))
     .execute(&mut *tx)
     .await?;
+    edits::note(tx, shot.shot_id, by, Key::Cause(*cause_id), None).await?;
     tell(tx, shot).await
 }
 
 /// Name, reason, consequence and path; the cells stay as they are. Only `react` has a path.
-pub async fn save_cause(tx: &mut AnyConnection, shot_id: ShotId, cause: &Cause) -> Result<()> {
+pub async fn save_cause(tx: &mut AnyConnection, shot_id: ShotId, by: PersonId, cause: &Cause) -> Result<()> {
     let shot = shots::edit(tx, shot_id).await?;
     let Cause { cause_id, name, reason, consequence, path, spans: _ } = cause;
     check_path(cause, shot.size()?)?;
@@ -231,7 +254,9 @@ pub async fn save_cause(tx: &mut AnyConnection, shot_id: ShotId, cause: &Cause) 
         return Err(Error::Invalid("A reason has at most 2,000 characters: shorten it.".into()));
     }
     let kept: &[_] = if *consequence == Consequence::React { path } else { &[] };
-    let done = sqlx::query(
+    let key = Key::Cause(*cause_id);
+    let before = there(tx, shot_id, key).await?;
+    sqlx::query(
         "update cause set name = $3, reason = $4, consequence = $5, path = $6 where cause_id = $1 and shot_id = $2",
     )
     .bind(cause_id.to_string())
@@ -242,9 +267,7 @@ pub async fn save_cause(tx: &mut AnyConnection, shot_id: ShotId, cause: &Cause) 
     .bind(to_json(&kept))
     .execute(&mut *tx)
     .await?;
-    if done.rows_affected() == 0 {
-        return Err(Error::NotFound);
-    }
+    edits::note(tx, shot_id, by, key, Some(before)).await?;
     tell(tx, &shot).await
 }
 
@@ -271,23 +294,20 @@ fn check_path(cause: &Cause, size: Size) -> Result<()> {
     Ok(())
 }
 
-pub async fn delete_cause(tx: &mut AnyConnection, shot_id: ShotId, cause_id: CauseId) -> Result<()> {
-    let shot = shots::edit(tx, shot_id).await?;
-    let done = sqlx::query("delete from cause where cause_id = $1 and shot_id = $2")
-        .bind(cause_id.to_string())
-        .bind(shot_id.to_string())
-        .execute(&mut *tx)
-        .await?;
-    if done.rows_affected() == 0 {
-        return Err(Error::NotFound);
-    }
-    tell(tx, &shot).await
+pub async fn delete_cause(
+    tx: &mut AnyConnection,
+    shot_id: ShotId,
+    by: PersonId,
+    cause_id: CauseId,
+) -> Result<()> {
+    delete(tx, shot_id, by, Key::Cause(cause_id)).await
 }
 
 /// Turns `[row, col]` cells of a cause on or off over frames `from..=to`.
 pub async fn set_cells(
     tx: &mut AnyConnection,
     shot_id: ShotId,
+    by: PersonId,
     cause_id: CauseId,
     cells: &[(u32, u32)],
     on: bool,
@@ -307,14 +327,9 @@ pub async fn set_cells(
             grid.rows, grid.cols
         )));
     }
-    let row = sqlx::query(
-        "select cause_id, name, reason, consequence, path, spans from cause where cause_id = $1 and shot_id = $2",
-    )
-    .bind(cause_id.to_string())
-    .bind(shot_id.to_string())
-    .fetch_optional(&mut *tx)
-    .await?;
-    let mut cause = read_cause(&row.ok_or(Error::NotFound)?)?;
+    let key = Key::Cause(cause_id);
+    let before = there(tx, shot_id, key).await?;
+    let Item::Cause(mut cause) = before.item.clone() else { return Err(Error::NotFound) };
     let mut cells = cells.to_vec();
     cells.sort_unstable();
     cells.dedup();
@@ -327,6 +342,7 @@ pub async fn set_cells(
         .bind(to_json(&cause.spans))
         .execute(&mut *tx)
         .await?;
+    edits::note(tx, shot_id, by, key, Some(before)).await?;
     tell(tx, &shot).await?;
     Ok(cause)
 }

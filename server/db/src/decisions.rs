@@ -6,8 +6,8 @@ use domain::inbox::EntryKind;
 use domain::policy::Cast;
 use domain::version::Decision;
 use domain::{
-    Action, DecisionId, EventKind, Hash, JobId, PersonId, Phase, Role, RunId, ShotId, ShotStep, Verdict,
-    VersionId, may,
+    Action, Cause, DecisionId, EventKind, Hash, JobId, PersonId, Phase, ProjectId, Role, RunId, ShotId,
+    ShotStep, Verdict, VersionId, may,
 };
 use domain::{PlateRecipe, QuadmaskId};
 use provenance::{BrokenChain, FIRST_PREV, Link};
@@ -16,7 +16,7 @@ use sqlx::any::{AnyExecutor, AnyRow};
 
 use crate::row::Cells;
 use crate::shots::{self, Locked};
-use crate::{Db, Error, Result, events, inbox, new_uuid, now, projects, quadmasks, runs, versions};
+use crate::{Db, Error, Result, brief, events, inbox, new_uuid, now, projects, quadmasks, runs, versions};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -56,7 +56,8 @@ pub struct Outcome {
 const STALE: &str = "This was changed since you looked at it: your decision would be about something else. Look at the newest one.";
 
 /// Decides about the quadmask in review: decision, phase and, when the policy is met, the queued removal, all or none.
-/// The draft is read-only in review, so the stored subject of the newest quadmask is the subject of what would run.
+/// The draft is read-only in review, so the stored subject of the newest quadmask is the subject of what would run. What
+/// only a model can run (`react` without a path) is approved and queues nothing: somebody starts it on the removal step.
 pub async fn on_quadmask(
     tx: &mut AnyConnection,
     quadmask_id: QuadmaskId,
@@ -91,11 +92,52 @@ pub async fn on_quadmask(
     if !is_met(tx, &shot, &newest).await? {
         return Ok(Outcome { phase: shot.phase, run: None });
     }
-    let phase = shots::step(tx, &shot, asked).await?;
+    approved(tx, &shot, quadmask_id, ballot.person_id).await
+}
+
+/// The policy is met: the shot moves on, and the plate engine's removal is queued where that engine can run it.
+async fn approved(
+    tx: &mut AnyConnection,
+    shot: &Locked,
+    quadmask_id: QuadmaskId,
+    person_id: PersonId,
+) -> Result<Outcome> {
+    let phase = shots::step(tx, shot, ShotStep::ApproveQuadmask).await?;
+    if brief::causes(&mut *tx, shot.shot_id).await?.iter().any(Cause::lacks_path) {
+        return Ok(Outcome { phase, run: None });
+    }
     let shots::Size { width, height, .. } = shot.size()?;
     let recipe = PlateRecipe::for_plate(width, height).into();
-    let run = runs::queue(tx, &shot, quadmask_id, &recipe, ballot.person_id).await?;
+    let run = runs::queue(tx, shot, quadmask_id, &recipe, person_id).await?;
     Ok(Outcome { phase, run: Some(run) })
+}
+
+/// After a project's policy changed: quadmasks in review whose decisions meet it now move on, as the last approval that
+/// counted would have moved them.
+pub(crate) async fn recount(tx: &mut AnyConnection, project_id: ProjectId) -> Result<()> {
+    let waiting: Vec<String> = sqlx::query_scalar(
+        "select shot_id from shot where project_id = $1 and phase = $2 and binned_at is null order by shot_id",
+    )
+    .bind(project_id.to_string())
+    .bind(Phase::QuadmaskReview.slug())
+    .fetch_all(&mut *tx)
+    .await?;
+    for id in waiting {
+        let shot = shots::lock(tx, crate::parse("shot_id", &id)?).await?;
+        let Some(newest) = quadmasks::newest(&mut *tx, shot.shot_id).await? else { continue };
+        let is_waiting = shot.phase == Phase::QuadmaskReview; // it may have moved before it was locked
+        if !is_waiting || !is_met(tx, &shot, &newest).await? {
+            continue;
+        }
+        let rows = links(&mut *tx, shot.shot_id).await?;
+        let last = rows.iter().rev().map(|(link, _)| link).find(|link| {
+            link.verdict == Verdict::Approve && link.subject_id == newest.quadmask_id.to_string()
+        });
+        let Some(last) = last else { continue };
+        approved(tx, &shot, newest.quadmask_id, last.person_id).await?;
+        events::tell(tx, Some(project_id), Some(shot.shot_id), &EventKind::Quadmask).await?;
+    }
+    Ok(())
 }
 
 /// Decides about a version. Everyone who may decide is recorded; the shot moves only for those who decide quadmasks.

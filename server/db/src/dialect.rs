@@ -82,7 +82,7 @@ impl Db {
         let mut tries = 0;
         loop {
             match MIGRATIONS.run(&self.pool).await {
-                Ok(()) => return Ok(()),
+                Ok(()) => return self.guard().await,
                 Err(_) if self.engine == Engine::Sqlite && tries < 5 => {
                     tries += 1;
                     tokio::time::sleep(Duration::from_millis(200)).await;
@@ -90,6 +90,23 @@ impl Db {
                 Err(error) => return Err(error.into()),
             }
         }
+    }
+}
+
+impl Db {
+    /// Puts the triggers where they are missing; of two processes one makes them, the other finds them.
+    async fn guard(&self) -> Result<()> {
+        let engine = self.engine;
+        if crate::guard::are_there(&self.pool, engine).await? {
+            return Ok(());
+        }
+        self.write(move |tx| {
+            Box::pin(async move {
+                one_at_a_time(tx, Gate::Guards).await?;
+                crate::guard::decisions(tx, engine).await
+            })
+        })
+        .await
     }
 }
 
@@ -113,6 +130,8 @@ pub enum Gate {
     Owners = 7_001,
     /// So many wrong passwords and no more.
     SignIns = 7_002,
+    /// The triggers are made once.
+    Guards = 7_003,
 }
 
 /// The address as it may be shown in a message.

@@ -1,16 +1,20 @@
-//! What people change on draft frames, one undoable row per change.
+//! What people change on draft frames, targets and causes: one undoable row per change, in one sequence per person.
 
 use domain::{Cover, EventKind, Hash, PersonId, ShotId};
 use sqlx::AnyConnection;
 use sqlx::any::{AnyExecutor, AnyRow};
 
 use crate::draft::{self, Frame};
+use crate::items::{self, Item, Key, Placed};
 use crate::row::Cells;
 use crate::shots::{self, Locked};
-use crate::{Error, Result, events};
+use crate::{Error, Result, events, to_json};
 
 /// Edits that a shot remembers.
 pub const DEPTH: i64 = 200;
+
+/// The frame of an edit that is of no frame but of an item.
+const NO_FRAME: i64 = -1;
 
 /// What a person's change makes of a frame.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,19 +62,7 @@ pub async fn apply(
     if before == *change {
         return Ok(Some(old));
     }
-    sqlx::query(
-        "delete from draft_edit where shot_id = $1 and undone = 1 and (person_id = $2 or frame = $3)",
-    )
-    .bind(shot_id.to_string())
-    .bind(person_id.to_string())
-    .bind(i64::from(seen.frame))
-    .execute(&mut *tx)
-    .await?;
-    let edit: i64 =
-        sqlx::query_scalar("select coalesce(max(edit), 0) + 1 from draft_edit where shot_id = $1")
-            .bind(shot_id.to_string())
-            .fetch_one(&mut *tx)
-            .await?;
+    let edit = next_number(tx, shot_id, person_id, i64::from(seen.frame), "").await?;
     sqlx::query(
         "insert into draft_edit (shot_id, edit, person_id, frame, levels_before, locks_before, locked_before,
              primary_before, affected_before, levels_after, locks_after, locked_after, primary_after, affected_after,
@@ -97,12 +89,72 @@ pub async fn apply(
     .bind(change.cover.primary_cells.to_string())
     .execute(&mut *tx)
     .await?;
+    forget_oldest(tx, shot_id, edit).await?;
+    write(tx, &shot, change.clone().onto(old)).await.map(Some)
+}
+
+/// Keeps what a change made of a target or cause, for undo; nothing where it changed nothing. `before`: `None` where it was
+/// not there. The change is made already, under the shot's lock.
+pub(crate) async fn note(
+    tx: &mut AnyConnection,
+    shot_id: ShotId,
+    person_id: PersonId,
+    key: Key,
+    before: Option<Placed>,
+) -> Result<()> {
+    let shot = shot_id.to_string();
+    let after = items::read(tx, &shot, key).await?;
+    if before == after {
+        return Ok(());
+    }
+    let edit = next_number(tx, shot_id, person_id, NO_FRAME, &key.word()).await?;
+    sqlx::query(
+        "insert into draft_edit (shot_id, edit, person_id, frame, locked_before, locked_after, item, item_before, item_after)
+         values ($1, $2, $3, $4, 0, 0, $5, $6, $7)",
+    )
+    .bind(&shot)
+    .bind(edit)
+    .bind(person_id.to_string())
+    .bind(NO_FRAME)
+    .bind(key.word())
+    .bind(before.as_ref().map(to_json))
+    .bind(after.as_ref().map(to_json))
+    .execute(&mut *tx)
+    .await?;
+    forget_oldest(tx, shot_id, edit).await
+}
+
+/// The number of a new edit, which ends the way forward for its person and for what it is of.
+async fn next_number(
+    tx: &mut AnyConnection,
+    shot_id: ShotId,
+    person_id: PersonId,
+    frame: i64,
+    item: &str,
+) -> Result<i64> {
+    sqlx::query(
+        "delete from draft_edit where shot_id = $1 and undone = 1
+         and (person_id = $2 or (frame = $3 and item = $4))",
+    )
+    .bind(shot_id.to_string())
+    .bind(person_id.to_string())
+    .bind(frame)
+    .bind(item)
+    .execute(&mut *tx)
+    .await?;
+    Ok(sqlx::query_scalar("select coalesce(max(edit), 0) + 1 from draft_edit where shot_id = $1")
+        .bind(shot_id.to_string())
+        .fetch_one(&mut *tx)
+        .await?)
+}
+
+async fn forget_oldest(tx: &mut AnyConnection, shot_id: ShotId, newest: i64) -> Result<()> {
     sqlx::query("delete from draft_edit where shot_id = $1 and edit <= $2")
         .bind(shot_id.to_string())
-        .bind(edit - DEPTH)
+        .bind(newest - DEPTH)
         .execute(&mut *tx)
         .await?;
-    write(tx, &shot, change.clone().onto(old)).await.map(Some)
+    Ok(())
 }
 
 async fn begin(tx: &mut AnyConnection, shot_id: ShotId, person_id: PersonId) -> Result<Locked> {
@@ -125,7 +177,16 @@ pub enum Walk {
     Redo,
 }
 
-/// The newest edit of the person that nobody has painted over since, or the one that was taken back last.
+/// What walking changed.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Walked {
+    /// The frame as it is now.
+    Frame(Frame),
+    /// A target or cause, `None` where it is not there.
+    Item { before: Option<Item>, after: Option<Item> },
+}
+
+/// The newest edit of the person that nobody has changed over since, or the one that was taken back last.
 async fn next_edit<'e>(
     executor: impl AnyExecutor<'e>,
     shot_id: ShotId,
@@ -139,7 +200,7 @@ async fn next_edit<'e>(
     Ok(sqlx::query(sqlx::AssertSqlSafe(format!(
         "select e.* from draft_edit e where e.shot_id = $1 and e.person_id = $2 and e.undone = $3
          and not exists (select 1 from draft_edit later where later.shot_id = e.shot_id and later.frame = e.frame
-                         and later.edit > e.edit and later.undone = 0 and later.person_id <> e.person_id)
+                         and later.item = e.item and later.edit > e.edit and later.undone = 0 and later.person_id <> e.person_id)
          order by e.edit {order} limit 1"
     )))
     .bind(shot_id.to_string())
@@ -159,19 +220,31 @@ pub async fn can<'e>(
     Ok(next_edit(executor, shot_id, person_id, way).await?.is_some())
 }
 
-/// Takes back the newest edit of the person, or does again what was taken back last; the frame it was on.
+/// Takes back the newest edit of the person, or does again what was taken back last; what that changed.
 pub async fn walk(
     tx: &mut AnyConnection,
     shot_id: ShotId,
     person_id: PersonId,
     walk: Walk,
-) -> Result<Option<Frame>> {
+) -> Result<Option<Walked>> {
     let shot = begin(tx, shot_id, person_id).await?;
     let Some(row) = next_edit(&mut *tx, shot_id, person_id, walk).await? else { return Ok(None) };
     let (side, undone) = match walk {
         Walk::Undo => ("before", 1i64),
         Walk::Redo => ("after", 0),
     };
+    sqlx::query("update draft_edit set undone = $3 where shot_id = $1 and edit = $2")
+        .bind(shot_id.to_string())
+        .bind(row.int("edit")?)
+        .bind(undone)
+        .execute(&mut *tx)
+        .await?;
+    let item = row.text("item")?;
+    if !item.is_empty() {
+        let key = Key::of_word(&item)?;
+        let placed: Option<Placed> = row.maybe_json(&format!("item_{side}"))?;
+        return walk_item(tx, &shot, key, placed).await.map(Some);
+    }
     let change = Change {
         levels: row.maybe_word(&format!("levels_{side}"))?,
         locks: row.maybe_word(&format!("locks_{side}"))?,
@@ -183,12 +256,19 @@ pub async fn walk(
             primary_cells: row.word(&format!("cells_{side}"))?,
         },
     };
-    sqlx::query("update draft_edit set undone = $3 where shot_id = $1 and edit = $2")
-        .bind(shot_id.to_string())
-        .bind(row.int("edit")?)
-        .bind(undone)
-        .execute(&mut *tx)
-        .await?;
     let old = draft::frame(&mut *tx, shot_id, row.count("frame")?).await?;
-    write(tx, &shot, change.onto(old)).await.map(Some)
+    write(tx, &shot, change.onto(old)).await.map(|frame| Some(Walked::Frame(frame)))
+}
+
+async fn walk_item(
+    tx: &mut AnyConnection,
+    shot: &Locked,
+    key: Key,
+    placed: Option<Placed>,
+) -> Result<Walked> {
+    let shot_text = shot.shot_id.to_string();
+    let before = items::read(tx, &shot_text, key).await?.map(|placed| placed.item);
+    items::write(tx, &shot_text, key, placed.as_ref()).await?;
+    events::tell(tx, Some(shot.project_id), Some(shot.shot_id), &EventKind::Brief).await?;
+    Ok(Walked::Item { before, after: placed.map(|placed| placed.item) })
 }

@@ -6,7 +6,7 @@ use sqlx::AnyConnection;
 use sqlx::any::{AnyExecutor, AnyRow};
 
 use crate::row::Cells;
-use crate::{Db, Error, Result, events, new_uuid, now, to_json};
+use crate::{Db, Error, Result, decisions, events, new_uuid, now, to_json};
 
 const COLUMNS: &str =
     "select project_id, name, policy, first_frame, is_demo, created_at, archived_at, sharers, clients_apart from project
@@ -127,7 +127,8 @@ pub async fn is_member(db: &Db, project_id: ProjectId, person_id: PersonId) -> R
     Ok(rows > 0)
 }
 
-/// Name, number of frame 0 (0 to 1,000,000) and policy. The people a policy names must be able to meet it.
+/// Name, number of frame 0 (0 to 1,000,000) and policy. The people a policy names must be able to meet it; quadmasks in
+/// review that meet it now are approved.
 pub async fn update(
     tx: &mut AnyConnection,
     project_id: ProjectId,
@@ -151,6 +152,7 @@ pub async fn update(
     if done.rows_affected() == 0 {
         return Err(Error::NotFound);
     }
+    decisions::recount(tx, project_id).await?;
     events::tell(tx, Some(project_id), None, &EventKind::Project).await
 }
 

@@ -193,7 +193,7 @@ pub async fn accept(
         path: Vec::new(),
         spans: proposal.spans,
     };
-    brief::insert_cause(tx, &shot, &cause).await?;
+    brief::insert_cause(tx, &shot, person_id, &cause).await?;
     decide(tx, proposal_id, ProposalState::Accepted, Some(cause.cause_id), person_id).await?;
     Ok(cause)
 }

@@ -79,6 +79,11 @@ pub struct Cause {
 }
 
 impl Cause {
+    /// Whether it moves on its own and nobody drew where: only a model that invents motion can run it.
+    pub fn lacks_path(&self) -> bool {
+        self.consequence == Consequence::React && self.path.len() < 2
+    }
+
     /// The cells that are affected at `frame`.
     pub fn cells_at(&self, frame: u32) -> impl Iterator<Item = (u32, u32)> + '_ {
         self.spans

@@ -3,13 +3,12 @@
 
 use app::context::Cx;
 use app::error::ApiError;
-use axum::Json;
-use axum::body::{Body, Bytes};
-use axum::extract::{Path, Query, Request, State};
+use axum::body::Body;
+use axum::extract::{Path, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use db::media::QuadmaskMedia;
-use domain::{Action, Hash, Job, QuadmaskId, ShotId, VersionId, may};
+use domain::{Action, Hash, QuadmaskId, ShotId, VersionId, may};
 use serde::Deserialize;
 use tower::ServiceExt;
 use tower_http::services::ServeFile;
@@ -226,44 +225,4 @@ pub async fn version(
         "matte.mkv" => kept(&state, media.matte, "video/x-matroska", &name("matte.mkv"), request).await,
         _ => Err(Refused(ApiError::NotFound)),
     }
-}
-
-#[derive(Debug, Deserialize)]
-pub struct ImportName {
-    #[serde(default)]
-    name: String,
-}
-
-/// `POST /api/shots/{shot}/import-quadmask?name=…`: the body becomes the draft, through a job.
-pub async fn import_quadmask(
-    State(state): State<ServerState>,
-    session: Session,
-    Path(shot): Path<String>,
-    Query(ImportName { name }): Query<ImportName>,
-    body: Bytes,
-) -> Result<Json<serde_json::Value>, Refused> {
-    let cx = Cx::from_session(&state.app, &session).await?;
-    let shot_id: ShotId = id(&shot)?;
-    let shot = cx.shot(shot_id, Action::EditShot).await?;
-    if body.is_empty() {
-        return Err(Refused(ApiError::Invalid(format!(
-            "“{name}” is empty: choose a quadmask movie or a zip of PNGs."
-        ))));
-    }
-    cx.may_edit_draft(&shot).await?;
-    let size = body.len() as i64;
-    let file = state.app.store.put(body.to_vec()).await.map_err(ApiError::from)?;
-    let job_id = state
-        .app
-        .db
-        .write(move |tx| {
-            let job = Job::ImportQuadmask { shot_id, file, name: name.clone() };
-            Box::pin(async move {
-                db::blobs::record(tx, file, size).await?;
-                jobs::enqueue(tx, &job, Some(shot.project_id), Some(shot_id), None, 5).await
-            })
-        })
-        .await
-        .map_err(ApiError::from)?;
-    Ok(Json(serde_json::json!({ "job_id": job_id })))
 }

@@ -4,6 +4,7 @@ mod bucket;
 pub mod deliveries;
 pub mod exact;
 pub mod history;
+pub mod import;
 pub mod media;
 pub mod share;
 pub mod tus;

@@ -128,18 +128,8 @@ pub async fn create(
             format!("“{file_name}” is larger than 1 TB: trim it first."),
         ));
     }
-    let free = state.app.store.free_bytes().map_err(ApiError::from)?;
-    let promised = promised_but_missing(&state).await?;
-    let needed = size as u64 + promised + RESERVE_BYTES;
-    if needed > free {
-        return Ok(say(
-            StatusCode::INSUFFICIENT_STORAGE,
-            format!(
-                "There is no room for “{file_name}”: it needs {}, the server has {} left. Ask whoever runs the server to free some.",
-                gigabytes(size as u64),
-                gigabytes(free.saturating_sub(promised + RESERVE_BYTES))
-            ),
-        ));
+    if let Some(words) = no_room(&state, &file_name, size as u64).await? {
+        return Ok(say(StatusCode::INSUFFICIENT_STORAGE, words));
     }
     let person = cx.viewer.person_id;
     let upload_id = state
@@ -157,6 +147,23 @@ pub async fn create(
         .header(header::LOCATION, format!("/api/uploads/{upload_id}"))
         .body(Body::empty())
         .expect("plain headers"))
+}
+
+/// Why `size` more bytes do not fit beside what other uploads were promised, for people; `None`: they do.
+pub(super) async fn no_room(state: &ServerState, name: &str, size: u64) -> Result<Option<String>, ApiError> {
+    let free = state.app.store.free_bytes()?;
+    let left = free.saturating_sub(promised_but_missing(state).await? + RESERVE_BYTES);
+    Ok(lack(name, size, left))
+}
+
+fn lack(name: &str, size: u64, left: u64) -> Option<String> {
+    (size > left).then(|| {
+        format!(
+            "There is no room for “{name}”: it needs {}, the server has {} left. Ask whoever runs the server to free some.",
+            gigabytes(size),
+            gigabytes(left)
+        )
+    })
 }
 
 /// Bytes that are still to come of the uploads under way.
@@ -217,7 +224,7 @@ pub async fn head(
         let mut hashed = slot.hashed.lock().await;
         match conclude(&state, &upload, &mut hashed).await {
             Ok(()) => {}
-            Err(NotMade::Full) => return Ok(no_room()),
+            Err(NotMade::Full) => return Ok(disk_full()),
             Err(NotMade::Broken) => return Err(Refused(ApiError::Internal)),
         }
     }
@@ -295,7 +302,7 @@ pub async fn patch(
                     .body(Body::empty())
                     .expect("plain headers"))
             }
-            Err(NotMade::Full) => Ok(no_room()),
+            Err(NotMade::Full) => Ok(disk_full()),
             Err(NotMade::Broken) => Err(Refused(ApiError::Internal)),
         },
         Ok(Written::Some(at)) => Ok(tus(StatusCode::NO_CONTENT)
@@ -316,7 +323,7 @@ pub async fn patch(
                 std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded
             ) =>
         {
-            Ok(no_room())
+            Ok(disk_full())
         }
         Err(error) => {
             tracing::error!(%error, upload.id = %upload.upload_id, "An upload could not be written");
@@ -325,7 +332,7 @@ pub async fn patch(
     }
 }
 
-fn no_room() -> Response {
+fn disk_full() -> Response {
     say(
         StatusCode::INSUFFICIENT_STORAGE,
         "The server's disk is full. What came so far is kept: free some space there, then resume.",
@@ -438,4 +445,16 @@ async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
 ) -> std::io::Result<T> {
     tokio::task::spawn_blocking(work).await.map_err(std::io::Error::other)?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn room_is_refused_with_what_is_needed_and_what_is_left() {
+        assert_eq!(lack("masks.zip", 1_000, 1_000), None);
+        let words = lack("masks.zip", 1_900_000_000, 1_200_000_000).expect("no room");
+        assert!(words.contains("“masks.zip”: it needs 1.9 GB, the server has 1.2 GB left"), "{words}");
+    }
 }

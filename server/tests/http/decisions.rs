@@ -3,13 +3,15 @@
 
 use app::api::deliveries::AskPackage;
 use app::api::jobs::{CancelJob, JobLog, RetryJob, SetPriority};
-use app::api::quadmasks::{DecideQuadmask, ExportQuadmask, QuadmaskFrames};
+use app::api::projects::UpdateProject;
+use app::api::quadmasks::{DecideQuadmask, ExportQuadmask, ExportState, QuadmaskFrames};
 use app::api::session::{GetViewer, Viewer};
 use app::api::shots::{GetShot, ShotView};
 use app::api::versions::{DecideVersion, ShowClient};
 use db::quadmasks::ManifestFrame;
 use domain::{
-    Action, Hash, JobId, Level, Levels, Movie, ProjectId, QuadmaskId, Role, ShotId, Verdict, VersionId, may,
+    Action, ApprovalPolicy, Hash, JobId, Level, Levels, Movie, ProjectId, QuadmaskId, Role, ShotId, Verdict,
+    VersionId, may,
 };
 use reqwest::StatusCode;
 
@@ -101,6 +103,7 @@ impl Reviewed {
             form(Action::DecideQuadmask, &DecideQuadmask { quadmask_id, seen, verdict, note: note() }),
             form(Action::ViewShot, &QuadmaskFrames { quadmask_id }),
             form(Action::ViewShot, &ExportQuadmask { quadmask_id }),
+            form(Action::ViewShot, &ExportState { quadmask_id, job_id }),
             form(Action::DecideVersion, &DecideVersion { version_id, seen, verdict, note: note() }),
             form(Action::ShowClient, &ShowClient { version_id, on: false }),
             form(Action::Deliver, &AskPackage { version_id, movie: Movie::H264 }),
@@ -254,6 +257,47 @@ async fn a_decision_is_about_what_was_seen_and_bears_the_name_of_who_made_it() {
         assert_eq!(real.status(&stranger).await, StatusCode::NOT_FOUND);
         let again: ShotView = owner.ask(&GetShot { shot_id }).await.expect("a shot");
         assert_eq!(again.quadmasks[0].decisions.len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_looser_policy_moves_what_is_approved_enough() {
+    for app in TestApp::each().await {
+        let engine = app.engine();
+        let owner = app.owner().await;
+        let ours = owner.project("Ours").await;
+        let (approved, quadmask_id, seen) = in_review(&app, &owner, ours).await;
+        let supervisor = app.member(&owner, Role::Supervisor, Some(ours)).await;
+        let needs = async |needed: u32| {
+            let policy = ApprovalPolicy { needed, ..ApprovalPolicy::default() };
+            let update = UpdateProject { project_id: ours, name: "Ours".into(), first_frame: 1001, policy };
+            owner.send::<_, ()>(&update).await.expect("saved");
+        };
+        let stands = async || {
+            let view: ShotView = owner.ask(&GetShot { shot_id: approved }).await.expect("a shot");
+            let jobs = jobs::list(&app.state.app.db, true, &[ours], 100).await.expect("listed");
+            (view.shot.phase, jobs.iter().filter(|job| job.kind == "remove").count(), view.run.is_some())
+        };
+        needs(3).await;
+        let decision = DecideQuadmask { quadmask_id, seen, verdict: Verdict::Approve, note: String::new() };
+        for actor in [&supervisor, &owner] {
+            actor.ask::<_, ()>(&decision).await.expect("recorded");
+        }
+        assert_eq!(stands().await, (domain::Phase::QuadmaskReview, 0, false), "{engine}: two of three");
+        let again = supervisor.ask::<_, ()>(&decision).await.expect_err("said once");
+        assert!(again.contains("approved this already"), "{engine}: {again}");
+        let before = db::now();
+        needs(2).await;
+        assert_eq!(stands().await, (domain::Phase::QuadmaskApproved, 1, true), "{engine}");
+        let told = db::events::since(&app.state.app.db, before).await.expect("read");
+        let ours = told.into_iter().filter(|told| told.event.shot_id == Some(approved));
+        let kinds: Vec<domain::EventKind> = ours.map(|told| told.event.kind).collect();
+        for kind in [domain::EventKind::Shot, domain::EventKind::Quadmask] {
+            assert!(kinds.contains(&kind), "{engine}: {kinds:?}");
+        }
+        // Once is enough.
+        needs(1).await;
+        assert_eq!(stands().await, (domain::Phase::QuadmaskApproved, 1, true), "{engine}");
     }
 }
 

@@ -154,6 +154,7 @@ async fn the_record_is_whole_until_somebody_alters_it_and_says_where() {
         let mut lines = Vec::new();
         let found = check(db, None, &mut lines).await.expect("checked");
         assert!(found.is_whole() && found.decisions == 3, "{engine} {found:?}");
+        crate::rows::unguard(db).await;
         sqlx::query("update decision set note = 'No rim at all.' where n = 2")
             .execute(db.pool())
             .await

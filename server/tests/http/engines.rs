@@ -11,7 +11,7 @@ use reqwest::StatusCode;
 use crate::decisions::reviewed;
 use crate::harness::{Actor, TestApp};
 
-fn weights() -> Weights {
+pub fn weights() -> Weights {
     Weights {
         name: "test model".into(),
         is_test_model: true,
@@ -21,7 +21,7 @@ fn weights() -> Weights {
     }
 }
 
-async fn worker(app: &TestApp, name: &str, void: VoidAbility) {
+pub async fn worker(app: &TestApp, name: &str, void: VoidAbility) {
     let queue = app.state.app.queue();
     queue
         .register(name, "gpu-1", 1, "about", &Abilities { void, ..Abilities::default() })

@@ -3,7 +3,9 @@
 
 use app::api::audit::ListAudit;
 use app::api::disk::{GetDisk, GetProjectUse, SweepNow};
-use app::api::draft::{CopyFrame, DrawStroke, EditDraft, GetDraft, LockFrame, Redo, StartSegment, Undo};
+use app::api::draft::{
+    CopyFrame, DrawStroke, EditDraft, GetDraft, LockFrame, Redo, ReleasePaint, StartSegment, Undo,
+};
 use app::api::jobs::ListJobs;
 use app::api::life::{
     ArchiveProject, DeleteForGood, EmptyBin, ListBin, RenameSequence, RestoreFromBin, SetSharing,
@@ -105,6 +107,7 @@ pub fn about_shot(shot_id: ShotId) -> Vec<Call> {
         form(Action::EditShot, &EditDraft { shot_id, take_over: false }),
         json(Action::EditShot, &DrawStroke { shot_id, stroke }),
         form(Action::EditShot, &LockFrame { shot_id, frame: 0, locked: true }),
+        form(Action::EditShot, &ReleasePaint { shot_id, frame: 0 }),
         form(Action::EditShot, &CopyFrame { shot_id, from: 0, to: 1 }),
         form(Action::EditShot, &Undo { shot_id }),
         form(Action::EditShot, &Redo { shot_id }),

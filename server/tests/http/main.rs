@@ -7,14 +7,17 @@ mod closed;
 mod decisions;
 mod deliveries;
 mod doctor;
+mod draft;
 mod engines;
 mod functions;
 mod harness;
+mod imports;
 mod life;
 mod live;
 mod mistakes;
 mod paper;
 mod proposals;
+mod react;
 mod rights;
 #[path = "../../db/tests/harness/mod.rs"]
 #[expect(dead_code, reason = "these tests need only a part of it")]

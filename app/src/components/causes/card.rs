@@ -118,8 +118,13 @@ fn path_words(cause: &Cause) -> String {
 /// The stops of a path, each of which can go.
 fn path(desk: Desk, cause: &Cause) -> impl IntoView + use<> {
     let id = cause.cause_id;
-    let hint = cause.path.is_empty().then(|| {
-        view! { <p class="muted">"Without a path the plate engine cannot move it: click where it is, step on, click again."</p> }
+    let hint = cause.lacks_path().then(|| {
+        let words = if desk.has_void() {
+            "Without a path the plate engine refuses it, and VOID invents its motion. To draw one: click where it is, step on, click again."
+        } else {
+            "Without a path the plate engine cannot move it: click where it is, step on, click again."
+        };
+        view! { <p class="muted">{words}</p> }
     });
     let stop = move |(at, p): (usize, domain::PathPoint)| {
         let number = desk.clip().number(p.frame);

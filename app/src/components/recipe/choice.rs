@@ -19,7 +19,10 @@ pub fn EngineChoice(engine: RwSignal<&'static str>) -> impl IntoView {
                 type="radio" name="engine" value=key
                 checked=move || engine.get_untracked() == key
                 prop:checked=move || engine.get() == key
-                disabled=move || key == VOID && !is_able() && engine.get() != VOID
+                disabled=move || match key {
+                    VOID => !is_able() && engine.get() != VOID,
+                    _ => desk.pathless().is_some() && engine.get() == VOID,
+                }
                 on:change=move |_| engine.set(key)
             />
             <strong>{word}</strong>
@@ -43,6 +46,11 @@ pub fn EngineChoice(engine: RwSignal<&'static str>) -> impl IntoView {
                     view! { <span class="engine__about digits">{about}</span> }
                 })}
             </label>
+            {move || desk.pathless().map(|name| view! {
+                <p class="note-line" data-tone="hold">
+                    {format!("“{name}” moves on its own and has no drawn path, so the plate engine refuses this quadmask. VOID invents the motion.")}
+                </p>
+            })}
             {move || match weights.get() {
                 Ok(weights) => weights.is_test_model.then(|| view! { <TestModel/> }.into_any()),
                 Err(why) => Some(view! {

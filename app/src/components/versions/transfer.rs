@@ -1,24 +1,28 @@
 //! Quadmasks in and out: `quadmask_0.mp4` exact to the level, or one PNG per frame in a zip.
 
 use domain::{JobId, JobState, QuadmaskId};
+use leptos::html;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use leptos::wasm_bindgen::JsCast;
-use leptos::web_sys::HtmlInputElement;
 
-use crate::api::quadmasks::export_quadmask;
+use crate::api::quadmasks::{export_quadmask, export_state};
 use crate::browser::fetch;
-use crate::components::ui::Button;
+use crate::components::ui::{Button, Dialog, Kind};
 use crate::routes::href;
 use crate::state::desk::use_desk;
+use crate::state::live::use_live;
 use crate::state::marking::Shown;
 
 #[component]
 pub fn Transfer() -> impl IntoView {
     let desk = use_desk();
     let sends = RwSignal::new(false);
-    let on_file = move |event: leptos::ev::Event| {
-        let Some(input) = event.target().and_then(|t| t.dyn_into::<HtmlInputElement>().ok()) else { return };
+    // The chosen file stays in here until it is sent or not.
+    let input = NodeRef::<html::Input>::new();
+    let asks = RwSignal::new(false);
+    let send = move || {
+        let Some(input) = input.get_untracked() else { return };
         let Some(file) = input.files().and_then(|files| files.get(0)) else { return };
         input.set_value(""); // the same file may be chosen again
         if desk.refuses_edit() {
@@ -35,22 +39,54 @@ pub fn Transfer() -> impl IntoView {
             desk.refresh();
         });
     };
-    let chosen = move || match desk.marking.shown.get() {
-        Shown::Version(id) => desk.quadmask(id),
-        Shown::Draft => desk.view.with(|v| v.quadmasks.first().cloned()),
+    let on_file = move |_| {
+        let has_draft = desk
+            .view
+            .with_untracked(|v| v.draft.frames.iter().any(|f| f.revision > 0 || f.painted || f.locked));
+        if has_draft { asks.set(true) } else { send() }
     };
+    Effect::new(move |before: Option<bool>| {
+        let is_open = asks.get();
+        if before == Some(true)
+            && !is_open
+            && let Some(input) = input.get_untracked()
+        {
+            input.set_value(""); // sent, or kept from being sent
+        }
+        is_open
+    });
+    let replace = move |_| {
+        send();
+        asks.set(false);
+    };
+    // A memo: whatever else changes about the shot must not make the buttons anew and forget what they wait for.
+    let chosen = Memo::new(move |_| {
+        let shown = match desk.marking.shown.get() {
+            Shown::Version(id) => desk.quadmask(id),
+            Shown::Draft => desk.view.with(|v| v.quadmasks.first().cloned()),
+        };
+        shown.map(|q| (q.quadmask_id, q.n))
+    });
     view! {
         <div class="transfer">
             <label class="button" data-small="true" data-kind="plain" aria-disabled=move || (!desk.may_edit()).then_some("true")>
                 {move || if sends.get() { "Sending…" } else { "Import quadmask" }}
                 <input
+                    node_ref=input
                     type="file" class="visually-hidden" accept=".mp4,.mkv,.mov,.zip,video/mp4,application/zip"
                     disabled=move || !desk.may_edit() || sends.get() on:change=on_file
                 />
             </label>
-            {move || chosen().map(|q| view! { <Export id=q.quadmask_id n=q.n/> })}
+            {move || chosen.get().map(|(id, n)| view! { <Export id n/> })}
         </div>
         <p class="faint">"quadmask_0.mp4 (levels 0, 63, 127, 255) or a zip of PNGs, at the plate’s size and length."</p>
+        <Dialog open=asks title=Signal::stored("Replace the draft?".to_owned())>
+            <p>"The file takes the place of the whole draft: every mask, what was painted, and the locks. The way back by undo ends here too. Causes, their cells and the versions stay."</p>
+            <div class="form__end">
+                <Button kind=Kind::Quiet on:click=move |_| asks.set(false)>"Keep the draft"</Button>
+                <Button kind=Kind::Danger on:click=replace>"Replace the draft"</Button>
+            </div>
+        </Dialog>
     }
     .into_any()
 }
@@ -59,20 +95,26 @@ pub fn Transfer() -> impl IntoView {
 fn Export(id: QuadmaskId, n: u32) -> impl IntoView {
     let desk = use_desk();
     let making = RwSignal::new(None::<JobId>);
+    // Its own job is followed, by id: the shot's newest may be another one by now.
+    let moved = use_live().changes(100, move |event| event.shot_id == Some(desk.shot_id));
     Effect::new(move |_| {
+        moved.track();
         let Some(job_id) = making.get() else { return };
-        let state = desk.view.with(|v| v.job.as_ref().filter(|j| j.job_id == job_id).map(|j| j.state));
-        match state {
-            Some(JobState::Done) => {
-                making.set(None);
-                save(&href::quadmask_movie(id));
+        spawn_local(async move {
+            let state = export_state(id, job_id).await;
+            if making.try_get_untracked().flatten() != Some(job_id) {
+                return; // answered already, or the page is gone
             }
-            Some(JobState::Failed | JobState::Cancelled) => {
-                making.set(None);
-                desk.toasts.fail("The export did not finish; the jobs page says why. Try again.");
+            match state {
+                Ok(JobState::Queued | JobState::Running) => return,
+                Ok(JobState::Done) => save(&href::quadmask_movie(id)),
+                Ok(JobState::Failed | JobState::Cancelled) => {
+                    desk.toasts.fail("The export did not finish; the jobs page says why. Try again.");
+                }
+                Err(error) => desk.toasts.fail(error),
             }
-            _ => {}
-        }
+            making.try_set(None);
+        });
     });
     let movie = move |_| {
         spawn_local(async move {

@@ -145,6 +145,9 @@ fn ThisFrame() -> impl IntoView {
             <Button small=true disabled=off on:click=move |_| desk.toggle_lock()>
                 {move || if is_locked() { "Free frame" } else { "Lock frame" }}
             </Button>
+            <Show when=move || frame().is_some_and(|f| f.painted)>
+                <Button small=true disabled=off on:click=move |_| desk.release_paint()>"Release paint"</Button>
+            </Show>
             <Button small=true disabled=off on:click=move |_| desk.copy_from(-1)>"Copy frame before"</Button>
             <Button small=true disabled=off on:click=move |_| desk.copy_from(1)>"Copy frame after"</Button>
         </div>

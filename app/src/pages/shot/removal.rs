@@ -18,7 +18,8 @@ pub fn RemovalPanel() -> impl IntoView {
     let may_start = move || desk.can(ShotStep::StartRun);
     let last = desk.view.with_untracked(|v| v.run.as_ref().map(Recipe::engine));
     let refines = untrack(|| refined(desk)).is_some();
-    let engine = RwSignal::new(if refines { VOID } else { last.unwrap_or(PLATE) });
+    let needs_void = untrack(|| desk.pathless().is_some() && desk.has_void());
+    let engine = RwSignal::new(if refines || needs_void { VOID } else { last.unwrap_or(PLATE) });
     view! {
         <div class="panel">
             <section class="panel__section">
@@ -75,6 +76,12 @@ fn Gate() -> impl IntoView {
     use domain::Phase::*;
     let desk = use_desk();
     let text = move || match desk.phase() {
+        QuadmaskReview if desk.pathless().is_some() => {
+            "The quadmask is in review. Once it is approved, start VOID here: the plate engine cannot run it."
+        }
+        QuadmaskApproved if desk.pathless().is_some() => {
+            "The quadmask is approved. No removal has started by itself, since the plate engine cannot run it: start VOID."
+        }
         Uploaded => "The plate is being read.",
         IngestFailed => "The plate could not be read: see the targets step.",
         Ready | Masking | QuadmaskChanges => {

@@ -207,6 +207,7 @@ impl Fill {
         if self.engine == Engine::Sqlite {
             self.check().await?;
         }
+        crate::guard::decisions(&mut self.tx, self.engine).await?;
         self.tx.commit().await?;
         self.pool.close().await;
         Ok(())

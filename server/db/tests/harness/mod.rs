@@ -238,6 +238,18 @@ pub fn facts() -> PlateFacts {
     }
 }
 
+/// Takes away what keeps decisions as they are, for tests of what finds changed rows.
+pub async fn unguard(db: &Db) {
+    let on = match db.engine() {
+        db::Engine::Sqlite => "",
+        db::Engine::Postgres => " on decision",
+    };
+    for trigger in ["decision_is_not_changed", "decision_is_not_deleted"] {
+        let text = format!("drop trigger {trigger}{on}");
+        sqlx::query(sqlx::AssertSqlSafe(text)).execute(db.pool()).await.expect("it was there");
+    }
+}
+
 /// What reading a plate leaves behind.
 pub fn read() -> db::shots::Made {
     db::shots::Made {

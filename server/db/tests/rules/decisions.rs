@@ -67,12 +67,13 @@ rules! {
     async fn an_approval_of_something_else_is_refused(db) {
         let studio = Studio::new(&db).await;
         let shot_id = studio.shot("lime").await;
+        let artist = studio.artist;
         let (old, old_subject) = studio.submitted(shot_id).await;
         let sam = (studio.supervisor, Role::Supervisor);
         let wrong = decide(&studio, old, Hash::of(b"another subject"), sam, Verdict::Approve).await;
         assert!(matches!(wrong, Err(db::Error::Conflict(_))), "{wrong:?}");
         transact!(db, [], |tx| db::shots::reopen(tx, shot_id)).expect("re-opened");
-        transact!(db, [], |tx| db::brief::add_cause(tx, shot_id, "shadow")).expect("changed");
+        transact!(db, [], |tx| db::brief::add_cause(tx, shot_id, artist, "shadow")).expect("changed");
         let (new, new_subject) = studio.submit(shot_id, "changed subject").await.expect("sent again");
         let stale = decide(&studio, old, old_subject, sam, Verdict::Approve).await;
         assert!(matches!(stale, Err(db::Error::Conflict(_))), "{stale:?}");
@@ -127,10 +128,43 @@ rules! {
             decide(&studio, id, seen, (studio.supervisor, Role::Supervisor), Verdict::Changes).await.expect("decided");
         }
         assert_eq!(verify_chain(&db, shot_id).await.expect("read"), Ok(3));
+        crate::harness::unguard(&db).await;
         sqlx::query("update decision set verdict = 'approve' where n = 2").execute(db.pool()).await.expect("tampered");
         assert_eq!(verify_chain(&db, shot_id).await.expect("read"), Err(BrokenChain::Changed { n: 2 }));
         sqlx::query("delete from decision where n = 2").execute(db.pool()).await.expect("tampered");
         assert_eq!(verify_chain(&db, shot_id).await.expect("read"), Err(BrokenChain::Missing { n: 2, found: 3 }));
+    }
+
+    async fn the_database_refuses_to_change_or_delete_a_decision(db) {
+        let studio = Studio::new(&db).await;
+        let shot_id = studio.shot("lime").await;
+        let (id, seen) = studio.submitted(shot_id).await;
+        decide(&studio, id, seen, (studio.supervisor, Role::Supervisor), Verdict::Changes).await.expect("decided");
+        let mut tries = vec!["update decision set note = 'Never said.'", "delete from decision", "delete from decision where n = 1"];
+        if db.engine() == db::Engine::Postgres {
+            tries.push("truncate decision");
+        }
+        for text in tries {
+            let refused = sqlx::query(text).execute(db.pool()).await.expect_err(text).to_string();
+            assert!(refused.contains("a decision"), "{text}: {refused}");
+        }
+        assert_eq!(verify_chain(&db, shot_id).await.expect("read"), Ok(1));
+        // Nothing is left that would let one go, after its shot was deleted for good either.
+        let other = studio.shot("other").await;
+        let (id, seen) = studio.submitted(other).await;
+        decide(&studio, id, seen, (studio.supervisor, Role::Supervisor), Verdict::Changes).await.expect("decided");
+        let (by, thing) = (studio.owner, domain::Thing::Shot(other));
+        transact!(db, [], |tx| db::bin::put(tx, thing, by)).expect("in the bin");
+        transact!(db, [], |tx| db::bin::purge(tx, thing, db::bin::Because::Typed("other"))).expect("deleted for good");
+        assert_eq!(count(&db, "select count(*) from decision").await, 1);
+        assert_eq!(count(&db, "select count(*) from deletion").await, 0);
+        let refused = sqlx::query("delete from decision").execute(db.pool()).await;
+        assert!(refused.is_err(), "{refused:?}");
+        // A program that finds them missing puts them back.
+        crate::harness::unguard(&db).await;
+        db.migrate().await.expect("as new");
+        let refused = sqlx::query("update decision set n = 5").execute(db.pool()).await;
+        assert!(refused.is_err(), "{refused:?}");
     }
 
     async fn a_run_makes_one_version_and_moves_the_shot_to_review(db) {

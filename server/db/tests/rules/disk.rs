@@ -41,6 +41,7 @@ const OTHERS: &[(&str, &[&str])] = &[
     ),
     ("upload", &["upload_id", "project_id", "sequence_id", "person_id", "file_name", "state", "shot_id"]),
     ("target", &["target_id", "shot_id", "name", "colour", "points", "boxes"]),
+    ("deletion", &["shot_id"]),
     ("words", &["shot_id", "removal", "after"]),
     ("cause", &["cause_id", "shot_id", "name", "reason", "consequence", "path", "spans"]),
     // Inputs are a hash of what was looked at; the picture is a data address.
@@ -51,7 +52,10 @@ const OTHERS: &[(&str, &[&str])] = &[
     ("reasoning", &["shot_id", "inputs", "notes"]),
     ("draft", &["shot_id", "editor", "grown_by"]),
     ("draft_frame", &["shot_id", "primary_cells"]),
-    ("draft_edit", &["shot_id", "person_id", "cells_before", "cells_after"]),
+    (
+        "draft_edit",
+        &["shot_id", "person_id", "cells_before", "cells_after", "item", "item_before", "item_after"],
+    ),
     // The subject is a hash of a text that lies beside it.
     ("quadmask", &["quadmask_id", "shot_id", "author", "note", "subject_json", "subject"]),
     ("run", &["run_id", "shot_id", "quadmask_id", "engine", "recipe", "started_by"]),

@@ -1,8 +1,9 @@
 //! Editors, strokes, undo, propagation.
 
 use db::draft::{Frame, frame};
-use db::edits::{Change, Walk};
-use domain::{Cover, Hash, Phase};
+use db::edits::{Change, Walk, Walked};
+use db::items::Item;
+use domain::{Cause, Consequence, Cover, Hash, PathPoint, Phase, PointPrompt, ShotId, Target};
 
 use crate::harness::{Studio, made};
 use crate::{rules, transact};
@@ -25,6 +26,21 @@ fn picture(frame: &Frame) -> Option<Hash> {
     frame.levels
 }
 
+fn frame_of(walked: Option<Walked>) -> Option<Frame> {
+    walked.map(|walked| match walked {
+        Walked::Frame(frame) => frame,
+        Walked::Item { .. } => panic!("{walked:?}"),
+    })
+}
+
+async fn causes(db: &db::Db, shot_id: ShotId) -> Vec<Cause> {
+    db::brief::causes(db.pool(), shot_id).await.expect("read")
+}
+
+async fn targets(db: &db::Db, shot_id: ShotId) -> Vec<Target> {
+    db::brief::targets(db.pool(), shot_id).await.expect("read")
+}
+
 rules! {
     async fn undo_and_redo_walk_the_same_edits(db) {
         let studio = Studio::new(&db).await;
@@ -38,7 +54,8 @@ rules! {
         let walk = |way: Walk| {
             let db = db.clone();
             async move {
-                transact!(db, [], |tx| db::edits::walk(tx, shot_id, artist, way)).expect("walked").map(|f| picture(&f))
+                let walked = transact!(db, [], |tx| db::edits::walk(tx, shot_id, artist, way)).expect("walked");
+                frame_of(walked).map(|f| picture(&f))
             }
         };
         let of = |name: &str| Some(Hash::of(name.as_bytes()));
@@ -58,7 +75,92 @@ rules! {
         assert_eq!((now.levels, &now.cover), (of("three"), &change.cover));
         // What the layers cover goes and comes back with the picture.
         let undone = transact!(db, [], |tx| db::edits::walk(tx, shot_id, artist, Walk::Undo)).expect("walked");
-        assert_eq!(undone.map(|f| f.cover), Some(painted("one").cover));
+        assert_eq!(frame_of(undone).map(|f| f.cover), Some(painted("one").cover));
+    }
+
+    async fn strokes_cells_paths_and_causes_are_taken_back_in_the_order_they_were_made(db) {
+        let studio = Studio::new(&db).await;
+        let (shot_id, artist) = (studio.shot("lime").await, studio.artist);
+        let seen = frame(db.pool(), shot_id, 3).await.expect("read");
+        let change = painted("an older stroke elsewhere");
+        transact!(db, [seen, change], |tx| db::edits::apply(tx, shot_id, artist, &seen, &change)).expect("written");
+        // One state after each edit.
+        let mut states = vec![causes(&db, shot_id).await];
+        let id = transact!(db, [], |tx| db::brief::add_cause(tx, shot_id, artist, "Ball")).expect("a cause").cause_id;
+        states.push(causes(&db, shot_id).await);
+        let second = transact!(db, [], |tx| db::brief::add_cause(tx, shot_id, artist, "Shadow")).expect("a cause");
+        states.push(causes(&db, shot_id).await);
+        transact!(db, [], |tx| db::brief::set_cells(tx, shot_id, artist, id, &[(0, 1), (2, 3)], true, (1, 3))).expect("set");
+        states.push(causes(&db, shot_id).await);
+        let path = vec![PathPoint { frame: 0, x: 1.5, y: 2.0 }, PathPoint { frame: 4, x: 30.25, y: 2.0 }];
+        let saved = Cause { consequence: Consequence::React, path, reason: "hit by it".into(), ..states[3][0].clone() };
+        transact!(db, [saved], |tx| db::brief::save_cause(tx, shot_id, artist, &saved)).expect("saved");
+        states.push(causes(&db, shot_id).await);
+        // Saved again as it is: nothing that could be taken back.
+        transact!(db, [saved], |tx| db::brief::save_cause(tx, shot_id, artist, &saved)).expect("saved");
+        transact!(db, [], |tx| db::brief::delete_cause(tx, shot_id, artist, id)).expect("deleted");
+        states.push(causes(&db, shot_id).await);
+        assert_eq!(states[5], [second]);
+
+        let walk = |way: Walk| {
+            let db = db.clone();
+            async move { transact!(db, [], |tx| db::edits::walk(tx, shot_id, artist, way)).expect("walked") }
+        };
+        for at in (0..5).rev() {
+            let walked = walk(Walk::Undo).await;
+            assert_eq!(causes(&db, shot_id).await, states[at], "undone to {at}");
+            let of = |which: usize| states[which].iter().find(|c| c.cause_id == id).cloned().map(Item::Cause);
+            if at != 1 {
+                assert_eq!(walked, Some(Walked::Item { before: of(at + 1), after: of(at) }));
+            }
+        }
+        assert_eq!(frame_of(walk(Walk::Undo).await).map(|f| (f.frame, f.levels)), Some((3, None)));
+        assert_eq!(walk(Walk::Undo).await, None);
+        assert!(frame_of(walk(Walk::Redo).await).is_some());
+        for (at, state) in states.iter().enumerate().skip(1) {
+            walk(Walk::Redo).await;
+            assert_eq!(&causes(&db, shot_id).await, state, "done again to {at}");
+        }
+        assert_eq!(walk(Walk::Redo).await, None);
+
+        // Back with its cells in its old place; then another edit ends the way forward.
+        walk(Walk::Undo).await;
+        assert_eq!(causes(&db, shot_id).await, states[4]);
+        transact!(db, [], |tx| db::brief::set_cells(tx, shot_id, artist, id, &[(1, 1)], true, (0, 0))).expect("set");
+        assert_eq!(walk(Walk::Redo).await, None);
+    }
+
+    async fn the_marks_of_a_target_are_taken_back_too(db) {
+        let studio = Studio::new(&db).await;
+        let (shot_id, artist) = (studio.shot("lime").await, studio.artist);
+        let target = transact!(db, [], |tx| db::brief::add_target(tx, shot_id, artist, "Bell")).expect("a target");
+        let point = PointPrompt { frame: 2, x: 10.0, y: 12.0, positive: true };
+        let marked = Target { points: vec![point], ..target.clone() };
+        transact!(db, [marked], |tx| db::brief::save_target(tx, shot_id, artist, &marked)).expect("saved");
+        transact!(db, [], |tx| db::brief::delete_target(tx, shot_id, artist, marked.target_id)).expect("deleted");
+        for wanted in [vec![marked.clone()], vec![target], vec![]] {
+            transact!(db, [], |tx| db::edits::walk(tx, shot_id, artist, Walk::Undo)).expect("walked").expect("something");
+            assert_eq!(targets(&db, shot_id).await, wanted);
+        }
+        transact!(db, [], |tx| db::edits::walk(tx, shot_id, artist, Walk::Redo)).expect("walked").expect("something");
+        transact!(db, [], |tx| db::edits::walk(tx, shot_id, artist, Walk::Redo)).expect("walked").expect("something");
+        assert_eq!(targets(&db, shot_id).await, [marked]);
+    }
+
+    async fn nobody_takes_back_what_another_changed_of_a_cause_since(db) {
+        let studio = Studio::new(&db).await;
+        let (shot_id, artist, other) = (studio.shot("lime").await, studio.artist, studio.supervisor);
+        let id = transact!(db, [], |tx| db::brief::add_cause(tx, shot_id, artist, "Ball")).expect("a cause").cause_id;
+        let mine = transact!(db, [], |tx| db::brief::add_cause(tx, shot_id, artist, "Shadow")).expect("a cause");
+        transact!(db, [], |tx| db::brief::set_cells(tx, shot_id, artist, id, &[(0, 0)], true, (0, 0))).expect("set");
+        transact!(db, [], |tx| db::brief::set_cells(tx, shot_id, other, id, &[(1, 1)], true, (0, 0))).expect("set");
+        let before = causes(&db, shot_id).await;
+        // The other's cells stand on mine; the cause that only I touched goes.
+        let walked = transact!(db, [], |tx| db::edits::walk(tx, shot_id, artist, Walk::Undo)).expect("walked");
+        assert_eq!(walked, Some(Walked::Item { before: Some(Item::Cause(mine)), after: None }));
+        assert_eq!(causes(&db, shot_id).await, before[..1]);
+        let walked = transact!(db, [], |tx| db::edits::walk(tx, shot_id, artist, Walk::Undo)).expect("walked");
+        assert_eq!(walked, None);
     }
 
     async fn a_stroke_on_an_old_picture_is_not_written(db) {
@@ -140,8 +242,8 @@ rules! {
         let refused = [
             transact!(db, [seen, change], |tx| db::edits::apply(tx, shot_id, artist, &seen, &change)).err(),
             transact!(db, [words], |tx| db::brief::save_words(tx, shot_id, &words)).err(),
-            transact!(db, [], |tx| db::brief::add_cause(tx, shot_id, "shadow")).err(),
-            transact!(db, [], |tx| db::brief::add_target(tx, shot_id, "ball")).err(),
+            transact!(db, [], |tx| db::brief::add_cause(tx, shot_id, artist, "shadow")).err(),
+            transact!(db, [], |tx| db::brief::add_target(tx, shot_id, artist, "ball")).err(),
             transact!(db, [grown], |tx| db::draft::put_segment_frames(tx, shot_id, &grown)).err(),
             transact!(db, [], |tx| db::edits::walk(tx, shot_id, artist, Walk::Undo)).err(),
         ];
@@ -159,7 +261,7 @@ rules! {
         let first = vec![made(0, 0, "mask")];
         transact!(db, [first], |tx| db::draft::replace_all(tx, shot_id, &first)).expect("a draft");
         let revision = db::draft::state(db.pool(), shot_id).await.expect("read").revision;
-        transact!(db, [], |tx| db::brief::add_cause(tx, shot_id, "shadow")).expect("changed");
+        transact!(db, [], |tx| db::brief::add_cause(tx, shot_id, artist, "shadow")).expect("changed");
         let combined = crate::harness::combined("subject", revision);
         let sent = transact!(db, [combined], |tx| db::quadmasks::submit(tx, shot_id, artist, "", &combined));
         assert!(matches!(sent, Err(db::Error::Conflict(_))), "{sent:?}");

@@ -5,7 +5,7 @@ use db::deliveries::{Asked, Made, ask, keep, open};
 use domain::package::{Movie, What};
 use domain::{Action, Hash, Job, PersonId, Role, ShotId, Verdict, VersionId, may};
 
-use crate::harness::{Studio, finished};
+use crate::harness::{Studio, finished, unguard};
 use crate::{rules, transact};
 
 /// A shot with a version that waits for its decision; the version and what is decided about.
@@ -91,6 +91,7 @@ rules! {
         let studio = Studio::new(&db).await;
         let (shot_id, version_id, seen) = reviewed(&studio, "lime").await;
         vote(&studio, version_id, seen, (studio.supervisor, Role::Supervisor), Verdict::Approve).await;
+        unguard(&db).await;
         let faults = async || db::history::of_shot(&db, shot_id).await.expect("read").check.faults;
         tamper(&db, "update version set manifest = '{\"edge_px\":5}'").await;
         assert_eq!(faults().await, ["Version v1 was changed after it was made: its content no longer fits its hash."]);

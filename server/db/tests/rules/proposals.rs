@@ -57,7 +57,7 @@ rules! {
         // What is painted is as it was: accepting writes no frame.
         assert!(db::draft::frames(db.pool(), shot_id).await.expect("read").is_empty());
         // Whoever deletes the cause has rejected it, and may bring it back.
-        transact!(db, [], |tx| db::brief::delete_cause(tx, shot_id, cause.cause_id)).expect("deleted");
+        transact!(db, [], |tx| db::brief::delete_cause(tx, shot_id, artist, cause.cause_id)).expect("deleted");
         assert_eq!(states(&db, shot_id).await, [(Effect::SetMoving, Rejected)]);
         transact!(db, [], |tx| db::proposals::reject(tx, shot_id, id, artist, false)).expect("back");
         assert_eq!(states(&db, shot_id).await, [(Effect::SetMoving, Proposed)]);

@@ -59,7 +59,7 @@ rules! {
         transact!(db, [], |tx| db::shots::ingest_failed(tx, shot_id, "It is empty.")).expect("refused");
         let shot = db::shots::get(db.pool(), shot_id).await.expect("there");
         assert_eq!((shot.phase, shot.problem.as_deref()), (Phase::IngestFailed, Some("It is empty.")));
-        let edited = transact!(db, [], |tx| db::brief::add_target(tx, shot_id, "ball"));
+        let edited = transact!(db, [], |tx| db::brief::add_target(tx, shot_id, artist, "ball"));
         assert!(matches!(edited, Err(db::Error::Conflict(_))), "{edited:?}");
         // Its first job still waits, so that reading it again makes no second one.
         transact!(db, [], |tx| db::shots::retry_ingest(tx, shot_id)).expect("again");
@@ -128,8 +128,8 @@ rules! {
         for name in ["NL_010", "nl_020", "xx%30"] {
             ids.push(studio.shot(name).await);
         }
-        let first = ids[0];
-        transact!(db, [], |tx| db::brief::add_target(tx, first, "ball")).expect("edited");
+        let (first, artist) = (ids[0], studio.artist);
+        transact!(db, [], |tx| db::brief::add_target(tx, first, artist, "ball")).expect("edited");
         let ask = |filter: Filter| {
             let db = db.clone();
             async move {
@@ -161,20 +161,20 @@ rules! {
 
     async fn cells_and_paths_outside_the_plate_are_refused(db) {
         let studio = Studio::new(&db).await;
-        let shot_id = studio.shot("lime").await;
-        let cause = transact!(db, [], |tx| db::brief::add_cause(tx, shot_id, "shadow")).expect("a cause");
+        let (shot_id, artist) = (studio.shot("lime").await, studio.artist);
+        let cause = transact!(db, [], |tx| db::brief::add_cause(tx, shot_id, artist, "shadow")).expect("a cause");
         let id = cause.cause_id;
-        let kept = transact!(db, [], |tx| db::brief::set_cells(tx, shot_id, id, &[(0, 1), (0, 1)], true, (1, 3))).expect("set");
+        let kept = transact!(db, [], |tx| db::brief::set_cells(tx, shot_id, artist, id, &[(0, 1), (0, 1)], true, (1, 3))).expect("set");
         assert_eq!(kept.spans, [domain::CellSpan { from: 1, to: 3, cells: vec![(0, 1)] }]);
         for (cells, span) in [(vec![(99, 0)], (0, 0)), (vec![(0, 0)], (0, 99)), (vec![(0, 0)], (3, 1))] {
-            let refused = transact!(db, [cells], |tx| db::brief::set_cells(tx, shot_id, id, &cells, true, span));
+            let refused = transact!(db, [cells], |tx| db::brief::set_cells(tx, shot_id, artist, id, &cells, true, span));
             assert!(matches!(refused, Err(db::Error::Invalid(_))), "{refused:?}");
         }
         let point = |frame| domain::PathPoint { frame, x: 1.0, y: 1.0 };
         let react = domain::Cause { consequence: domain::Consequence::React, ..cause };
         for path in [vec![point(2), point(2)], vec![point(0), point(99)]] {
             let cause = domain::Cause { path, ..react.clone() };
-            let refused = transact!(db, [cause], |tx| db::brief::save_cause(tx, shot_id, &cause));
+            let refused = transact!(db, [cause], |tx| db::brief::save_cause(tx, shot_id, artist, &cause));
             assert!(matches!(refused, Err(db::Error::Invalid(_))), "{refused:?}");
         }
     }

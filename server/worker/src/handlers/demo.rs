@@ -9,7 +9,9 @@ use db::demo::Cast;
 use db::draft::MadeFrame;
 use db::quadmasks::{Combined, Manifest, ManifestFrame};
 use domain::cause::with_cells;
-use domain::{Cause, Consequence, Cover, Hash, Levels, Phase, ProjectId, Rate, ShotId, Step, Verdict};
+use domain::{
+    Cause, Consequence, Cover, Hash, Levels, PersonId, Phase, ProjectId, Rate, ShotId, Step, Verdict,
+};
 use media::{Ffv1Writer, Picture, PixelFormat};
 use pipeline::Reporter;
 use pipeline::demo::{Kind, Rgb, Scene};
@@ -160,7 +162,7 @@ fn advance(
         }
         match shot.phase {
             Phase::Uploaded => super::ingest::run(context, shot_id)?,
-            Phase::Ready => annotate(context, scene, shot_id, goal)?,
+            Phase::Ready => annotate(context, cast.artist, scene, shot_id, goal)?,
             Phase::Masking => submit(context, cast, scene, shot_id, shot.plate)?,
             Phase::QuadmaskReview if goal == Phase::QuadmaskChanges => {
                 let note = "The shadow under the cart leaves the marked cells near the end.";
@@ -174,8 +176,20 @@ fn advance(
                     })?;
                 }
             }
-            // Its removal waits in the queue and fails there, as anybody's would.
-            Phase::QuadmaskApproved | Phase::Running if goal == Phase::RunFailed => return Ok(moved),
+            // Its removal waits in the queue and fails there, as anybody's would. An approval alone queues nothing that the
+            // plate engine refuses.
+            Phase::QuadmaskApproved if goal == Phase::RunFailed => {
+                if context.wait(db::runs::newest(&context.db, shot_id))?.is_some() {
+                    return Ok(moved);
+                }
+                let (artist, recipe) =
+                    (cast.artist, domain::PlateRecipe::for_plate(scene.width(), scene.height()));
+                context.write(|tx| {
+                    let recipe = recipe.clone();
+                    Box::pin(async move { db::runs::start(tx, shot_id, recipe, artist).await })
+                })?;
+            }
+            Phase::Running if goal == Phase::RunFailed => return Ok(moved),
             Phase::QuadmaskApproved | Phase::Running => {
                 match context.wait(db::runs::newest(&context.db, shot_id))? {
                     Some(run_id) => super::remove::run(context, run_id)?,
@@ -198,7 +212,13 @@ fn advance(
 
 /// Target, words, causes and the true mask as the draft, all or nothing. For a removal that is to fail, the thing that moves
 /// on its own has no path: the plate engine refuses that in words.
-fn annotate(context: &Context, scene: &Scene, shot_id: ShotId, goal: Phase) -> anyhow::Result<()> {
+fn annotate(
+    context: &Context,
+    artist: PersonId,
+    scene: &Scene,
+    shot_id: ShotId,
+    goal: Phase,
+) -> anyhow::Result<()> {
     let mut made = Vec::new();
     for frame in 0..scene.frames() {
         check(context)?;
@@ -223,17 +243,18 @@ fn annotate(context: &Context, scene: &Scene, shot_id: ShotId, goal: Phase) -> a
     context.write(|tx| {
         let (target, words, causes, made) = (target.clone(), words.clone(), causes.clone(), made.clone());
         Box::pin(async move {
-            let new = db::brief::add_target(tx, shot_id, &target.name).await?;
+            let new = db::brief::add_target(tx, shot_id, artist, &target.name).await?;
             let target = domain::Target { target_id: new.target_id, colour: new.colour, ..target };
-            db::brief::save_target(tx, shot_id, &target).await?;
+            db::brief::save_target(tx, shot_id, artist, &target).await?;
             db::brief::save_words(tx, shot_id, &words).await?;
             for cause in causes {
-                let new = db::brief::add_cause(tx, shot_id, &cause.name).await?;
+                let new = db::brief::add_cause(tx, shot_id, artist, &cause.name).await?;
                 let cause = Cause { cause_id: new.cause_id, ..cause };
-                db::brief::save_cause(tx, shot_id, &cause).await?;
+                db::brief::save_cause(tx, shot_id, artist, &cause).await?;
                 for span in &cause.spans {
                     let range = (span.from, span.to);
-                    db::brief::set_cells(tx, shot_id, cause.cause_id, &span.cells, true, range).await?;
+                    let (id, cells) = (cause.cause_id, &span.cells);
+                    db::brief::set_cells(tx, shot_id, artist, id, cells, true, range).await?;
                 }
             }
             db::draft::replace_all(tx, shot_id, &made).await

@@ -3,6 +3,7 @@
 mod demo;
 mod ingest;
 mod package;
+mod png_sequence;
 mod quadmask_files;
 mod reason;
 mod remove;

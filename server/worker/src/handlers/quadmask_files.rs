@@ -8,6 +8,7 @@ use domain::{Cover, Hash, Levels, QuadmaskId, ShotId, Step};
 use media::QuadmaskWriter;
 use pipeline::{MaskMovie, Masks, Reporter};
 
+use super::png_sequence::in_order;
 use super::segment::levels;
 use crate::context::Context;
 
@@ -54,7 +55,7 @@ pub fn import(context: &Context, shot_id: ShotId, file: Hash, name: &str) -> any
     Ok(())
 }
 
-/// One PNG per frame, in the order of their names.
+/// One PNG per frame, in the order of the numbers in their names.
 struct ZipMasks {
     archive: zip::ZipArchive<std::fs::File>,
     names: Vec<String>,
@@ -72,9 +73,7 @@ impl ZipMasks {
     ) -> anyhow::Result<Self> {
         let archive = zip::ZipArchive::new(std::fs::File::open(path)?)
             .with_context(|| format!("“{name}” is not a whole zip archive: make it again"))?;
-        let mut names: Vec<String> =
-            archive.file_names().filter(|n| n.to_lowercase().ends_with(".png")).map(str::to_owned).collect();
-        names.sort();
+        let names = in_order(archive.file_names()).map_err(pipeline::Error::Input)?;
         let got = names.len() as u32;
         if got != frames {
             return Err(pipeline::Error::MaskLength { got, frames }.into());
@@ -138,4 +137,99 @@ pub fn movie(
         })
     })?;
     Ok(movie)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use db::quadmasks::{Combined, Manifest, ManifestFrame};
+    use domain::{Job, Level};
+    use storage::Store;
+    use zip::write::{SimpleFileOptions, ZipWriter};
+
+    use super::*;
+    use crate::handlers::package::tests::{rows, work};
+    use crate::transact;
+
+    /// All four levels, another picture on each frame.
+    fn truth(frame: u32) -> Levels {
+        let mut levels = Levels::background(rows::WIDTH, rows::HEIGHT);
+        for (y, level) in [(3, Level::Primary), (9, Level::Overlap), (15, Level::Affected)] {
+            levels.map_span(y + frame, 2 * frame, 20 + 3 * frame, |_| level);
+        }
+        levels
+    }
+
+    /// An archive with the frames under these names, written in the order of the text as some programs do.
+    fn archive(names: &[String]) -> Vec<u8> {
+        let mut entries: Vec<(&str, Vec<u8>)> =
+            (0u32..).zip(names).map(|(frame, name)| (name.as_str(), truth(frame).to_grey_png())).collect();
+        entries.push(("__MACOSX/._quadmask.9998.png", b"no picture".to_vec()));
+        entries.push((".DS_Store", Vec::new()));
+        entries.sort();
+        let mut archive = ZipWriter::new(std::io::Cursor::new(Vec::new()));
+        for (name, bytes) in entries {
+            archive.start_file(name, SimpleFileOptions::default()).expect("begun");
+            archive.write_all(&bytes).expect("written");
+        }
+        archive.finish().expect("whole").into_inner()
+    }
+
+    async fn draft(db: &db::Db, store: &Store, shot_id: ShotId) -> Vec<Levels> {
+        let mut read = Vec::new();
+        for frame in 0..rows::FRAMES {
+            let png = db::draft::frame(db.pool(), shot_id, frame).await.expect("read").levels;
+            read.push(
+                Levels::from_png(&store.get_blocking(png.expect("marked")).expect("there")).expect("ours"),
+            );
+        }
+        read
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn archive_and_movie_come_back_exact_to_the_level_and_on_their_frames() {
+        let fresh = rows::sqlite().await;
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open(folder.path()).expect("a store");
+        let (db, studio) = (fresh.db.clone(), rows::Studio::new(&fresh.db).await);
+        let wanted: Vec<Levels> = (0..rows::FRAMES).map(truth).collect();
+        let import = |shot_id, bytes: &[u8], name: &str| {
+            let file = store.put_blocking(bytes).expect("stored");
+            work(&db, &store, Job::ImportQuadmask { shot_id, file, name: name.to_owned() }, false)
+        };
+
+        // As the server writes an archive whose first frame is 9998.
+        let names: Vec<String> =
+            (9998..9998 + rows::FRAMES).map(|n| format!("quadmask.{n:04}.png")).collect();
+        let first = studio.shot("first").await;
+        import(first, &archive(&names), "quadmask.zip").await.expect("imported");
+        assert_eq!(draft(&db, &store, first).await, wanted);
+
+        let mut lost = names.clone();
+        lost[2] = "quadmask.10007.png".into();
+        let refused = import(first, &archive(&lost), "lost.zip").await.expect_err("refused");
+        assert!(format!("{refused:#}").contains("10000"), "{refused:#}");
+        assert_eq!(draft(&db, &store, first).await, wanted, "nothing was changed");
+
+        // Out as a movie, and in again on another shot.
+        let (shot_id, author) = (first, studio.artist);
+        let draft_revision = db::draft::state(db.pool(), shot_id).await.expect("read").revision;
+        let mut frames = Vec::new();
+        for row in db::draft::frames(db.pool(), shot_id).await.expect("read") {
+            frames.push(ManifestFrame { png: row.levels, levels: truth(row.frame).hash() });
+        }
+        let manifest = Manifest { width: rows::WIDTH, height: rows::HEIGHT, frames };
+        let subject = Hash::of(b"subject");
+        let combined = Combined { manifest, subject_json: "subject".into(), subject, draft_revision };
+        let quadmask_id =
+            transact!(db, [combined], |tx| db::quadmasks::submit(tx, shot_id, author, "", &combined))
+                .expect("sent to review");
+        work(&db, &store, Job::ExportQuadmask { quadmask_id }, false).await.expect("exported");
+        let movie = db::media::of_quadmask(&db, quadmask_id).await.expect("there").movie.expect("made");
+        let second = studio.shot("second").await;
+        let bytes = store.get_blocking(movie).expect("stored");
+        import(second, &bytes, "quadmask_0.mp4").await.expect("imported");
+        assert_eq!(draft(&db, &store, second).await, wanted);
+    }
 }
