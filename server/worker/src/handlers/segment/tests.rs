@@ -27,12 +27,12 @@ async fn targets_are_followed_each_for_itself_and_the_mask_stays_whole() {
     // The square, clicked on the first frame, and a bar, boxed on the last.
     for name in ["square", "bar"] {
         let target = transact!(db, [], |tx| async move {
-            let mut target = db::brief::add_target(tx, shot_id, name).await?;
+            let mut target = db::brief::add_target(tx, shot_id, artist, name).await?;
             match name {
                 "square" => target.points.push(PointPrompt { frame: 0, x: 18.0, y: 48.0, positive: true }),
                 _ => target.boxes.push(BoxPrompt { frame: 5, x0: 91.0, y0: 0.0, x1: 109.0, y1: 63.0 }),
             }
-            db::brief::save_target(tx, shot_id, &target).await
+            db::brief::save_target(tx, shot_id, artist, &target).await
         });
         target.expect("a target");
     }
