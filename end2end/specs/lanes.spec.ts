@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { movingSquare } from '../lib/clips';
 import { clickPlate, goTo } from '../lib/desk';
 import { look } from '../lib/look';
-import { becomeOwner, makeProject } from '../lib/people';
-import { expect, open, test } from '../lib/test';
+import { becomeOwner, makeProject, signInOwner } from '../lib/people';
+import { expect, test } from '../lib/test';
 
 test.describe.configure({ timeout: 120_000 });
 
@@ -78,7 +78,7 @@ test('the overlap lane follows the brush, the cells and undo', async ({ page, se
 
 test('what was painted goes back to the segmenter when it is released', async ({ page, server }) => {
   const clip = movingSquare(join(server.dataDir, 'released.mp4'), 8);
-  await open(page, '/');
+  await signInOwner(page);
   await makeProject(page, 'Paint');
   await page.getByLabel('Plates').first().setInputFiles(clip.path);
   await expect(page.getByText('Ready to annotate').first()).toBeVisible({ timeout: 60_000 });

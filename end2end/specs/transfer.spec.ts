@@ -68,7 +68,7 @@ test('a quadmask goes out and comes back on the same frames', async ({ page, ser
   const file = (name: string, bytes: Buffer) => {
     const path = join(server.dataDir, name);
     writeFileSync(path, bytes);
-    return page.getByLabel('Import quadmask').setInputFiles(path);
+    return page.locator('.transfer input[type=file]').setInputFiles(path);
   };
   const asks = page.getByRole('dialog', { name: 'Replace the draft?' });
 

@@ -96,7 +96,7 @@ fn first_frame(frames: &[DraftFrame], causes: &[Cause]) -> Option<Check> {
 
 fn paths(causes: &[Cause]) -> Option<Check> {
     let cause = causes.iter().find(|cause| cause.lacks_path())?;
-    let text = format!("“{}” moves on its own and has no path: only VOID can run it", cause.name);
+    let text = format!("“{}” moves on its own and has no path: draw one, or leave it to VOID", cause.name);
     Some(Check { is_good: false, text, frames: vec![] })
 }
 
