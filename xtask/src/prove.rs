@@ -3,8 +3,9 @@
 //! The proofs themselves live with what they prove; `cargo xtask test` runs the same code with small counts.
 
 use std::path::Path;
+use std::time::SystemTime;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 
 use crate::build::{self, Options};
 use crate::setup::{Scope, setup};
@@ -115,7 +116,7 @@ pub fn prove(request: &Request) -> Result<()> {
     let Some(proof) = PROOFS.iter().find(|proof| proof.name == name) else {
         bail!("there is no proof `{name}`; there are:\n{}", list());
     };
-    let spec = format!("prove/{name}.spec.ts");
+    let spec = spec_of(name);
     if let Runner::Playwright = proof.runner
         && !place::end2end().join(&spec).is_file()
     {
@@ -131,11 +132,20 @@ pub fn prove(request: &Request) -> Result<()> {
     std::fs::create_dir_all(&folder)?;
     let out = folder.join(format!("{name}.json"));
     let before = std::fs::metadata(&out).and_then(|entry| entry.modified()).ok();
+    let outcome = run(proof, request, &out);
+    finish(outcome, &out, before, &commit)?;
+    print!("{}", std::fs::read_to_string(&out).context("reading the figures")?);
+    Ok(())
+}
+
+/// Runs a proof; its figures go to `out`.
+fn run(proof: &Proof, request: &Request, out: &Path) -> Result<()> {
+    let Proof { name, .. } = proof;
     match proof.runner {
         Runner::Playwright => {
             // A folder of its own: Playwright empties it first, and two proofs may run side by side.
             let mut playwright = browser::playwright(true, browser::output().join(name));
-            playwright.arg(&spec).env("PROVE_OUT", &out);
+            playwright.arg(spec_of(name)).env("PROVE_OUT", out);
             for (name, value) in [("PROVE_COUNT", request.count), ("PROVE_SEED", request.seed)] {
                 if let Some(value) = value {
                     playwright.env(name, value.to_string());
@@ -150,24 +160,32 @@ pub fn prove(request: &Request) -> Result<()> {
                     worker.args([name, &value.to_string()]);
                 }
             }
-            sh::run(worker.arg("--out").arg(&out))?;
+            sh::run(worker.arg("--out").arg(out))?;
         }
         Runner::Tests { package, test } => {
             let database = postgres::start()?;
             let mut cargo = sh::cargo(&["test", "--release", "-p", package, "--test", package, "--", test]);
-            cargo.env("TEST_DATABASE_URL", database.url()).env("PROVE_OUT", &out);
+            cargo.env("TEST_DATABASE_URL", database.url()).env("PROVE_OUT", out);
             cargo.env("PROVE_COUNT", request.count.unwrap_or(USUAL_COUNT).to_string());
             cargo.env("PROVE_SEED", request.seed.unwrap_or(1).to_string());
             sh::run(&mut cargo)?;
         }
     }
-    let after = std::fs::metadata(&out).and_then(|entry| entry.modified()).ok();
-    if after.is_none() || after == before {
-        bail!("the proof passed and left no figures in end2end/proof/{name}.json");
-    }
-    name_commit(&out, &commit)?;
-    print!("{}", std::fs::read_to_string(&out).context("reading the figures")?);
     Ok(())
+}
+
+/// Names the commit in what a proof left, one that failed too: its figures are those of a commit as well.
+fn finish(outcome: Result<()>, out: &Path, before: Option<SystemTime>, commit: &str) -> Result<()> {
+    let after = std::fs::metadata(out).and_then(|entry| entry.modified()).ok();
+    let named = match after.is_some() && after != before {
+        true => name_commit(out, commit),
+        false => Err(anyhow!("the proof passed and left no figures in {}", out.display())),
+    };
+    outcome.and(named)
+}
+
+fn spec_of(name: &str) -> String {
+    format!("prove/{name}.spec.ts")
 }
 
 /// Every proof, one after the other; one that fails does not keep the rest from running.
@@ -204,4 +222,21 @@ fn name_commit(out: &Path, commit: &str) -> Result<()> {
 fn list() -> String {
     let each = PROOFS.iter().map(|proof| format!("  {:<8} {}\n", proof.name, proof.claim));
     each.chain(["  all      every one of them\n".to_owned()]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_of_a_proof_that_failed_name_their_commit() {
+        let out = std::env::temp_dir().join(format!("figures-{}.json", std::process::id()));
+        assert!(finish(Ok(()), &out, None, "abc").is_err(), "nothing was left");
+        std::fs::write(&out, "{\n  \"broken\": [\"it\"]\n}\n").unwrap();
+        let ended = finish(Err(anyhow!("it does not hold")), &out, None, "abc");
+        assert_eq!(ended.unwrap_err().to_string(), "it does not hold");
+        let left = std::fs::read_to_string(&out).unwrap();
+        std::fs::remove_file(&out).unwrap();
+        assert_eq!(left, "{\n  \"commit\": \"abc\",\n  \"broken\": [\"it\"]\n}\n");
+    }
 }

@@ -18,5 +18,5 @@ fn trial_shots_are_segmented_from_a_few_clicks() {
         assert_eq!((&shot["frames"], &shot["width"]), (&24.into(), &320.into()), "{shot}");
     }
     let mean = report["figures"]["trials"]["mean_iou"].as_f64().unwrap();
-    assert!(mean > 0.6, "{mean}");
+    assert!(mean > 0.76, "{mean}, it was 0.787");
 }

@@ -261,7 +261,8 @@ impl<'a> Run<'a> {
     /// The first frame whose marks show the object by themselves.
     fn first(&mut self) -> Result<Option<u32>, Error> {
         for frame in self.keys.clone() {
-            if self.marks(frame, None)?.show_object() {
+            let may_show = self.share.as_ref().is_none_or(|share| share.may_show(frame));
+            if may_show && self.marks(frame, None)?.show_object() {
                 return Ok(Some(frame));
             }
         }

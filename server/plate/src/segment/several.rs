@@ -80,8 +80,8 @@ pub(super) struct Share {
     follows_rest: bool,
     /// Frames handed out so far.
     pub done: u32,
-    /// Pieces of the locked object pixels that a target took, by frame: numbers as [`Raster::pieces`] gives them.
-    taken: BTreeMap<u32, BTreeSet<u32>>,
+    /// Pieces of the locked object pixels that no target took so far, by frame: numbers as [`Raster::pieces`] gives them.
+    free: BTreeMap<u32, BTreeSet<u32>>,
     /// What is found so far: the union's runs on the shelf and the least confidence.
     found: Vec<Option<(u32, f32)>>,
     shelf: Shelf,
@@ -97,7 +97,7 @@ impl Share {
             left: 0,
             follows_rest: false,
             done: 0,
-            taken: BTreeMap::new(),
+            free: BTreeMap::new(),
             found: vec![None; frames as usize],
             shelf: Shelf::new()?,
             shelved: 0,
@@ -121,6 +121,11 @@ impl Share {
         Ok(())
     }
 
+    /// Whether a frame may show the object by its marks, as far as is known without them.
+    pub fn may_show(&self, frame: u32) -> bool {
+        !self.follows_rest || self.free.get(&frame).is_none_or(|free| !free.is_empty())
+    }
+
     /// The lock of a frame as the present target has to see it: what belongs to others is none of it. Pieces are a target's own
     /// where it is clicked or boxed, or else where it was on the frame beside (`near`: signed distance, positive inside). `None`
     /// where a frame is locked in part and nothing of that is near it.
@@ -133,17 +138,16 @@ impl Share {
         params: &SegmentParams,
     ) -> Option<Raster<Option<bool>>> {
         let (labels, areas) = locked.map(|l| l == Some(true)).pieces();
-        let own: BTreeSet<u32> = if self.follows_rest {
-            let taken = self.taken.get(&frame);
-            let free = |label: &u32| {
-                areas[*label as usize] >= params.smallest && taken.is_none_or(|taken| !taken.contains(label))
-            };
-            (1..areas.len() as u32).filter(free).collect()
-        } else {
-            let own = claims(&labels, &areas, marks, near, params.reach);
-            self.taken.entry(frame).or_default().extend(&own);
-            own
+        let free = self.free.entry(frame).or_insert_with(|| {
+            (1..areas.len() as u32).filter(|label| areas[*label as usize] >= params.smallest).collect()
+        });
+        let own = match self.follows_rest {
+            true => free.clone(),
+            false => claims(&labels, &areas, marks, near, params.reach),
         };
+        if !self.follows_rest {
+            free.retain(|label| !own.contains(label));
+        }
         let lock = || locked.data.iter().map(Option::is_some);
         let touches = |near: &Raster<f32>| lock().zip(&near.data).any(|(lock, d)| lock && *d > -params.reach);
         if own.is_empty() && !near.is_none_or(touches) && !lock().all(|lock| lock) {
