@@ -186,7 +186,7 @@ fn run_targets(
     let mut out = |result: FrameMask, done: u32, total: u32| {
         told += 1;
         whole += u32::from(result.whole);
-        assert!(done == told && done <= total && total % count == 0, "{done} of {total}");
+        assert!(done == told && done <= total && total.is_multiple_of(count), "{done} of {total}");
         if result.whole {
             results.insert(result.frame, result);
         }
