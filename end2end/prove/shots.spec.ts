@@ -143,6 +143,7 @@ test('the real shots go through the page', async ({ page, browser, server }) => 
       await artist.getByRole('link', { name: /Quadmask/ }).first().click();
       await artist.getByRole('button', { name: /Re-open/ }).first().click();
       await artist.getByRole('dialog').getByRole('button', { name: /re-open/i }).click();
+      await expect(artist.getByRole('button', { name: /^Send quadmask v\d to review/ })).toBeVisible();
       await goTo(artist, shot.dab.frame);
       await artist.keyboard.press('b');
       await clickPlate(artist, shot.dab.x + shot.width / 50, shot.dab.y, shot);

@@ -101,6 +101,7 @@ test('from upload to a second version', async ({ page, browser, server }) => {
   await artist.getByRole('link', { name: /Quadmask/ }).first().click();
   await artist.getByRole('button', { name: /Re-open/ }).first().click();
   await artist.getByRole('dialog').getByRole('button', { name: /re-open/i }).click();
+  await expect(artist.getByRole('button', { name: /^Send quadmask v\d to review/ })).toBeVisible();
   await artist.keyboard.press('b');
   // On a slow line: what is sent holds the stroke that was still on its way.
   await artist.route(/\/draw_stroke\d*$/, async (route) => {

@@ -97,6 +97,8 @@ test('a quadmask goes out and comes back on the same frames', async ({ page, ser
   for (const [n, name, bytes] of [[2, 'quadmask.zip', pngs], [3, 'quadmask_0.mp4', movie]] as const) {
     await page.getByRole('button', { name: 'Re-open to edit' }).click();
     await page.getByRole('dialog').getByRole('button', { name: 'Re-open' }).click();
+    // Until then it is read-only, and says so.
+    await expect(page.getByRole('button', { name: `Send quadmask v${n} to review` })).toBeVisible();
     await goTo(page, 0, FIRST);
     await page.keyboard.press('1');
     await clickPlate(page, 250, 150, clip);

@@ -142,7 +142,7 @@ rules! {
         decide(&studio, id, seen, (studio.supervisor, Role::Supervisor), Verdict::Changes).await.expect("decided");
         let mut tries = vec!["update decision set note = 'Never said.'", "delete from decision", "delete from decision where n = 1"];
         if db.engine() == db::Engine::Postgres {
-            tries.push("truncate decision");
+            tries.push("truncate decision cascade");
         }
         for text in tries {
             let refused = sqlx::query(text).execute(db.pool()).await.expect_err(text).to_string();
