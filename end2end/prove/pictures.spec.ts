@@ -20,7 +20,8 @@ test('the board and the quadmask step are photographed', async ({ page }) => {
   await expect(page.getByText(/make demo shots/)).toHaveCount(0, { timeout: 1_200_000 });
   await open(page, new URL(page.url()).pathname);
   await expect(page.getByText('Plate refused')).toBeVisible();
-  await page.waitForLoadState('networkidle');
+  // Not until the network is idle: the stream of events never is.
+  await page.waitForFunction(() => [...document.images].every((image) => image.complete));
   await page.screenshot({ path: join(PICTURES, 'board.png') });
 
   // Of the quadmask step, a shot that is in review, where its shadow falls widest.
