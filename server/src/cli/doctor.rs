@@ -1,4 +1,5 @@
-//! `minus-one doctor`: what works here now, what is missing, and the exact next step, in one screen. Nothing is changed.
+//! `minus-one doctor`: what works here now, what is missing, and the exact next step, in one screen. Nothing of the
+//! studio is changed; a bucket's folder of copies is made where it is missing.
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -10,8 +11,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::config::Config;
+use crate::routes::tus::gigabytes;
 
-/// Below this a 4K shot with its results may not fit.
+/// Less is worth a word: lossless results of 4K shots take gigabytes.
 const LITTLE_ROOM: u64 = 20 << 30;
 /// Opening a checkpoint's table of contents takes less.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -77,10 +79,6 @@ pub async fn run(config: &Config) -> anyhow::Result<ExitCode> {
     Ok(if broken == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn gigabytes(bytes: u64) -> String {
-    format!("{:.1} GB", bytes as f64 / 1e9)
-}
-
 fn folder(config: &Config) -> Finding {
     const WHAT: &str = "Data folder";
     let data = &config.place.data;
@@ -98,7 +96,7 @@ fn folder(config: &Config) -> Finding {
         Ok(free) if free < LITTLE_ROOM => Finding::without(
             WHAT,
             format!("{at}, only {} free", gigabytes(free)),
-            "free some space, or name a folder on a larger disk with --data: a 4K shot may need 10 GB",
+            "free some space, or name a folder on a larger disk with --data",
         ),
         Ok(free) => Finding::works(WHAT, format!("{at}, {} free", gigabytes(free))),
         Err(_) => Finding::works(WHAT, at.to_string()),
@@ -211,7 +209,7 @@ async fn worker(config: &Config) -> Vec<Finding> {
         Some("cuda") => Finding::works("Networks", "on the first GPU"),
         Some(device) => Finding::without(
             "Networks",
-            format!("on the {}: a removal with VOID would take hours", device.to_uppercase()),
+            format!("on the {}, for which VOID was not made", device.to_uppercase()),
             "a machine with an NVIDIA driver: `cargo xtask run` there builds for its GPU",
         ),
         None => Finding::without("Networks", "not built in", "`cargo xtask run` without --without-void"),

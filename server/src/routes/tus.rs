@@ -85,7 +85,7 @@ fn metadata(headers: &HeaderMap, key: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-fn gigabytes(bytes: u64) -> String {
+pub fn gigabytes(bytes: u64) -> String {
     format!("{:.1} GB", bytes as f64 / 1e9)
 }
 
