@@ -15,9 +15,14 @@ test('the board and the quadmask step are photographed', async ({ page }) => {
   await becomeOwner(page);
   await page.getByRole('link', { name: /Demo/ }).first().click();
   await page.waitForURL(/\/projects\//);
-  // One shot in every phase.
-  await expect(page.getByText('Approved v1')).toBeVisible({ timeout: 1_200_000 });
-  await expect(page.getByText(/make demo shots/)).toHaveCount(0, { timeout: 1_200_000 });
+  // A shot in every phase that lasts.
+  await expect(page.locator('.card')).toHaveCount(10, { timeout: 1_200_000 });
+  for (const phase of ['run_failed', 'result_changes', 'result_review', 'approved', 'quadmask_approved']) {
+    await expect(page.locator(`.card[data-phase="${phase}"]`)).toHaveCount(1, { timeout: 1_200_000 });
+  }
+  await expect(page.getByText('Queue: 0')).toBeVisible({ timeout: 60_000 });
+  // It was busy for minutes, and was there all the time.
+  await expect(page.getByText('No worker is running')).toHaveCount(0);
   await open(page, new URL(page.url()).pathname);
   await expect(page.getByText('Plate refused')).toBeVisible();
   // Not until the network is idle: the stream of events never is.

@@ -20,6 +20,7 @@ use crate::models::{self, Models};
 const KINDS: [&str; 8] =
     ["ingest", "segment", "reason", "remove", "import_quadmask", "export_quadmask", "package", "demo"];
 const LEASE: Duration = Duration::from_secs(15);
+const SEEN: Duration = Duration::from_secs(5);
 const BEAT: Duration = Duration::from_millis(500);
 const IDLE: Duration = Duration::from_millis(250);
 
@@ -92,14 +93,14 @@ async fn work(args: &Args) -> anyhow::Result<()> {
             Ok(Some(lease)) => {
                 let is_removal = matches!(lease.job, Job::Remove { .. });
                 queue.seen(&name, Some(lease.job_id)).await.ok();
-                run_job(&queue, &store, &models, lease, stopping.clone()).await;
+                run_job(&name, &queue, &store, &models, lease, stopping.clone()).await;
                 queue.seen(&name, None).await.ok();
                 if is_removal {
                     sweep_workplaces(&queue, &store).await;
                 }
             }
             Ok(None) => {
-                if seen.elapsed() > Duration::from_secs(5) {
+                if seen.elapsed() > SEEN {
                     seen = Instant::now();
                     queue.seen(&name, None).await.ok();
                     // Weights that come, change or go are noticed between jobs.
@@ -177,6 +178,7 @@ enum End {
 }
 
 async fn run_job(
+    name: &str,
     queue: &Queue,
     store: &Store,
     models: &Arc<Models>,
@@ -204,11 +206,17 @@ async fn run_job(
     });
     let mut lost = false;
     let mut asked_to_cancel = false;
+    let mut seen = Instant::now();
     let end = loop {
         tokio::select! {
             end = &mut stage => break end.unwrap_or_else(|error| End::Failed(error.to_string())),
             _ = tokio::time::sleep(BEAT) => {}
             _ = stopping.changed() => pulse.stop.store(true, Ordering::Relaxed),
+        }
+        // A worker that is busy for long is no worker that is gone.
+        if seen.elapsed() > SEEN {
+            seen = Instant::now();
+            queue.seen(name, Some(lease.job_id)).await.ok();
         }
         let heard = beat(queue, &lease, &pulse, started).await;
         match heard {
