@@ -73,6 +73,9 @@ test('targets by points that go and stay, by a box on another frame, in two colo
   await page.locator('html[data-hydrated]').waitFor({ state: 'attached' });
   await expect(page.getByLabel('Target name').nth(1)).toHaveValue('Its twin');
   await page.getByRole('button', { name: 'Grow mask over the shot' }).click();
+  // The page itself never scrolls, however long its panel is.
+  await expect(page.getByText('is covered on')).toBeAttached({ timeout: 60_000 });
+  expect(await page.evaluate(() => document.documentElement.scrollHeight - window.innerHeight)).toBeLessThanOrEqual(0);
   await page.getByRole('link', { name: /Quadmask/ }).first().click();
   await expect(page.getByText(`covered on ${clip.frames}/${clip.frames} frames`)).toBeVisible({ timeout: 60_000 });
 });
