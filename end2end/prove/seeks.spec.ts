@@ -116,6 +116,8 @@ async function watch(
   figures: Figures,
 ): Promise<void> {
   const context = await browser.newContext({ baseURL: server.baseURL, viewport: VIEWPORT });
+  // Opened before the page that is watched: a browser may paint a page behind another once a second only.
+  const darkroom = await context.newPage();
   const page = await context.newPage();
   const said: string[] = [];
   listen(page, (text) => said.push(text));
@@ -127,7 +129,6 @@ async function watch(
   await page.getByRole('link', { name: 'Seeks' }).first().click();
   await page.waitForURL(/\/projects\/[0-9a-f-]+$/);
   const board = new URL(page.url()).pathname;
-  const darkroom = await context.newPage();
 
   const random = chance(seed + (origin === 'localhost' ? 0 : 1_000_003));
   for (const [at, clip] of clips.entries()) {
