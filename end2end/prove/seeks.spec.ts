@@ -4,7 +4,7 @@
 import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Browser, Page } from '@playwright/test';
+import type { Browser, Locator, Page } from '@playwright/test';
 import { type Burnt, HEIGHT, LINES, WIDTH, makeBurnt, numberOf } from '../lib/burnt';
 import { becomeOwner, makeProject, signInOwner } from '../lib/people';
 import { FIRST_FRAME, Player, type Sight, prepare } from '../lib/player';
@@ -206,7 +206,7 @@ class Session {
   /** What a person would see: the composed page, not the canvas. */
   private async photograph(action: string): Promise<void> {
     const { page, frame } = this.player;
-    const png = await page.locator('.stage').screenshot();
+    const png = await picture(page.locator('.stage'));
     const lines = await this.darkroom.evaluate(
       async ([data, width, height, wanted]) => {
         const bytes = Uint8Array.from(atob(data), (char) => char.charCodeAt(0));
@@ -282,6 +282,18 @@ class Session {
         this.tally.playing_wrong += 1;
         this.note(keys.join(' '), `playing: pixels ${burnt}, canvas ${sight.painted}, number ${sight.number}, timecode ${sight.timecode}`);
       }
+    }
+  }
+}
+
+/** Takes it again where the browser could not: under load it sometimes has no surface to take it from. */
+async function picture(of: Locator): Promise<Buffer> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await of.screenshot();
+    } catch (error) {
+      if (tries === 5 || !String(error).includes('Unable to capture screenshot')) throw error;
+      await of.page().waitForTimeout(500);
     }
   }
 }
