@@ -154,6 +154,11 @@ test('the real shots go through the page', async ({ page, browser, server }) => 
       await supervisor.getByRole('button', { name: 'Approve quadmask v2' }).click();
       await supervisor.getByRole('dialog').getByRole('button', { name: /approve/i }).click();
       await expect(supervisor.getByText('Result v2 in review').first()).toBeVisible({ timeout: 30 * MINUTE });
+      await supervisor.getByRole('link', { name: /Review/ }).first().click();
+      await supervisor.getByRole('tab', { name: 'Result' }).click();
+      await expect(supervisor.getByText('Proof of v2')).toBeVisible({ timeout: 30_000 });
+      await goTo(supervisor, shot.dab.frame);
+      await supervisor.waitForTimeout(1_500);
       await step('10-second', supervisor);
     }
     figures.push({ shot: shot.name, size: `${shot.width}×${shot.height}`, frames: shot.frames, seconds_to_v1: Math.round(seconds), proof: proof.split('\n') });

@@ -62,6 +62,7 @@ async fn shots(db: &Db, reader: Reader<'_>) -> Result<Vec<Need>> {
         "select {OF_SHOT}, r.policy, s.updated_at, q.n as quadmask_n, q.author, v.n as version_n, v.client_visible,
              (select count(*) from assignment a where a.shot_id = s.shot_id and a.person_id = $1) as assigned,
              (select count(*) from share_version x where x.version_id = v.version_id) as shared,
+             (select count(*) from job j where j.shot_id = s.shot_id and j.kind = 'remove' and j.state in ('queued', 'running')) as removals,
              (select d.verdict from decision d where d.shot_id = s.shot_id and d.person_id = $1 and d.subject_kind = 'quadmask'
                  and d.subject_id = q.quadmask_id and d.subject = q.subject order by d.n desc limit 1) as quadmask_verdict,
              (select d.verdict from decision d where d.shot_id = s.shot_id and d.person_id = $1 and d.subject_kind = 'version'
@@ -103,6 +104,7 @@ fn read_shot(row: &AnyRow, reader: Reader<'_>) -> Result<Option<Need>> {
         decides: is_decider(&policy, reader.person_id, reader.role, author),
         has_approved: verdict == Some(Verdict::Approve),
         is_shown: is_visible || row.int("shared")? > 0,
+        has_removal: row.int("removals")? > 0,
     };
     let Some(asked) = of_shot(reader.role, stand) else { return Ok(None) };
     let n = match asked {

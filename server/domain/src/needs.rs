@@ -13,6 +13,8 @@ pub enum Asked {
     ChangeQuadmask,
     ChangeResult,
     RunAgain,
+    /// The quadmask is approved and no removal waits or runs.
+    StartRemoval,
     /// The plate was refused.
     FixPlate,
     DecideQuadmask,
@@ -36,20 +38,23 @@ pub struct Stand {
     pub has_approved: bool,
     /// The newest version is shown to clients or behind a link.
     pub is_shown: bool,
+    /// A removal waits or runs.
+    pub has_removal: bool,
 }
 
 /// What a shot asks of somebody, if anything.
 pub fn of_shot(role: Role, stand: Stand) -> Option<Asked> {
-    let Stand { phase, is_assigned, decides, has_approved, is_shown } = stand;
+    let Stand { phase, is_assigned, decides, has_approved, is_shown, has_removal } = stand;
     let works = is_assigned && may(role, Action::EditShot);
     let produces = may(role, Action::ManageProject);
     let asked = match phase {
-        Phase::Uploaded | Phase::QuadmaskApproved | Phase::Running => return None,
+        Phase::Uploaded | Phase::Running => return None,
         Phase::IngestFailed => (Asked::FixPlate, works || produces),
         Phase::Ready => (Asked::MarkTargets, works),
         Phase::Masking => (Asked::MakeQuadmask, works),
         Phase::QuadmaskReview => (Asked::DecideQuadmask, decides && !has_approved),
         Phase::QuadmaskChanges => (Asked::ChangeQuadmask, works),
+        Phase::QuadmaskApproved => (Asked::StartRemoval, works && !has_removal),
         Phase::RunFailed => (Asked::RunAgain, works),
         Phase::ResultReview => (Asked::DecideResult, decides && !has_approved),
         Phase::ResultChanges => (Asked::ChangeResult, works),
@@ -61,7 +66,9 @@ pub fn of_shot(role: Role, stand: Stand) -> Option<Asked> {
 /// Whether a shot in this phase could ask anything of the role: what a search for needs has to look at.
 pub fn could_ask(role: Role, phase: Phase, is_assigned: bool) -> bool {
     let decides = may(role, Action::DecideQuadmask);
-    of_shot(role, Stand { phase, is_assigned, decides, has_approved: false, is_shown: false }).is_some()
+    let stand =
+        Stand { phase, is_assigned, decides, has_approved: false, is_shown: false, has_removal: false };
+    of_shot(role, stand).is_some()
 }
 
 /// Whether decisions are asked of somebody: of supervisors and of those whom the project names, where they would count.
@@ -81,7 +88,7 @@ impl Asked {
         match self {
             Self::MarkTargets | Self::FixPlate => "targets",
             Self::MakeQuadmask | Self::ChangeQuadmask | Self::DecideQuadmask => "quadmask",
-            Self::RunAgain => "removal",
+            Self::RunAgain | Self::StartRemoval => "removal",
             Self::ChangeResult | Self::DecideResult | Self::ShowClient | Self::Answer | Self::ReadReply => {
                 "review"
             }
@@ -100,6 +107,9 @@ impl Asked {
             }
             Self::ChangeResult => format!("See what should change in result{v} and run the removal again."),
             Self::RunAgain => "The removal failed: see why and run it again.".to_owned(),
+            Self::StartRemoval => {
+                "The quadmask is approved and nothing removes yet: run the removal.".to_owned()
+            }
             Self::FixPlate => "The plate was refused: see why and read it again.".to_owned(),
             Self::DecideQuadmask => format!("Approve quadmask{v} or ask for changes."),
             Self::DecideResult => format!("Approve result{v} or ask for changes."),
@@ -112,7 +122,7 @@ impl Asked {
     /// Icon and tone of the row.
     pub fn mark(self) -> (&'static str, &'static str) {
         match self {
-            Self::MarkTargets | Self::MakeQuadmask => ("○", "idle"),
+            Self::MarkTargets | Self::MakeQuadmask | Self::StartRemoval => ("○", "idle"),
             Self::ChangeQuadmask | Self::ChangeResult => ("↺", "changes"),
             Self::RunAgain | Self::FixPlate => ("✕", "failed"),
             Self::DecideQuadmask | Self::DecideResult => ("◉", "review"),
@@ -141,7 +151,7 @@ mod tests {
             (Phase::Masking, "------", "OPSA--", Some(Asked::MakeQuadmask)),
             (Phase::QuadmaskReview, "--S---", "--S---", Some(Asked::DecideQuadmask)),
             (Phase::QuadmaskChanges, "------", "OPSA--", Some(Asked::ChangeQuadmask)),
-            (Phase::QuadmaskApproved, "------", "------", None),
+            (Phase::QuadmaskApproved, "------", "OPSA--", Some(Asked::StartRemoval)),
             (Phase::Running, "------", "------", None),
             (Phase::RunFailed, "------", "OPSA--", Some(Asked::RunAgain)),
             (Phase::ResultReview, "--S---", "--S---", Some(Asked::DecideResult)),
@@ -154,13 +164,19 @@ mod tests {
                 for (role, letter) in Role::ALL.into_iter().zip(letters.chars()) {
                     let author = (phase == Phase::QuadmaskReview).then(|| person(9));
                     let decides = is_decider(&policy, person(1), role, author);
-                    let stand = Stand { phase, is_assigned, decides, has_approved: false, is_shown: false };
+                    let (has_approved, is_shown, has_removal) = (false, false, false);
+                    let stand = Stand { phase, is_assigned, decides, has_approved, is_shown, has_removal };
                     let wanted = asked.filter(|_| letter != '-');
                     assert_eq!(of_shot(role, stand), wanted, "{role:?} {phase:?} assigned: {is_assigned}");
                     assert!(wanted.is_none() || could_ask(role, phase, is_assigned), "{role:?} {phase:?}");
-                    let done = Stand { has_approved: true, is_shown: true, ..stand };
-                    let is_over =
-                        matches!(phase, Phase::QuadmaskReview | Phase::ResultReview | Phase::Approved);
+                    let done = Stand { has_approved: true, is_shown: true, has_removal: true, ..stand };
+                    let is_over = matches!(
+                        phase,
+                        Phase::QuadmaskReview
+                            | Phase::QuadmaskApproved
+                            | Phase::ResultReview
+                            | Phase::Approved
+                    );
                     assert_eq!(of_shot(role, done), wanted.filter(|_| !is_over), "{role:?} {phase:?} done");
                 }
             }
@@ -183,7 +199,9 @@ mod tests {
 
     #[test]
     fn every_step_it_leads_to_is_there() {
-        for asked in [Asked::MarkTargets, Asked::DecideQuadmask, Asked::RunAgain, Asked::Answer] {
+        for asked in
+            [Asked::MarkTargets, Asked::DecideQuadmask, Asked::StartRemoval, Asked::RunAgain, Asked::Answer]
+        {
             assert!(["targets", "quadmask", "removal", "review"].contains(&asked.tab()));
         }
         assert_eq!(Asked::DecideResult.sentence(Some(2), None), "Approve result v2 or ask for changes.");

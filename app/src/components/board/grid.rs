@@ -1,5 +1,6 @@
 //! The cards of a board: at most sixty in the page, read in pieces as one scrolls, each card kept while its shot stays.
 
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use domain::{Event, EventKind, ProjectId, SequenceId, ShotId};
@@ -8,7 +9,7 @@ use leptos::prelude::*;
 
 use super::card::{Card, Gap};
 use super::shelf::{PIECE, Shelf};
-use super::window::{Plan, nearer, plan};
+use super::window::{PER_FRAME, Plan, nearer, plan};
 use crate::api::projects::{ShotFilter, ShotPage};
 use crate::browser::measure;
 use crate::components::ui::{Empty, Glyph, Kind};
@@ -21,6 +22,7 @@ use crate::state::live::use_live;
 enum Place {
     /// With the revision of its card.
     Shot(ShotId, u32),
+    /// By its place in the list: not read yet, or its card is made in one of the next frames.
     Gap(u32),
 }
 
@@ -103,7 +105,7 @@ pub fn BoardGrid(
         }
     });
 
-    let places = move || {
+    let due = Memo::new(move |_| {
         let window = window.get();
         shelf.order.with(|order| {
             window
@@ -113,7 +115,14 @@ pub fn BoardGrid(
                 })
                 .collect::<Vec<_>>()
         })
-    };
+    });
+    // Cards that were read while their gaps were seen would all be made in one frame.
+    let places = RwSignal::new(due.get_untracked());
+    let filling = StoredValue::new(false);
+    Effect::new(move |_| {
+        due.track();
+        fill(places, due, window, filling);
+    });
     let style = move || {
         planned.get().map(|plan: Plan| {
             let (before, after) = plan.spacers(&window.get(), total.get());
@@ -126,7 +135,7 @@ pub fn BoardGrid(
         <div class="board" node_ref=scroller on:scroll=on_scroll>
             {children()}
             <div class="board__grid" node_ref=grid style=style>
-                <For each=places key=|place| *place let:place>
+                <For each=move || places.get() key=|place| *place let:place>
                     {match place {
                         Place::Shot(id, _) => {
                             shelf.get(id).map(|known| view! { <Card shot=known.card job=known.job/> }.into_any())
@@ -183,6 +192,59 @@ fn step_towards(
     });
 }
 
+/// Shows what is due now and in the next frames, with few new cards in each.
+fn fill(
+    places: RwSignal<Vec<Place>>,
+    due: Memo<Vec<Place>>,
+    window: RwSignal<Range<u32>>,
+    filling: StoredValue<bool>,
+) {
+    if filling.get_value() {
+        return;
+    }
+    let (wanted, start) = (due.get_untracked(), window.get_untracked().start);
+    let next = places.with_untracked(|now| few_new(now, &wanted, start));
+    let is_over = next == wanted;
+    if places.with_untracked(|now| *now != next) {
+        places.set(next);
+    }
+    if is_over {
+        return;
+    }
+    filling.set_value(true);
+    request_animation_frame(move || {
+        // Disposed: the board is gone.
+        if filling.try_set_value(false).is_none() {
+            fill(places, due, window, filling);
+        }
+    });
+}
+
+/// What is wanted from place `start` of the list on, with at most [`PER_FRAME`] cards that are not in the page yet; for the others stays what stood there
+/// before: the card as it was, or a gap.
+fn few_new(now: &[Place], wanted: &[Place], start: u32) -> Vec<Place> {
+    let kept: HashSet<Place> = now.iter().copied().collect();
+    let as_they_were: HashMap<ShotId, Place> = now
+        .iter()
+        .filter_map(|place| match place {
+            Place::Shot(id, _) => Some((*id, *place)),
+            _ => None,
+        })
+        .collect();
+    let mut left = PER_FRAME;
+    let show = |(at, place): (usize, &Place)| match place {
+        Place::Shot(id, _) if !kept.contains(place) => {
+            if left > 0 {
+                left -= 1;
+                return *place;
+            }
+            as_they_were.get(id).copied().unwrap_or(Place::Gap(start + at as u32))
+        }
+        _ => *place,
+    };
+    wanted.iter().enumerate().map(show).collect()
+}
+
 const FORMATS: &str = "MOV, MP4, MKV or MXF; H.264, HEVC, ProRes, DNxHR, FFV1 or MJPEG";
 
 #[component]
@@ -223,4 +285,43 @@ fn NoShots(project: ProjectId, sequence: Option<SequenceId>, may_upload: bool) -
         </section>
     }
     .into_any()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shot(n: u128, revision: u32) -> Place {
+        Place::Shot(ShotId(uuid::Uuid::from_u128(n)), revision)
+    }
+
+    #[test]
+    fn cards_that_are_read_or_change_at_once_come_a_few_a_frame() {
+        let gaps: Vec<_> = (0..30).map(Place::Gap).collect();
+        let read: Vec<_> = (0..30).map(|n| shot(n, 0)).collect();
+        let changed: Vec<_> = (0..30).map(|n| shot(n, 1)).collect();
+        let mut now = gaps;
+        for wanted in [read, changed] {
+            let mut frames = 0;
+            while now != wanted {
+                let next = few_new(&now, &wanted, 0);
+                assert_eq!(next.len(), wanted.len());
+                let made =
+                    next.iter().filter(|at| matches!(at, Place::Shot(..)) && !now.contains(at)).count();
+                assert!((1..=PER_FRAME as usize).contains(&made), "{made}");
+                now = next;
+                frames += 1;
+            }
+            assert_eq!(frames, 4);
+        }
+    }
+
+    #[test]
+    fn a_card_stays_as_it_was_until_its_turn() {
+        let now: Vec<_> = (0..20).map(|n| shot(n, 0)).collect();
+        let wanted: Vec<_> = (0..20).map(|n| shot(n, 1)).collect();
+        let next = few_new(&now, &wanted, 0);
+        assert_eq!(next[..8], wanted[..8]);
+        assert_eq!(next[8..], now[8..]);
+    }
 }

@@ -2,15 +2,19 @@
 
 use std::collections::HashMap;
 use std::ops::Range;
+use std::time::Duration;
 
 use domain::{Event, EventKind, JobState, Progress, ProjectId, ShotId};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
 use crate::api::projects::{ShotCard, ShotFilter, ShotPage, list_shots};
+use crate::error::ApiError;
 
 /// Cards in one answer of the server.
 pub const PIECE: u32 = 60;
+/// What was not read for want of an answer is read again after this.
+const AGAIN: Duration = Duration::from_secs(3);
 
 #[derive(Clone)]
 pub struct Known {
@@ -126,7 +130,19 @@ impl Shelf {
                     self.put(from, page);
                     after();
                 }
-                Err(error) => leptos::logging::warn!("the list of shots was not read: {error}"),
+                // Said and read again a little later, so that a page that is being left says nothing.
+                Err(error) => set_timeout(
+                    move || {
+                        if self.reading.is_disposed() {
+                            return;
+                        }
+                        leptos::logging::warn!("the list of shots was not read: {error}");
+                        if matches!(error, ApiError::Network(_)) {
+                            after();
+                        }
+                    },
+                    AGAIN,
+                ),
             }
         });
     }

@@ -62,7 +62,7 @@ impl Plan {
 }
 
 /// New cards made in one frame.
-const PER_FRAME: u32 = 8;
+pub const PER_FRAME: u32 = 8;
 
 /// One step from the window in the page towards the one wanted. Whole rows, so that the columns stay; what overlaps is
 /// kept, the rest goes at once.

@@ -157,7 +157,7 @@ fn Causes() -> impl IntoView {
     move || {
         with_lane(desk)
             .into_iter()
-            .map(|(name, ..)| view! { <span class="timeline__name" data-row="cause">{name}</span> })
+            .map(|(name, ..)| view! { <span class="timeline__name" data-row="cause" title=name.clone()>{name}</span> })
             .collect_view()
     }
 }

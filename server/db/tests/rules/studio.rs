@@ -170,6 +170,9 @@ rules! {
         assert_eq!(asked(&studio, studio.second, Role::Supervisor).await, [Asked::DecideQuadmask]);
         let second = ballot(studio.second, Role::Supervisor);
         let outcome = transact!(db, [second], |tx| on_quadmask(tx, quadmask_id, &second)).expect("approved");
+        assert_eq!(asked(&studio, studio.artist, Role::Artist).await, [], "the removal waits for a worker");
+        sqlx::query("update job set state = 'cancelled' where kind = 'remove'").execute(db.pool()).await.expect("cancelled");
+        assert_eq!(asked(&studio, studio.artist, Role::Artist).await, [Asked::StartRemoval]);
         let version_id = run(&studio, outcome.run.expect("queued").0).await;
         assert_eq!(asked(&studio, studio.supervisor, Role::Supervisor).await, [Asked::DecideResult]);
 
