@@ -157,7 +157,10 @@ fn Causes() -> impl IntoView {
     move || {
         with_lane(desk)
             .into_iter()
-            .map(|(name, ..)| view! { <span class="timeline__name" data-row="cause" title=name.clone()>{name}</span> })
+            .map(|(name, ..)| {
+                let title = name.clone();
+                view! { <span class="timeline__name" data-row="cause" title=title>{name}</span> }
+            })
             .collect_view()
     }
 }
