@@ -291,8 +291,9 @@ fn NoShots(project: ProjectId, sequence: Option<SequenceId>, may_upload: bool) -
 mod tests {
     use super::*;
 
-    fn shot(n: u128, revision: u32) -> Place {
-        Place::Shot(ShotId(uuid::Uuid::from_u128(n)), revision)
+    fn shot(n: u32, revision: u32) -> Place {
+        let id = format!("00000000-0000-0000-0000-{n:012}");
+        Place::Shot(id.parse().expect("an id"), revision)
     }
 
     #[test]
