@@ -107,22 +107,22 @@ pub fn BoardGrid(
 
     let due = Memo::new(move |_| {
         let window = window.get();
-        shelf.order.with(|order| {
-            window
-                .map(|at| match order.get(at as usize) {
-                    Some(Some((id, revision))) => Place::Shot(*id, *revision),
-                    _ => Place::Gap(at),
-                })
-                .collect::<Vec<_>>()
-        })
+        let place = |order: &[Option<(ShotId, u32)>], at: u32| match order.get(at as usize) {
+            Some(Some((id, revision))) => Place::Shot(*id, *revision),
+            _ => Place::Gap(at),
+        };
+        let places = shelf.order.with(|order| window.clone().map(|at| place(order, at)).collect());
+        Places { start: window.start, places }
     });
     // Cards that were read while their gaps were seen would all be made in one frame.
     let places = RwSignal::new(due.get_untracked());
     let filling = StoredValue::new(false);
     Effect::new(move |_| {
         due.track();
-        fill(places, due, window, filling);
+        fill(places, due, filling);
     });
+    let columns = Memo::new(move |_| planned.get().map_or(4, |plan| plan.columns));
+    let rows = move || places.with(|places| places.rows(columns.get()));
     let style = move || {
         planned.get().map(|plan: Plan| {
             let (before, after) = plan.spacers(&window.get(), total.get());
@@ -135,13 +135,9 @@ pub fn BoardGrid(
         <div class="board" node_ref=scroller on:scroll=on_scroll>
             {children()}
             <div class="board__grid" node_ref=grid style=style>
-                <For each=move || places.get() key=|place| *place let:place>
-                    {match place {
-                        Place::Shot(id, _) => {
-                            shelf.get(id).map(|known| view! { <Card shot=known.card job=known.job/> }.into_any())
-                        }
-                        Place::Gap(_) => Some(view! { <Gap/> }.into_any()),
-                    }}
+                // By rows: one that comes at the top moves none of the others in the document.
+                <For each=rows key=|row| *row let:row>
+                    <div class="board__row"><Row shelf row columns places/></div>
                 </For>
                 <Show when=move || at_end.get()>
                     <DropCard project sequence/>
@@ -160,6 +156,21 @@ pub fn BoardGrid(
                 }}
             </Show>
         </div>
+    }
+}
+
+#[component]
+fn Row(shelf: Shelf, row: u32, columns: Memo<u32>, places: RwSignal<Places>) -> impl IntoView {
+    let here = Memo::new(move |_| places.with(|places| places.row(row, columns.get())));
+    view! {
+        <For each=move || here.get() key=|place| *place let:place>
+            {match place {
+                Place::Shot(id, _) => {
+                    shelf.get(id).map(|known| view! { <Card shot=known.card job=known.job/> }.into_any())
+                }
+                Place::Gap(_) => Some(view! { <Gap/> }.into_any()),
+            }}
+        </For>
     }
 }
 
@@ -193,17 +204,12 @@ fn step_towards(
 }
 
 /// Shows what is due now and in the next frames, with few new cards in each.
-fn fill(
-    places: RwSignal<Vec<Place>>,
-    due: Memo<Vec<Place>>,
-    window: RwSignal<Range<u32>>,
-    filling: StoredValue<bool>,
-) {
+fn fill(places: RwSignal<Places>, due: Memo<Places>, filling: StoredValue<bool>) {
     if filling.get_value() {
         return;
     }
-    let (wanted, start) = (due.get_untracked(), window.get_untracked().start);
-    let next = places.with_untracked(|now| few_new(now, &wanted, start));
+    let wanted = due.get_untracked();
+    let next = places.with_untracked(|now| now.few_new(&wanted));
     let is_over = next == wanted;
     if places.with_untracked(|now| *now != next) {
         places.set(next);
@@ -215,34 +221,56 @@ fn fill(
     request_animation_frame(move || {
         // Disposed: the board is gone.
         if filling.try_set_value(false).is_none() {
-            fill(places, due, window, filling);
+            fill(places, due, filling);
         }
     });
 }
 
-/// What is wanted from place `start` of the list on, with at most [`PER_FRAME`] cards that are not in the page yet; for the others stays what stood there
-/// before: the card as it was, or a gap.
-fn few_new(now: &[Place], wanted: &[Place], start: u32) -> Vec<Place> {
-    let kept: HashSet<Place> = now.iter().copied().collect();
-    let as_they_were: HashMap<ShotId, Place> = now
-        .iter()
-        .filter_map(|place| match place {
-            Place::Shot(id, _) => Some((*id, *place)),
-            _ => None,
-        })
-        .collect();
-    let mut left = PER_FRAME;
-    let show = |(at, place): (usize, &Place)| match place {
-        Place::Shot(id, _) if !kept.contains(place) => {
-            if left > 0 {
-                left -= 1;
-                return *place;
+/// What stands in the grid from place `start` of the list on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Places {
+    start: u32,
+    places: Vec<Place>,
+}
+
+impl Places {
+    /// Rows of the list that these places are in, `columns` wide.
+    fn rows(&self, columns: u32) -> Range<u32> {
+        let end = self.start + self.places.len() as u32;
+        self.start / columns..end.div_ceil(columns)
+    }
+
+    fn row(&self, row: u32, columns: u32) -> Vec<Place> {
+        let index = |at: u32| at.checked_sub(self.start).map(|index| index as usize);
+        let here = row * columns..(row + 1) * columns;
+        here.filter_map(|at| self.places.get(index(at)?).copied()).collect()
+    }
+
+    /// What is wanted, with at most [`PER_FRAME`] cards that are not in the page yet; for the others stays what stood there
+    /// before: the card as it was, or a gap.
+    fn few_new(&self, wanted: &Self) -> Self {
+        let kept: HashSet<Place> = self.places.iter().copied().collect();
+        let as_they_were: HashMap<ShotId, Place> = self
+            .places
+            .iter()
+            .filter_map(|place| match place {
+                Place::Shot(id, _) => Some((*id, *place)),
+                Place::Gap(_) => None,
+            })
+            .collect();
+        let mut left = PER_FRAME;
+        let show = |(at, place): (u32, &Place)| match place {
+            Place::Shot(id, _) if !kept.contains(place) => {
+                if left > 0 {
+                    left -= 1;
+                    return *place;
+                }
+                as_they_were.get(id).copied().unwrap_or(Place::Gap(at))
             }
-            as_they_were.get(id).copied().unwrap_or(Place::Gap(start + at as u32))
-        }
-        _ => *place,
-    };
-    wanted.iter().enumerate().map(show).collect()
+            _ => *place,
+        };
+        Self { start: wanted.start, places: (wanted.start..).zip(&wanted.places).map(show).collect() }
+    }
 }
 
 const FORMATS: &str = "MOV, MP4, MKV or MXF; H.264, HEVC, ProRes, DNxHR, FFV1 or MJPEG";
@@ -296,19 +324,21 @@ mod tests {
         Place::Shot(id.parse().expect("an id"), revision)
     }
 
+    fn places(start: u32, places: impl IntoIterator<Item = Place>) -> Places {
+        Places { start, places: places.into_iter().collect() }
+    }
+
     #[test]
     fn cards_that_are_read_or_change_at_once_come_a_few_a_frame() {
-        let gaps: Vec<_> = (0..30).map(Place::Gap).collect();
-        let read: Vec<_> = (0..30).map(|n| shot(n, 0)).collect();
-        let changed: Vec<_> = (0..30).map(|n| shot(n, 1)).collect();
-        let mut now = gaps;
-        for wanted in [read, changed] {
+        let mut now = places(0, (0..30).map(Place::Gap));
+        for revision in [0, 1] {
+            let wanted = places(0, (0..30).map(|n| shot(n, revision)));
             let mut frames = 0;
             while now != wanted {
-                let next = few_new(&now, &wanted, 0);
-                assert_eq!(next.len(), wanted.len());
-                let made =
-                    next.iter().filter(|at| matches!(at, Place::Shot(..)) && !now.contains(at)).count();
+                let next = now.few_new(&wanted);
+                assert_eq!(next.places.len(), 30);
+                let is_new = |at: &&Place| matches!(at, Place::Shot(..)) && !now.places.contains(at);
+                let made = next.places.iter().filter(is_new).count();
                 assert!((1..=PER_FRAME as usize).contains(&made), "{made}");
                 now = next;
                 frames += 1;
@@ -319,10 +349,21 @@ mod tests {
 
     #[test]
     fn a_card_stays_as_it_was_until_its_turn() {
-        let now: Vec<_> = (0..20).map(|n| shot(n, 0)).collect();
-        let wanted: Vec<_> = (0..20).map(|n| shot(n, 1)).collect();
-        let next = few_new(&now, &wanted, 0);
-        assert_eq!(next[..8], wanted[..8]);
-        assert_eq!(next[8..], now[8..]);
+        let now = places(40, (0..20).map(|n| shot(n, 0)));
+        let wanted = places(40, (0..20).map(|n| shot(n, 1)));
+        let next = now.few_new(&wanted);
+        assert_eq!(next.places[..8], wanted.places[..8]);
+        assert_eq!(next.places[8..], now.places[8..]);
+        let below = places(60, (20..40).map(|n| shot(n, 0)));
+        assert_eq!(now.few_new(&below).places[8..], (68..80).map(Place::Gap).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn rows_have_all_places_once() {
+        for (start, columns) in [(0, 4), (40, 4), (40, 3), (7, 5)] {
+            let all = places(start, (0..30).map(|n| shot(n, 0)));
+            let rows = all.rows(columns).flat_map(|row| all.row(row, columns)).collect::<Vec<_>>();
+            assert_eq!(rows, all.places, "{start} {columns}");
+        }
     }
 }

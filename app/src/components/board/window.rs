@@ -77,7 +77,8 @@ pub fn nearer(now: &Range<u32>, goal: &Range<u32>, columns: u32) -> Range<u32> {
     if end < goal.end {
         return start..(end.next_multiple_of(columns) + step).min(goal.end);
     }
-    start.saturating_sub(step).max(goal.start)..end
+    // Upwards by one row: of several new ones at the top all below would move in the document.
+    start.saturating_sub(columns).max(goal.start)..end
 }
 
 #[cfg(test)]
