@@ -27,6 +27,10 @@ pub struct AppState {
     pub store: Store,
     /// Links are built from it; no slash at the end.
     pub public_url: String,
+    /// Weights of networks on this machine.
+    pub models: models::Room,
+    /// Where the server itself answers.
+    pub listening: domain::reach::Listening,
 }
 
 impl AppState {
@@ -124,15 +128,50 @@ impl Cx {
         project_id: Option<ProjectId>,
         about: impl Into<String>,
     ) -> db::audit::Note {
-        let ClientAddress(address) = ClientAddress::here();
-        db::audit::Note {
-            deed,
-            by: Some(self.viewer.person_id),
-            who: self.viewer.name.clone(),
-            project_id,
-            about: about.into(),
-            address,
-        }
+        self.note_from(deed, project_id, about.into(), ClientAddress::here())
+    }
+
+    fn note_from(
+        &self,
+        deed: domain::Deed,
+        project_id: Option<ProjectId>,
+        about: String,
+        ClientAddress(address): ClientAddress,
+    ) -> db::audit::Note {
+        let (by, who) = (Some(self.viewer.person_id), self.viewer.name.clone());
+        db::audit::Note { deed, by, who, project_id, about, address }
+    }
+
+    /// For routes: a line in the audit trail about what the viewer takes away of a project.
+    pub async fn takes(
+        &self,
+        deed: domain::Deed,
+        project_id: ProjectId,
+        about: String,
+        from: ClientAddress,
+    ) -> Result<(), ApiError> {
+        let note = self.note_from(deed, Some(project_id), about, from);
+        let keep = self.db().write(move |tx| {
+            let note = note.clone();
+            Box::pin(async move { db::audit::add(tx, &note).await })
+        });
+        Ok(keep.await?)
+    }
+
+    /// As [`Self::takes`], of a delivered file, which may come in pieces: they are one line, whichever came first.
+    pub async fn downloads(
+        &self,
+        project_id: ProjectId,
+        about: String,
+        from: ClientAddress,
+    ) -> Result<(), ApiError> {
+        let note = self.note_from(domain::Deed::PackageTaken, Some(project_id), about, from);
+        let keep = self.db().write(move |tx| {
+            let note = note.clone();
+            Box::pin(async move { db::audit::add_once(tx, &note).await })
+        });
+        keep.await?;
+        Ok(())
     }
 
     /// By role alone: for what belongs to no project.

@@ -27,6 +27,9 @@ pub enum ApiError {
     /// What was wrong and what to do, for people.
     #[error("{0}")]
     Invalid(String),
+    /// Something that the server needs does not answer; what that is and what to do, for people.
+    #[error("{0}")]
+    Unavailable(String),
     #[error("Too many tries. Wait {seconds} seconds and try again.")]
     Throttled { seconds: u32 },
     #[error(
@@ -84,6 +87,7 @@ impl ApiError {
             Self::Conflict(_) => StatusCode::CONFLICT,
             Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Throttled { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal | Self::Network(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -93,6 +97,9 @@ impl ApiError {
 #[cfg(feature = "ssr")]
 mod causes {
     use super::ApiError;
+
+    const FULL: &str =
+        "The server's disk is full, so this was not stored. Free some space on it and try again.";
 
     fn broken(error: &(dyn std::error::Error + 'static)) -> ApiError {
         tracing::error!(error, "A request failed on the server");
@@ -108,6 +115,7 @@ mod causes {
                 db::Error::Taken(_) => {
                     Self::Conflict("Somebody else did this at the same moment. Look again.".into())
                 }
+                db::Error::Full => Self::Invalid(FULL.into()),
                 db::Error::Open { .. }
                 | db::Error::Migrate(_)
                 | db::Error::Corrupt(_)
@@ -119,13 +127,10 @@ mod causes {
     impl From<storage::Error> for ApiError {
         fn from(error: storage::Error) -> Self {
             match error {
-                storage::Error::Full { .. } => Self::Invalid(
-                    "The server's disk is full, so this was not stored. Free some space on it and try again."
-                        .into(),
-                ),
+                storage::Error::Full { .. } => Self::Invalid(FULL.into()),
                 storage::Error::Bucket(_) => {
                     tracing::error!(error = &error as &dyn std::error::Error, "The bucket failed");
-                    Self::Invalid(
+                    Self::Unavailable(
                         "The place where files are kept does not answer, so this was not done. Try again in a moment; if it stays so, tell whoever runs the server."
                             .into(),
                     )
@@ -144,6 +149,8 @@ mod causes {
             match failed {
                 crate::upkeep::Failed::Db(error) => error.into(),
                 crate::upkeep::Failed::Store(error) => error.into(),
+                crate::upkeep::Failed::Refused(sentence) => Self::Conflict(sentence),
+                crate::upkeep::Failed::Left { source, .. } => source.into(),
                 crate::upkeep::Failed::Broken(error) => error.into(),
             }
         }

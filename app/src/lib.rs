@@ -52,6 +52,12 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
     }
 }
 
+/// The title of a page. The server writes it into the head as it is, so that names must be escaped there; a browser takes text.
+fn titled(page: String) -> String {
+    let title = if page.is_empty() { "Minus One".to_owned() } else { format!("{page} · Minus One") };
+    if cfg!(feature = "ssr") { title.replace('&', "&amp;").replace('<', "&lt;") } else { title }
+}
+
 #[component]
 pub fn App() -> impl IntoView {
     provide_meta_context();
@@ -61,7 +67,7 @@ pub fn App() -> impl IntoView {
     provide_session();
     provide_uploads();
     view! {
-        <Title formatter=|page: String| if page.is_empty() { "Minus One".to_owned() } else { format!("{page} · Minus One") }/>
+        <Title formatter=titled/>
         <Router>
             <Routes fallback=pages::NotFound>
                 <Route path=path!("/setup") view=pages::setup::SetupPage ssr=SsrMode::Async/>
@@ -79,6 +85,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/inbox") view=pages::inbox::InboxPage ssr=SsrMode::Async/>
                     <Route path=path!("/bin") view=pages::bin::BinPage ssr=SsrMode::Async/>
                     <Route path=path!("/disk") view=pages::disk::DiskPage ssr=SsrMode::Async/>
+                    <Route path=path!("/models") view=pages::models::ModelsPage ssr=SsrMode::Async/>
                     <Route path=path!("/jobs") view=pages::jobs::JobsPage ssr=SsrMode::Async/>
                     <Route path=path!("/shots/:shot/:tab") view=pages::shot::ShotPage ssr=SsrMode::Async/>
                     <ParentRoute path=path!("/projects/:project") view=pages::project::ProjectFrame ssr=SsrMode::Async>

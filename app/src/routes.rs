@@ -14,6 +14,9 @@ pub mod href {
 
     pub const JOBS: &str = "/jobs";
 
+    /// Weights of networks.
+    pub const MODELS: &str = "/models";
+
     /// What was deleted and can still be taken out again.
     pub const BIN: &str = "/bin";
 
@@ -220,7 +223,7 @@ pub mod href {
         format!("/share-media/{token}/shots/{id}/{file}?of={stamp}")
     }
 
-    /// What a guest sees of a version: `proxy.mov`, `proxy.json`; and `result.mkv` where the link grants it.
+    /// What a guest sees of a version: `proxy.mov`, `proxy.json`; and `result.mkv` of an approved one where the link grants it.
     pub fn share_version(token: &str, id: VersionId, file: &str) -> String {
         format!("/share-media/{token}/versions/{id}/{file}")
     }

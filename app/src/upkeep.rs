@@ -2,6 +2,7 @@
 //! the sweep of what nothing needs. Everything here may be killed at any moment: rows go first and files after them, and what
 //! was left is found by the next sweep.
 
+use std::panic::resume_unwind;
 use std::time::{Duration, SystemTime};
 
 use db::audit::Note;
@@ -22,6 +23,10 @@ const UPLOAD_DAYS: i64 = 7;
 const DAY_MICROS: i64 = 86_400_000_000;
 /// Blobs that one transaction forgets.
 const AT_ONCE: usize = 200;
+/// A bucket is asked over a network: so many removals beside each other.
+const HANDS: usize = 8;
+/// After so many failures in a row the rest is not tried: nobody waits thousands of times for a bucket that is gone.
+const IN_A_ROW: u32 = 5;
 
 #[derive(Debug, thiserror::Error)]
 pub enum Failed {
@@ -29,6 +34,12 @@ pub enum Failed {
     Db(#[from] db::Error),
     #[error("the store failed")]
     Store(#[from] storage::Error),
+    /// A sweep that may be of the wrong store; a sentence for people.
+    #[error("{0}")]
+    Refused(String),
+    /// The sweep went on over what it could not remove; the first of it says why.
+    #[error("removed {removed}; {failed} more could not be removed")]
+    Left { removed: String, failed: u32, source: storage::Error },
     #[error("a piece of work broke off")]
     Broken(#[from] tokio::task::JoinError),
 }
@@ -110,6 +121,8 @@ struct Found {
     /// Files that no row records: left by a process that was killed before its row, or after the row was forgotten.
     unrecorded: Vec<(Hash, u64)>,
     parts: Vec<(String, u64)>,
+    /// The database needs no blob and records none.
+    knows_none: bool,
     before: SystemTime,
     before_micros: i64,
 }
@@ -130,7 +143,8 @@ impl Found {
 async fn find(state: &AppState) -> Result<Found> {
     let before = SystemTime::now() - GRACE;
     let before_micros = db::now() - GRACE.as_micros() as i64;
-    let db::disk::Plan { needed, unused: recorded } = db::disk::plan(&state.db, before_micros).await?;
+    let db::disk::Plan { needed, unused: recorded, knows_none } =
+        db::disk::plan(&state.db, before_micros).await?;
     let store = state.store.clone();
     let old = tokio::task::spawn_blocking(move || -> storage::Result<Vec<(Hash, u64)>> {
         let mut old = Vec::new();
@@ -155,7 +169,7 @@ async fn find(state: &AppState) -> Result<Found> {
     let open: std::collections::HashSet<String> = open.iter().map(ToString::to_string).collect();
     let parts = all.into_iter().filter(|(name, _, at)| *at < before && !open.contains(name));
     let parts = parts.map(|(name, bytes, _)| (name, bytes)).collect();
-    Ok(Found { recorded, unrecorded, parts, before, before_micros })
+    Ok(Found { recorded, unrecorded, parts, knows_none, before, before_micros })
 }
 
 /// What a sweep would take now; nothing is changed.
@@ -163,11 +177,44 @@ pub async fn look(state: &AppState) -> Result<Swept> {
     Ok(find(state).await?.total())
 }
 
-/// Removes what nothing needs: first the row, then the file. A blob that is put or named meanwhile stays.
+/// Before anything is removed: the store is this database's, and lets blobs go.
+///
+/// # Errors
+/// [`Failed::Refused`] where a wrong, lost or empty database would call everything unused.
+async fn begin(state: &AppState, found: &Found) -> Result<()> {
+    if found.knows_none && !found.unrecorded.is_empty() {
+        return Err(Failed::Refused(format!(
+            "This database knows of no file at all, and the store holds {} that nobody put within a day: nothing was removed. Give the database and the store that belong together (--data, DATABASE_URL, STORAGE_URL), or restore a back-up; if these do and nothing is wanted, remove what lies in “blobs” by hand.",
+            found.unrecorded.len()
+        )));
+    }
+    if !state.store.has_bucket() {
+        return Ok(());
+    }
+    let ours = db::upkeep::database_id(&state.db).await?;
+    let (store, id) = (state.store.clone(), ours.clone());
+    let owner = tokio::task::spawn_blocking(move || store.owner_blocking(&id)).await??;
+    if owner != ours {
+        return Err(Failed::Refused(format!(
+            "The bucket belongs to another database ({owner}; this one is {ours}): nothing was removed. Give the database and the bucket that belong together (--data, DATABASE_URL, STORAGE_URL); if these do, as after restoring a back-up that is older than the first sweep, remove the object “database” beside “blobs” in the bucket and sweep again."
+        )));
+    }
+    let store = state.store.clone();
+    tokio::task::spawn_blocking(move || store.begin_sweep_blocking()).await??;
+    Ok(())
+}
+
+/// Removes what nothing needs: first the row, then the file. A blob that is put or named meanwhile stays. One that cannot be
+/// removed keeps no other from going, and the next sweep finds it.
 pub async fn sweep(state: &AppState, note: &Note) -> Result<Swept> {
-    let Found { recorded, unrecorded, parts, before, before_micros } = find(state).await?;
-    let mut swept = Swept::default();
+    let found = find(state).await?;
+    begin(state, &found).await?;
+    let Found { recorded, unrecorded, parts, before, before_micros, .. } = found;
+    let (mut swept, mut failures) = (Swept::default(), Failures::default());
     for some in recorded.chunks(AT_ONCE) {
+        if failures.is_hopeless {
+            break;
+        }
         let hashes: Vec<Hash> = some.iter().map(|(hash, _)| *hash).collect();
         let forgotten = state
             .db
@@ -176,10 +223,14 @@ pub async fn sweep(state: &AppState, note: &Note) -> Result<Swept> {
                 Box::pin(async move { db::disk::forget(tx, &hashes, before_micros).await })
             })
             .await?;
-        remove(&state.store, forgotten, before, &mut swept).await?;
+        remove(&state.store, forgotten, before, &mut swept, &mut failures).await?;
     }
     for some in unrecorded.chunks(AT_ONCE) {
-        remove(&state.store, some.iter().map(|(hash, _)| *hash).collect(), before, &mut swept).await?;
+        if failures.is_hopeless {
+            break;
+        }
+        let hashes = some.iter().map(|(hash, _)| *hash).collect();
+        remove(&state.store, hashes, before, &mut swept, &mut failures).await?;
     }
     for (name, bytes) in parts {
         if tokio::fs::remove_file(state.store.part_path(&name)).await.is_ok() {
@@ -199,7 +250,10 @@ pub async fn sweep(state: &AppState, note: &Note) -> Result<Swept> {
             })
         })
         .await?;
-    Ok(swept)
+    match failures.first {
+        None => Ok(swept),
+        Some(source) => Err(Failed::Left { removed: swept.words(), failed: failures.failed, source }),
+    }
 }
 
 /// As the command line asks for it.
@@ -207,22 +261,87 @@ pub async fn sweep_by(state: &AppState, who: &str) -> Result<Swept> {
     sweep(state, &note_of(who, Deed::Swept, String::new())).await
 }
 
-async fn remove(store: &Store, hashes: Vec<Hash>, before: SystemTime, swept: &mut Swept) -> Result<()> {
+/// What was in the way of removals.
+#[derive(Debug, Default)]
+struct Failures {
+    failed: u32,
+    first: Option<storage::Error>,
+    /// Of the last ones none came to pass.
+    is_hopeless: bool,
+}
+
+/// What some removals came to.
+#[derive(Debug, Default)]
+struct Outcome {
+    /// Removed, or left for a good reason.
+    settled: u32,
+    blobs: u32,
+    bytes: i64,
+    failed: u32,
+    first: Option<storage::Error>,
+}
+
+async fn remove(
+    store: &Store,
+    hashes: Vec<Hash>,
+    before: SystemTime,
+    swept: &mut Swept,
+    failures: &mut Failures,
+) -> Result<()> {
     let store = store.clone();
-    let removed = tokio::task::spawn_blocking(move || -> storage::Result<(u32, i64)> {
-        let (mut blobs, mut bytes) = (0, 0);
-        for hash in hashes {
-            if let Removed::Gone(size) = store.remove_blocking(hash, before)? {
-                blobs += 1;
-                bytes += size as i64;
+    let removed = tokio::task::spawn_blocking(move || {
+        let hands = if store.has_bucket() { HANDS } else { 1 };
+        let store = &store;
+        std::thread::scope(|scope| {
+            let parts: Vec<_> = hashes
+                .chunks(hashes.len().div_ceil(hands).max(1))
+                .map(|some| scope.spawn(move || remove_some(store, some, before)))
+                .collect();
+            let done = parts.into_iter().map(|part| match part.join() {
+                Ok(done) => done,
+                Err(why) => resume_unwind(why),
+            });
+            done.collect::<Vec<_>>()
+        })
+    })
+    .await?;
+    let (mut settled, mut failed) = (0, 0);
+    for outcome in removed {
+        settled += outcome.settled;
+        failed += outcome.failed;
+        swept.blobs += outcome.blobs;
+        swept.bytes += outcome.bytes;
+        failures.first = failures.first.take().or(outcome.first);
+    }
+    failures.failed += failed;
+    failures.is_hopeless = settled == 0 && failed >= IN_A_ROW;
+    Ok(())
+}
+
+fn remove_some(store: &Store, hashes: &[Hash], before: SystemTime) -> Outcome {
+    let mut outcome = Outcome::default();
+    let mut in_a_row = 0;
+    for hash in hashes {
+        match store.remove_blocking(*hash, before) {
+            Ok(removed) => {
+                in_a_row = 0;
+                outcome.settled += 1;
+                if let Removed::Gone(size) = removed {
+                    outcome.blobs += 1;
+                    outcome.bytes += size as i64;
+                }
+            }
+            Err(error) => {
+                in_a_row += 1;
+                outcome.failed += 1;
+                outcome.first = outcome.first.or(Some(error));
+                if in_a_row == IN_A_ROW {
+                    break;
+                }
             }
         }
-        Ok((blobs, bytes))
-    })
-    .await??;
-    swept.blobs += removed.0;
-    swept.bytes += removed.1;
-    Ok(())
+    }
+    outcome
 }
 
 /// Forgets uploads that nobody has gone on with for a week, and removes what came of them.

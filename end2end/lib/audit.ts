@@ -35,7 +35,8 @@ function hashOf(file: string): string {
   return hash;
 }
 
-function blobPath(dataDir: string, hash: string): string {
+/** Where the bytes of a blob lie. */
+export function blobPath(dataDir: string, hash: string): string {
   return join(dataDir, 'blobs', hash.slice(0, 2), hash.slice(2, 4), hash);
 }
 

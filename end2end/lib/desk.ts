@@ -4,9 +4,11 @@ import { expect, type Page } from '@playwright/test';
 
 type Size = { width: number; height: number };
 
-/** Where a place of the plate lies in the window while the picture is fitted. */
-export async function onPlate(page: Page, x: number, y: number, plate: Size): Promise<{ x: number; y: number }> {
-  const box = (await page.locator('.stage__picture').boundingBox())!;
+/** Where a place of the plate lies in the window while the picture is fitted; `half`: of which picture, side by side. */
+export async function onPlate(page: Page, x: number, y: number, plate: Size, half?: 'left' | 'right'): Promise<{ x: number; y: number }> {
+  const whole = (await page.locator('.stage__picture').boundingBox())!;
+  const width = half === undefined ? whole.width : whole.width / 2;
+  const box = { ...whole, width, x: half === 'right' ? whole.x + width : whole.x };
   const scale = Math.min(box.width / plate.width, box.height / plate.height);
   const left = box.x + (box.width - plate.width * scale) / 2;
   const top = box.y + (box.height - plate.height * scale) / 2;
@@ -44,4 +46,21 @@ export async function goTo(page: Page, index: number, first = 1001): Promise<voi
   await field.fill(String(first + index));
   await field.press('Enter');
   await expect(page.locator('.stage__picture')).toHaveAttribute('data-frame', String(index), { timeout: 30_000 });
+}
+
+/** Mean red, green and blue of the picture around a place of the plate, the levels over it left out. */
+export async function colourAt(page: Page, x: number, y: number, plate: Size, half?: 'left' | 'right'): Promise<number[]> {
+  const at = await onPlate(page, x, y, plate, half);
+  return page.evaluate(({ x: left, y: top }) => {
+    const SIDE = 7;
+    const canvas = document.querySelector<HTMLCanvasElement>('.stage__picture')!;
+    const box = canvas.getBoundingClientRect();
+    const ratio = canvas.width / box.width;
+    const copy = new OffscreenCanvas(SIDE, SIDE).getContext('2d', { willReadFrequently: true })!;
+    const corner = (place: number) => Math.round(place * ratio - SIDE / 2);
+    copy.drawImage(canvas, corner(left - box.x), corner(top - box.y), SIDE, SIDE, 0, 0, SIDE, SIDE);
+    const { data } = copy.getImageData(0, 0, SIDE, SIDE);
+    const mean = (channel: number) => data.reduce((sum, value, n) => (n % 4 === channel ? sum + value : sum), 0) / (SIDE * SIDE);
+    return [mean(0), mean(1), mean(2)];
+  }, at);
 }

@@ -22,6 +22,13 @@ export async function resultOf(page: Page, clip: Clip, name: string, target: [nu
 
 /** From the targets step with the plate on it to the first result, which comes by itself: target, mask, review, approval. */
 export async function approved(page: Page, clip: Clip, target: [number, number]): Promise<void> {
+  await sent(page, clip, target);
+  await approve(page);
+  await expect(page.getByText('Result v1 in review').first()).toBeVisible({ timeout: 90_000 });
+}
+
+/** From the targets step with the plate on it to a quadmask in review. */
+export async function sent(page: Page, clip: Clip, target: [number, number]): Promise<void> {
   await page.keyboard.press('x');
   await clickPlate(page, ...target, clip);
   await page.getByRole('button', { name: 'Grow mask over the shot' }).click();
@@ -30,7 +37,10 @@ export async function approved(page: Page, clip: Clip, target: [number, number])
   await expect(page.getByRole('region', { name: 'Grow primary mask' })).toHaveCount(0, { timeout: 60_000 });
   await page.getByRole('button', { name: /^Send quadmask v\d to review/ }).click();
   await page.getByRole('dialog').getByRole('button', { name: /send/i }).click();
+}
+
+/** Approves the first quadmask, which starts its removal. */
+export async function approve(page: Page): Promise<void> {
   await page.getByRole('button', { name: 'Approve quadmask v1' }).click();
   await page.getByRole('dialog').getByRole('button', { name: /approve/i }).click();
-  await expect(page.getByText('Result v1 in review').first()).toBeVisible({ timeout: 90_000 });
 }

@@ -8,6 +8,8 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { output, root, serverBin, site, workerBin } from './place';
+import { Schema } from './postgres';
+import type { Tls } from './proxy';
 
 /** The host name in the address bar: `studio.test` is this machine over plain http, as in a studio's network. */
 export type Origin = 'localhost' | 'studio.test';
@@ -20,16 +22,26 @@ export type ServerOptions = {
   worker?: boolean;
   /** Keeps rows and blobs of an earlier server; otherwise a fresh folder that is removed at the end. */
   dataDir?: string;
+  /** Rows in a schema of its own on the PostgreSQL of the run, gone at the end; otherwise SQLite in the data folder. */
+  postgres?: boolean;
   /** The port of an earlier server, so that open pages find it again. */
   port?: number;
   /** Certificate and key, PEM files: the server speaks https. */
-  tls?: { cert: string; key: string };
+  tls?: Tls;
+  /** What people open, where that is a proxy before the server. */
+  publicUrl?: string;
   env?: Record<string, string>;
   args?: string[];
 };
 
 const READY_MS = 120_000;
 const STOP_MS = 10_000;
+
+/** The environment of this run without what a developer's names, a database above all: that is not for tests. */
+export function environment(): NodeJS.ProcessEnv {
+  const { DATABASE_URL: _, STORAGE_URL: __, DATA_DIR: ___, MODELS_DIR: ____, ...inherited } = process.env;
+  return inherited;
+}
 
 export class Server {
   private constructor(
@@ -39,6 +51,8 @@ export class Server {
     readonly process: ChildProcess,
     readonly logFile: string,
     private readonly ownsData: boolean,
+    /** Where its rows are, unless they are in the data folder. */
+    readonly schema: Schema | undefined,
   ) {}
 
   /** Resolves when `/healthz` answers. */
@@ -51,7 +65,9 @@ export class Server {
     const dataDir = options.dataDir ?? mkdtempSync(join(tmpdir(), 'minus-one-e2e-'));
     const { tls } = options;
     const baseURL = `${tls ? 'https' : 'http'}://${origin}:${port}`;
-    const args = ['serve', '--listen', `127.0.0.1:${port}`, '--public-url', baseURL];
+    // In a network the server listens to everybody, as it is started there; whoever asks it in tests asks 127.0.0.1 all the same.
+    const listen = origin === 'localhost' ? '127.0.0.1' : '0.0.0.0';
+    const args = ['serve', '--listen', `${listen}:${port}`, '--public-url', options.publicUrl ?? baseURL];
     args.push('--data', dataDir, '--site-root', site);
     args.push(...(worker ? ['--worker-bin', workerBin] : ['--no-worker']));
     args.push(...(demo ? ['--demo'] : []), ...(tls ? ['--tls-cert', tls.cert, '--tls-key', tls.key] : []), ...(options.args ?? []));
@@ -60,12 +76,12 @@ export class Server {
     mkdirSync(logs, { recursive: true });
     const logFile = join(logs, `server-${port}.log`);
     const log = createWriteStream(logFile, { flags: 'a' });
-    // What the developer's environment names, a database above all, is not for tests.
-    const { DATABASE_URL: _, STORAGE_URL: __, DATA_DIR: ___, MODELS_DIR: ____, ...inherited } = process.env;
-    const child = spawn(serverBin, args, { cwd: root, env: { ...inherited, ...options.env }, stdio: ['ignore', 'pipe', 'pipe'] });
+    const schema = options.postgres ? Schema.make() : undefined;
+    const env = { ...environment(), ...(schema && { DATABASE_URL: schema.url }), ...options.env };
+    const child = spawn(serverBin, args, { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] });
     child.stdout?.pipe(log, { end: false });
     child.stderr?.pipe(log, { end: false });
-    const server = new Server(baseURL, port, dataDir, child, logFile, options.dataDir === undefined);
+    const server = new Server(baseURL, port, dataDir, child, logFile, options.dataDir === undefined, schema);
     try {
       await server.ready();
     } catch (error) {
@@ -109,9 +125,10 @@ export class Server {
     await this.end('SIGKILL');
   }
 
-  /** A clean stop; removes the data folder when this server made it. */
+  /** A clean stop; removes the data folder when this server made it, and its schema. */
   async stop(): Promise<void> {
     await this.end('SIGTERM');
+    this.schema?.drop();
     if (this.ownsData) rmSync(this.dataDir, { recursive: true, force: true, maxRetries: 5 });
   }
 

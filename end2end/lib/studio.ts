@@ -107,8 +107,8 @@ export class Studio {
     return Number(headers.get('upload-offset'));
   }
 
-  /** Sends what is missing from `offset` on, a piece at a time; ends with the answer to the last byte. */
-  sendRest(address: string, bytes: Buffer, offset: number, piece: number, pauseMs: number): Promise<string> {
+  /** Sends what is missing from `offset` on, a piece at a time, says how far it is, and ends with the answer to the last byte. */
+  sendRest(address: string, bytes: Buffer, offset: number, piece: number, pauseMs: number, sent: (to: number) => void = () => {}): Promise<string> {
     return new Promise((done, fail) => {
       const gone = (error: Error) => fail(new Gone(error.message));
       const length = bytes.length - offset;
@@ -119,7 +119,7 @@ export class Studio {
         'Upload-Offset': offset,
         'Content-Length': length,
       };
-      const sent = request(`${this.baseURL}${address}`, { method: 'PATCH', headers }, (answer) => {
+      const patch = request(`${this.baseURL}${address}`, { method: 'PATCH', headers }, (answer) => {
         let text = '';
         answer.setEncoding('utf8');
         answer.on('data', (part) => (text += part));
@@ -127,15 +127,16 @@ export class Studio {
         answer.on('aborted', () => gone(new Error('the answer broke off')));
         answer.on('end', () => ([200, 204].includes(answer.statusCode ?? 0) ? done(text) : fail(new Refused(answer.statusCode ?? 0, text))));
       });
-      sent.on('error', gone);
+      patch.on('error', gone);
       let at = offset;
       const next = () => {
-        if (sent.destroyed) return;
+        if (patch.destroyed) return;
         const end = Math.min(at + piece, bytes.length);
-        sent.write(bytes.subarray(at, end));
+        patch.write(bytes.subarray(at, end));
         at = end;
+        sent(at);
         if (at < bytes.length) setTimeout(next, pauseMs);
-        else sent.end();
+        else patch.end();
       };
       next();
     });

@@ -1,8 +1,9 @@
 // SIGKILL of server and worker while shots are uploaded, read, segmented, approved and removed: `cargo xtask prove kills`.
-// Half of the moments are random, half lie where it hurts: bytes are in the store, the rows that name them are not. After
-// every kill all work is let finish, and rows are compared with the bytes on the disk.
+// Moments are aimed at: a plate that is half there, a step of a removal that computes, bytes that are in the store while the
+// rows that name them are not; some are random. After every kill all work is let finish, and rows are compared with the
+// bytes on the disk.
 
-import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Page } from '@playwright/test';
@@ -13,59 +14,42 @@ import { chance, count, record, seed } from '../lib/proof';
 import { Server } from '../lib/server';
 import { Gone, Refused, Studio } from '../lib/studio';
 import { expect, open, test } from '../lib/test';
+import { GAP, MIDWAY, type Phase, STEPS, Toll, VICTIMS } from '../lib/toll';
 
 // Servers are started here, and killed.
 test.use({ baseURL: 'http://localhost' });
 test.describe.configure({ timeout: proving ? 0 : 600_000 });
 
-const PHASES = ['upload', 'ingest', 'segment', 'approve', 'remove'] as const;
-type Phase = (typeof PHASES)[number];
-const VICTIMS = ['server', 'worker', 'both'] as const;
-type Victim = (typeof VICTIMS)[number];
-
 /** Studios that are killed side by side: most of the time is spent waiting for leases to run out. */
 const LANES = proving ? 3 : 2;
 const FRAMES = 16;
+/** The plate is so many times 320×180: large enough that a removal computes for a while. */
+const SCALE = proving ? 4 : 2;
 /** Bytes that make every plate a file of its own, long enough to be killed on its way. */
 const PADDING = 4 << 20;
 const PIECE = 128 << 10;
 const PIECE_PAUSE_MS = 8;
+/** A blow at a step of a removal falls so soon after it went to work. */
+const MOST_INTO_STEP_MS = proving ? 60 : 30;
 const EMAIL = 'owner@studio.test';
 const PASSWORD = 'four quiet brown horses';
 /** Only so that a lost job ends the proof; a busy machine may take minutes. */
 const MOST_WAIT_MS = proving ? 900_000 : 300_000;
 
-/** What a kill between bytes and rows is called among the moments. */
-const GAP = 'between bytes and rows';
+/** `sent`: how many of its bytes have gone out. */
+type Shot = { name: string; bytes: Buffer; sent: number; id: string; asked: Record<string, number> };
 
-type Kill = { phase: Phase; victim: Victim; moment: string };
-type Shot = { name: string; bytes: Buffer; id: string; asked: Record<string, number> };
-
-/** What all lanes share. */
-class Toll {
-  readonly kills: Kill[] = [];
-  readonly wrong: string[] = [];
-  resumed = 0;
-  audits = 0;
-  shots = 0;
-  taken = 0;
-  unreferenced = 0;
-  rows: Record<string, number> = {};
-
-  constructor(readonly total: number) {}
-
-  /** Whether one more kill is due; it is then the caller's. */
-  take(): boolean {
-    if (this.taken >= this.total) return false;
-    this.taken += 1;
-    return true;
-  }
-}
+/** A process says by a file that it lingers at a place: a step that begins, or between bytes and rows. */
+type Mark = { pid: number; place: string };
+/** Where the server and the worker linger between bytes and rows. */
+const GAPS = ['upload', 'worker'];
+/** The steps of a removal, each later than the one before. */
+const ORDER: readonly string[] = [...STEPS, 'store'];
 
 test('a killed server or worker loses and doubles nothing', async ({ browser }) => {
   const folder = mkdtempSync(join(tmpdir(), 'minus-one-kills-'));
   const toll = new Toll(count(6, 100));
-  const base = readFileSync(movingSquare(join(folder, 'square.mp4'), FRAMES).path);
+  const base = readFileSync(movingSquare(join(folder, 'square.mp4'), FRAMES, SCALE).path);
   const lanes = Array.from({ length: LANES }, (_, at) => new Lane(at, join(folder, `data-${at}`), base, toll));
   // Small and still, so that it costs little to keep painting it.
   const context = await browser.newContext({ viewport: { width: 800, height: 600 }, reducedMotion: 'reduce' });
@@ -81,37 +65,19 @@ test('a killed server or worker loses and doubles nothing', async ({ browser }) 
   } finally {
     await context.close();
     await Promise.all(lanes.map((lane) => lane.stop()));
-    record(summary(toll));
+    record(toll.summary());
     rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
   }
   expect(toll.wrong, 'what was lost, doubled or half there').toEqual([]);
   expect(toll.kills).toHaveLength(toll.total);
   // Of a hundred; the short form has too few for a claim.
-  const gaps = toll.kills.filter((kill) => kill.moment === GAP).length;
-  if (proving) expect(gaps, GAP).toBeGreaterThanOrEqual(toll.total / 4);
+  if (!proving) return;
+  expect(toll.gaps, GAP).toBeGreaterThanOrEqual(Math.floor(toll.total / 4));
+  expect(toll.midway, 'plates on their way').toBeGreaterThanOrEqual(Math.floor(toll.total / 10));
+  const computing = Object.values(toll.computing);
+  expect(computing.reduce((all, some) => all + some, 0), 'removals that computed').toBeGreaterThanOrEqual(Math.floor(toll.total / 10));
+  for (const [step, kills] of Object.entries(toll.computing)) expect(kills, step).toBeGreaterThanOrEqual(Math.floor(toll.total / 100));
 });
-
-function summary(toll: Toll) {
-  const histogram = (of: (kill: Kill) => string) => {
-    const counts: Record<string, number> = {};
-    for (const kill of toll.kills) counts[of(kill)] = (counts[of(kill)] ?? 0) + 1;
-    return Object.fromEntries(Object.entries(counts).sort());
-  };
-  return {
-    seed,
-    kills: toll.kills.length,
-    wrong: toll.wrong.length,
-    by_phase: histogram((kill) => kill.phase),
-    by_victim: histogram((kill) => kill.victim),
-    moments: histogram((kill) => `${kill.phase}: ${kill.moment}`),
-    shots: toll.shots,
-    uploads_resumed_midway: toll.resumed,
-    audits: toll.audits,
-    unreferenced_blobs: toll.unreferenced,
-    rows: toll.rows,
-    notes: toll.wrong.slice(0, 20),
-  };
-}
 
 /** One studio with its own data, and the one who works in it. */
 class Lane {
@@ -181,21 +147,21 @@ class Lane {
     padding.writeUInt32BE(PADDING, 0);
     padding.write('free', 4, 'latin1');
     padding.write(`lane ${this.at} shot ${this.shots.length}`, 8);
-    const shot: Shot = { name: `plate-${this.shots.length}`, bytes: Buffer.concat([this.base, padding]), id: '', asked: {} };
+    const shot: Shot = { name: `plate-${this.shots.length}`, bytes: Buffer.concat([this.base, padding]), sent: 0, id: '', asked: {} };
     this.shots.push(shot);
     this.toll.shots += 1;
-    // After a kill everything is let finish, and an upload that is through is soon read: one kill for the two of them.
-    const [early, late] = [this.random() < 0.5, this.random() < 0.5];
-    await this.phase('upload', shot, isKilled && early, () => this.upload(shot));
-    await this.phase('ingest', shot, isKilled && !early, () => this.job(shot, 'ingest'));
+    const chosen = isKilled ? this.toll.choose() : [];
+    const step = (phase: Phase, work: () => Promise<void>) => this.phase(phase, shot, chosen.includes(phase), work);
+    await step('upload', () => this.upload(shot));
+    await step('ingest', () => this.job(shot, 'ingest'));
     await this.until(() => this.mark(shot));
-    await this.phase('segment', shot, isKilled, () => this.segment(shot));
-    await this.phase('approve', shot, isKilled && late, () => this.approve(shot));
-    await this.phase('remove', shot, isKilled && !late, () => this.job(shot, 'remove'));
+    await step('segment', () => this.segment(shot));
+    await step('approve', () => this.approve(shot));
+    await step('remove', () => this.job(shot, 'remove'));
     this.look(true);
   }
 
-  /** Does `work`, killing somebody at a random moment of it, again and again until it is through. */
+  /** Does `work`, killing somebody at a moment of it, again and again until it is through. */
   private async phase(phase: Phase, shot: Shot, isKilled: boolean, work: () => Promise<void>): Promise<void> {
     const began = Date.now();
     if (!isKilled || !this.toll.take()) {
@@ -209,9 +175,9 @@ class Lane {
       () => (over = true),
       (error) => (failure = error),
     );
-    const inGap = phase !== 'approve' && this.random() < 0.5 ? await this.gap(() => over || failure !== undefined) : undefined;
-    if (inGap === undefined) await sleep(this.random() * (this.usual[phase] + 40));
-    await this.kill(phase, shot, inGap);
+    const found = await this.aimed(phase, shot, () => over || failure !== undefined);
+    if (found === undefined) await sleep(this.random() * (this.usual[phase] + 40));
+    await this.kill(phase, shot, found);
     await working;
     if (failure !== undefined && !(failure instanceof Gone)) throw failure;
     if (!over) await this.until(work);
@@ -219,36 +185,73 @@ class Lane {
     this.look(false);
   }
 
-  /** Waits until a process is between bytes and rows, and says which; `undefined` when the work is over before one is. */
-  private async gap(isOver: () => boolean): Promise<number | undefined> {
+  /**
+   * Waits for the moment that the next kill of a phase aims at; where a process said it was, or a plate on its way.
+   * `undefined` when any moment will do, or the work is over before.
+   */
+  private async aimed(phase: Phase, shot: Shot, isOver: () => boolean): Promise<Mark | undefined> {
+    const aim = this.toll.aim(phase);
+    if (aim === MIDWAY) {
+      const share = 0.1 + 0.7 * this.random();
+      while (!isOver() && shot.sent < share * shot.bytes.length) await sleep(PIECE_PAUSE_MS);
+      return isOver() ? undefined : { pid: this.server.process.pid!, place: MIDWAY };
+    }
+    if (aim === GAP) {
+      // A removal writes when it begins, too; it is its end that has bytes.
+      if (phase === 'remove') await this.lingers(['store'], isOver);
+      return this.lingers(GAPS, isOver);
+    }
+    const first = STEPS.findIndex((step) => step === aim);
+    if (first < 0) return undefined;
+    const found = await this.lingers(STEPS.slice(first), isOver);
+    // It waits there before it goes to work.
+    while (found !== undefined && !isOver() && existsSync(join(this.lingering, `${found.pid}-${found.place}`))) await sleep(5);
+    await sleep(this.random() * MOST_INTO_STEP_MS);
+    return found;
+  }
+
+  /** Waits until a process is at one of `places`, and says which; `undefined` when the work is over before one is. */
+  private async lingers(places: readonly string[], isOver: () => boolean): Promise<Mark | undefined> {
     while (!isOver()) {
-      const alive = [this.server.process.pid, workerOf(this.server)];
-      const pids = readdirSync(this.lingering).map((name) => Number(name.split('-')[0]));
-      const found = pids.find((pid) => alive.includes(pid));
+      const found = this.marks().find(({ place }) => places.includes(place));
       if (found !== undefined) return found;
       await sleep(15);
     }
     return undefined;
   }
 
-  private async kill(phase: Phase, shot: Shot, inGap: number | undefined): Promise<void> {
+  /** Where living processes say that they linger; one that was killed left its mark. */
+  private marks(of: (number | undefined)[] = [this.server.process.pid, workerOf(this.server)]): Mark[] {
+    const all = readdirSync(this.lingering).map((name) => name.split('-'));
+    return all.map(([pid, place]) => ({ pid: Number(pid), place })).filter(({ pid }) => of.includes(pid));
+  }
+
+  private async kill(phase: Phase, shot: Shot, found: Mark | undefined): Promise<void> {
     const worker = workerOf(this.server);
+    const server = this.server.process.pid;
     const drawn = VICTIMS[[0, 0, 1, 1, 2][Math.floor(this.random() * 5)]];
-    const due = inGap === undefined || drawn === 'both' ? drawn : inGap === this.server.process.pid ? 'server' : 'worker';
+    // A step goes on in the worker, and it hurts whoever is killed; of a gap and an upload it is one process that counts.
+    const one = found?.pid === server ? 'server' : 'worker';
+    const due = found === undefined || drawn === 'both' || isStep(found) ? drawn : one;
     // A worker that was just killed is not back at once.
     const victim = worker === undefined ? 'server' : due;
     if (victim !== 'server' && worker !== undefined) process.kill(worker, 'SIGKILL');
     if (victim !== 'worker') await this.server.kill();
-    this.toll.kills.push({ phase, victim, moment: inGap === undefined ? this.moment(phase, shot) : GAP });
+    const last = this.marks([server, worker]);
+    const isGap = last.some(({ pid, place }) => GAPS.includes(place) && (victim === 'both' || (pid === server) === (victim === 'server')));
+    const waits = last.find(({ place }) => !GAPS.includes(place));
+    const worked = found !== undefined && isStep(found) && !isGap ? found : undefined;
+    const moment = this.moment(phase, shot, (waits ?? worked)?.place, waits !== undefined);
+    this.toll.kills.push({ phase, victim, moment, isGap });
     if (victim !== 'worker') this.server = await this.serve(this.server.port);
   }
 
-  /** Where the work was when the blow fell, as the rows tell it. */
-  private moment(phase: Phase, shot: Shot): string {
+  /** Where the work was when the blow fell, as the rows tell it; `said`: the step that its worker named, which rows learn later. */
+  private moment(phase: Phase, shot: Shot, said: string | undefined, isWaiting: boolean): string {
     if (phase === 'upload') {
       const upload = this.uploadOf(shot);
       if (upload === undefined) return 'not announced';
-      return upload.state === 'done' ? 'became a shot' : 'on its way';
+      return upload.state === 'done' ? 'became a shot' : MIDWAY;
     }
     if (phase === 'approve') {
       const made = this.ask(`select (select count(*) from quadmask where shot_id = '${shot.id}') as masks,
@@ -257,7 +260,9 @@ class Lane {
     }
     const job = this.ask(`select state, step from job where shot_id = '${shot.id}' and kind = '${phase}' order by created_at desc limit 1`)[0];
     if (job === undefined) return 'not queued';
-    return job.state === 'running' ? `running, ${job.step ?? 'just begun'}` : String(job.state);
+    if (job.state !== 'running') return String(job.state);
+    const told = ORDER.indexOf(String(job.step)) > ORDER.indexOf(said ?? '') ? job.step : (said ?? job.step);
+    return `running, ${isWaiting ? 'before ' : ''}${told ?? 'just begun'}`;
   }
 
   /** The upload as a tus client does it: asks how far it is, goes on from there. */
@@ -272,7 +277,7 @@ class Lane {
     if (offset > 0 && offset < shot.bytes.length) this.toll.resumed += 1;
     if (offset < shot.bytes.length) {
       try {
-        await this.studio.sendRest(address, shot.bytes, offset, PIECE, PIECE_PAUSE_MS);
+        await this.studio.sendRest(address, shot.bytes, offset, PIECE, PIECE_PAUSE_MS, (to) => (shot.sent = to));
       } catch (error) {
         // The answer to the last byte may be what was lost: the rows say.
         if (!(error instanceof Refused && error.status === 409)) throw error;
@@ -296,7 +301,7 @@ class Lane {
     if (this.ask(`select 1 from target where shot_id = '${shot.id}' and points <> '[]'`).length > 0) return;
     const there = this.ask(`select target_id from target where shot_id = '${shot.id}'`)[0];
     const id = there?.target_id ?? (await this.studio.call<{ target_id: string }>('add_target', { shot_id: shot.id, name: 'Square' })).target_id;
-    const points = [{ frame: 0, x: 62, y: 92, positive: true }];
+    const points = [{ frame: 0, x: 62 * SCALE, y: 92 * SCALE, positive: true }];
     const target = { target_id: id, name: 'Square', colour: '#FF6B1A', points, boxes: [] };
     await this.studio.call('save_target', { shot_id: shot.id, target }, 'json');
   }
@@ -417,6 +422,11 @@ function workerOf(server: Server): number | undefined {
     }
   }
   return undefined;
+}
+
+/** Whether a mark is of a step of a removal that computes. */
+function isStep({ place }: Mark): boolean {
+  return STEPS.some((step) => step === place);
 }
 
 function sleep(ms: number): Promise<void> {

@@ -1,19 +1,42 @@
-// A person's way in: a lost password, the own account, the audit trail; and the same server over https.
+// A person's way in: a lost password, the own account, the audit trail; the same server over https, by itself and behind a
+// proxy; and the secrets of all of them, which no log may hold.
 
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join as path } from 'node:path';
-import { becomeOwner, inviteLink, join, makeProject } from '../lib/people';
+import type { Browser, BrowserContext, Page } from '@playwright/test';
+import { movingSquare } from '../lib/clips';
+import { becomeOwner, inviteLink, join, makeProject, PASSWORD, signInOwner } from '../lib/people';
 import { serverBin } from '../lib/place';
+import { Proxy, type Tls } from '../lib/proxy';
+import { firstResult } from '../lib/results';
 import { Server } from '../lib/server';
-import { expect, open, test } from '../lib/test';
+import { Refused, Studio } from '../lib/studio';
+import { expect, listen, open, test } from '../lib/test';
 
 // As talkative as it gets: whatever it logs, nothing of it may be a secret.
-test.use({ serverOptions: { worker: false, env: { LOG: 'debug', LOG_FORMAT: 'json' } } });
-test.describe.configure({ timeout: 120_000 });
+const LOUD = { LOG: 'debug', LOG_FORMAT: 'json' };
+test.use({ serverOptions: { worker: false, env: LOUD } });
+test.describe.configure({ timeout: 180_000 });
 
 const NEW = 'seven slow green boats';
+const DESK = { width: 1440, height: 900 };
+
+/** Every line that a server logged, more than `least` of them, is JSON and holds none of the secrets. */
+function keepsQuiet(server: Server, secrets: readonly string[], least = 20): void {
+  // A development build also says what the framework thinks, in lines of its own.
+  const lines = readFileSync(server.logFile, 'utf8').split('\n');
+  const logged = lines.filter((line) => line.startsWith('{'));
+  expect(logged.length).toBeGreaterThan(least);
+  for (const line of logged) expect(() => JSON.parse(line), line).not.toThrow();
+  for (const secret of secrets) {
+    expect(secret.length, 'long enough to be found by itself').toBeGreaterThan(8);
+    expect(lines.filter((line) => line.includes(secret)), `lines with “${secret}”`).toEqual([]);
+  }
+}
 
 test('who lost the password gets in again, and the owner sees how', async ({ page, browser, server }) => {
   await becomeOwner(page);
@@ -84,34 +107,158 @@ test('who lost the password gets in again, and the owner sees how', async ({ pag
   await artists.close();
   await other.close();
 
-  const log = readFileSync(server.logFile, 'utf8');
-  // A development build also says what the framework thinks, in lines of its own.
-  const logged = log.split('\n').filter((line) => line.startsWith('{'));
-  expect(logged.length).toBeGreaterThan(20);
-  for (const line of logged) expect(() => JSON.parse(line), line).not.toThrow();
   const tokens = [link, made].map((address) => address.split('/').pop()!);
-  for (const secret of [NEW, 'four quiet brown horses', cookie.value, ...tokens]) expect(log).not.toContain(secret);
+  keepsQuiet(server, [NEW, PASSWORD, cookie.value, ...tokens]);
 });
 
-test('the server speaks https with a certificate of the studio', async ({ browser }) => {
-  const folder = mkdtempSync(path(tmpdir(), 'minus-one-tls-'));
+/** A certificate of the studio's own for `localhost`, in the folder. */
+function certificate(folder: string): Tls {
   const [cert, key] = [path(folder, 'cert.pem'), path(folder, 'key.pem')];
   const made = ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', key, '-out', cert, '-days', '2'];
   execFileSync('openssl', [...made, '-subj', '/CN=localhost'], { stdio: 'ignore' });
-  const server = await Server.start({ worker: false, tls: { cert, key } });
-  try {
-    const context = await browser.newContext({ baseURL: server.baseURL, ignoreHTTPSErrors: true });
+  return { cert, key };
+}
+
+/** Over https the owner sets the studio up, signs in elsewhere, hears what happens, brings a plate and sees it. */
+async function worksOverHttps(browser: Browser, baseURL: string, folder: string): Promise<[BrowserContext, Page]> {
+  const said: string[] = [];
+  const enter = async (): Promise<[BrowserContext, Page]> => {
+    const context = await browser.newContext({ baseURL, ignoreHTTPSErrors: true, viewport: DESK });
     const page = await context.newPage();
-    await becomeOwner(page);
-    const [cookie] = await context.cookies();
-    expect(cookie).toMatchObject({ name: 'minus_one', secure: true, httpOnly: true });
-    // Live events come through: the strip says so.
-    await expect(page.getByText('Live', { exact: true })).toBeVisible();
-    await makeProject(page, 'Over https');
-    await expect(page.getByRole('heading', { name: 'Over https' }).or(page.getByText('Over https')).first()).toBeVisible();
+    listen(page, (text) => said.push(text));
+    return [context, page];
+  };
+  const [first, owner] = await enter();
+  await becomeOwner(owner);
+  await first.close();
+
+  const [context, page] = await enter();
+  await signInOwner(page);
+  const [cookie] = await context.cookies();
+  expect(cookie).toMatchObject({ name: 'minus_one', secure: true, httpOnly: true, sameSite: 'Lax' });
+  // Live events come through: the strip says so.
+  await expect(page.getByText('Live', { exact: true })).toBeVisible();
+  await makeProject(page, 'Over https');
+  await expect(page.getByRole('heading', { name: 'Over https' }).or(page.getByText('Over https')).first()).toBeVisible();
+  await page.getByLabel('Plates').first().setInputFiles(movingSquare(path(folder, 'square.mp4')).path);
+  await expect(page.getByText('Ready to annotate').first()).toBeVisible({ timeout: 60_000 });
+  await page.getByRole('link', { name: 'square' }).first().click();
+  await expect(page.locator('.stage__picture[data-frame="0"]')).toBeVisible({ timeout: 30_000 });
+  expect(said, 'warnings and errors in the browsers').toEqual([]);
+  return [context, page];
+}
+
+test('the server speaks https with a certificate of the studio', async ({ browser }) => {
+  const folder = mkdtempSync(path(tmpdir(), 'minus-one-tls-'));
+  const server = await Server.start({ tls: certificate(folder) });
+  try {
+    const [context] = await worksOverHttps(browser, server.baseURL, folder);
     await context.close();
   } finally {
     await server.stop();
     rmSync(folder, { recursive: true, force: true });
   }
 });
+
+test('behind a proxy that speaks https all of it works, links begin with its address, and who came through is on record', async ({ browser }) => {
+  const FROM = '192.0.2.7';
+  const folder = mkdtempSync(path(tmpdir(), 'minus-one-proxy-'));
+  const proxy = await Proxy.start(certificate(folder), FROM);
+  try {
+    const server = await Server.start({ publicUrl: proxy.baseURL, args: ['--behind-proxy'] });
+    proxy.forwardTo(server.port);
+    try {
+      const [context, page] = await worksOverHttps(browser, proxy.baseURL, folder);
+      const link = await inviteLink(page, 'artist', 'Over https');
+      expect(link.startsWith(`${proxy.baseURL}/invite/`), link).toBe(true);
+      await open(page, '/audit');
+      await expect(page.getByRole('row', { name: /Owner signed in/ }).first()).toContainText(FROM);
+      // The proxy is on this machine, those who come through it are not.
+      expect((await context.request.get('/metrics')).status()).toBe(403);
+      await context.close();
+    } finally {
+      await server.stop();
+    }
+  } finally {
+    await proxy.stop();
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+test('nothing that opens a link or the metrics is in the log', async ({ browser }) => {
+  const [SECRET, WRONG, METRICS] = ['seven grey stones', 'seven grey stains', 'four-words-for-the-metrics'];
+  const secrets = [SECRET, WRONG, METRICS, PASSWORD];
+  const server = await Server.start({ env: { ...LOUD, METRICS_TOKEN: METRICS } });
+  try {
+    const team = await browser.newContext({ baseURL: server.baseURL, viewport: DESK });
+    const page = await team.newPage();
+    await becomeOwner(page);
+    await makeProject(page, 'For a client');
+    await firstResult(page, movingSquare(path(server.dataDir, 'square.mp4'), 14), 'square', [62, 92]);
+    await page.getByRole('button', { name: 'Share…' }).click();
+    const dialog = page.getByRole('dialog', { name: 'Share with the client' });
+    await dialog.getByLabel('Password (optional)').fill(SECRET);
+    await dialog.getByRole('button', { name: 'Make the link' }).click();
+    const address = await dialog.getByLabel('Address of the link').inputValue();
+    secrets.push(address.split('/').pop()!);
+
+    const outside = await browser.newContext({ baseURL: server.baseURL });
+    const client = await outside.newPage();
+    await open(client, new URL(address).pathname);
+    await client.getByLabel('Password').fill(WRONG);
+    await client.getByRole('button', { name: 'Open' }).click();
+    await expect(client.getByRole('alert')).toContainText('not the link’s password');
+    await client.getByLabel('Password').fill(SECRET);
+    await client.getByRole('button', { name: 'Open' }).click();
+    await expect(client.locator('.stage__picture')).toHaveAttribute('data-frame', '0', { timeout: 30_000 });
+    for (const context of [team, outside]) secrets.push(...(await context.cookies()).map((cookie) => cookie.value));
+    await client.close();
+
+    for (const [said, status] of [[METRICS, 200], [`${METRICS}!`, 403]] as const) {
+      const answer = await page.request.get('/metrics', { headers: { Authorization: `Bearer ${said}` } });
+      expect(answer.status()).toBe(status);
+    }
+    await team.close();
+    await outside.close();
+  } finally {
+    await server.stop();
+  }
+  keepsQuiet(server, secrets);
+});
+
+const keys = { AWS_ACCESS_KEY_ID: 'access-key-of-no-studio', AWS_SECRET_ACCESS_KEY: 'secret-key-of-no-studio' };
+// The client of S3 names the key that it signs with where somebody asks for more than a studio logs: it is not listened to.
+for (const LOG of ['info', 'debug']) {
+  test(`the keys of a bucket that refuses them are not in the log, at ${LOG}`, async () => {
+    const signed: string[] = [];
+    // As S3 does, it says whose key it does not know.
+    const words = `<AWSAccessKeyId>${keys.AWS_ACCESS_KEY_ID}</AWSAccessKeyId>`;
+    const refusal = `<?xml version="1.0"?><Error><Code>InvalidAccessKeyId</Code><Message>No such key.</Message>${words}</Error>`;
+    const bucket = createServer((asked, answer) => {
+      signed.push(asked.headers.authorization ?? '');
+      asked.resume().on('end', () => answer.writeHead(403, { 'Content-Type': 'application/xml' }).end(refusal));
+    });
+    await new Promise<void>((done) => bucket.listen(0, '127.0.0.1', done));
+    const { port } = bucket.address() as AddressInfo;
+    const url = `s3://plates/studio?endpoint=http://127.0.0.1:${port}&region=us-east-1&path_style=true`;
+    const server = await Server.start({ worker: false, env: { LOG, LOG_FORMAT: 'json', ...keys, STORAGE_URL: url } });
+    try {
+      const studio = await Studio.withOwner(server.baseURL, 'owner@studio.test', PASSWORD);
+      const project = await studio.call<string>('create_project', { name: 'In a bucket' });
+      const bytes = readFileSync(movingSquare(path(server.dataDir, 'square.mp4'), 4).path);
+      const at = await studio.beginUpload(project, 'square.mp4', bytes.length);
+      const refused = await studio.sendRest(at, bytes, 0, bytes.length, 0).catch((error: unknown) => error);
+      expect(refused).toBeInstanceOf(Refused);
+      const ready = await (await fetch(`${server.baseURL}/readyz`)).text();
+      expect(ready).toContain('"ready":false');
+      expect(signed.filter((line) => line.includes(keys.AWS_ACCESS_KEY_ID)).length, 'it was asked with the keys').toBeGreaterThan(0);
+      for (const secret of Object.values(keys)) expect(`${refused} ${ready}`).not.toContain(secret);
+    } finally {
+      await server.stop();
+      bucket.closeAllConnections();
+      bucket.close();
+    }
+    expect(readFileSync(server.logFile, 'utf8')).toContain('The bucket cannot be used');
+    keepsQuiet(server, Object.values(keys), 2);
+  });
+}

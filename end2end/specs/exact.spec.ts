@@ -52,6 +52,43 @@ test('zooming in shows the plate itself, and says so', async ({ page, server, or
   const [, x, y] = said.match(/(\d+), (\d+)/)!.map(Number);
   expect(said).toContain(truth(x, y, 0).join(' '));
 
+  // The wheel zooms about the pointer: the pixel under it stays there, and those beside it are farther apart.
+  const pixel = async () => (await probe.innerText()).match(/(\d+), (\d+)/)?.slice(1).map(Number) ?? [];
+  const isNear = async (wanted: number[]) => {
+    const now = await pixel();
+    return wanted.every((value, at) => Math.abs(value - now[at]) <= 1);
+  };
+  const stage = (await picture.boundingBox())!;
+  const held = { x: Math.round(stage.x + stage.width * 0.4), y: Math.round(stage.y + stage.height * 0.4) };
+  await page.mouse.move(held.x + 100, held.y);
+  await expect.poll(pixel).not.toEqual([x, y]);
+  const beside = await pixel();
+  await page.mouse.move(held.x, held.y);
+  await expect.poll(pixel).not.toEqual(beside);
+  const fitted = await pixel();
+  await page.mouse.wheel(0, -1000);
+  await page.mouse.move(held.x + 100, held.y);
+  await expect.poll(async () => {
+    const [now] = await pixel();
+    return now > fitted[0] && now - fitted[0] < (beside[0] - fitted[0]) / 3;
+  }, 'a hundred screen pixels are fewer of the plate').toBe(true);
+  await page.mouse.move(held.x, held.y);
+  await expect.poll(() => isNear(fitted)).toBe(true);
+
+  // Space and drag: the picture goes with the pointer, and does not play.
+  await page.keyboard.down('Space');
+  await page.mouse.down();
+  await page.mouse.move(held.x + 100, held.y + 60, { steps: 5 });
+  await page.mouse.up();
+  await page.keyboard.up('Space');
+  await page.mouse.move(held.x, held.y);
+  await expect.poll(async () => (await pixel())[0], 'what was to the left came under the pointer').toBeLessThan(fitted[0] - 15);
+  await expect.poll(async () => (await pixel())[1]).toBeLessThan(fitted[1] - 9);
+  await page.mouse.move(held.x + 100, held.y + 60);
+  await expect.poll(() => isNear(fitted)).toBe(true);
+  await expect(picture).toHaveAttribute('data-frame', '0');
+  await page.keyboard.press('f');
+
   // Close up, the canvas holds the very samples; stepping on brings the next frame's.
   await goTo(page, 5);
   for (let press = 0; press < 14; press += 1) await page.keyboard.press('+');

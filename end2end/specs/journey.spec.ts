@@ -1,9 +1,10 @@
-// The whole story with three browsers on footage that the test makes: four shots at once, mark, grow, paint, a cause and what
+// The whole story with three browsers on footage that the test makes: four shots dropped at once, mark, grow, paint, a cause and what
 // becomes of it, review, a removal that is cancelled and run again, changes, second version. Nothing is typed outside the browser.
 
 import { join as path } from 'node:path';
 import type { Locator, Page } from '@playwright/test';
 import { movingSquare } from '../lib/clips';
+import { dropFiles } from '../lib/drop';
 import { becomeOwner, inviteLink, join, makeProject } from '../lib/people';
 import { expect, listen, open, test } from '../lib/test';
 
@@ -29,7 +30,7 @@ test('from upload to a second version', async ({ page, browser, server }) => {
   await becomeOwner(page);
   await makeProject(page, 'Journey');
   const board = page.url();
-  await page.getByLabel('Plates').first().setInputFiles([clip, ...others].map((one) => one.path));
+  await dropFiles(page, [clip, ...others].map((one) => one.path));
   // How far each is, then all of them.
   await expect(page.locator('.card').filter({ hasText: /Read plate( · \d+ %|: waiting)/ }).first()).toBeVisible({ timeout: 30_000 });
   await expect(page.locator('.card[data-phase="ready"]')).toHaveCount(4, { timeout: 60_000 });
@@ -102,7 +103,13 @@ test('from upload to a second version', async ({ page, browser, server }) => {
   await artist.getByRole('button', { name: /Re-open/ }).first().click();
   await artist.getByRole('dialog').getByRole('button', { name: /re-open/i }).click();
   await expect(artist.getByRole('button', { name: /^Send quadmask v\d to review/ })).toBeVisible();
+  // What was approved holds until something changes, and is stale from then on, as it says.
+  const approvalOf = (of: Page) => of.locator('.mask-version').filter({ hasText: 'v1' }).locator('.decision');
+  await expect(approvalOf(artist)).toContainText('Approved');
+  await expect(approvalOf(artist)).not.toContainText('stale');
   await artist.keyboard.press('b');
+  await clickPlate(artist, picture, 150 * SCALE, 92 * SCALE, clip);
+  await expect(approvalOf(artist)).toContainText('stale');
   // On a slow line: what is sent holds the stroke that was still on its way.
   await artist.route(/\/draw_stroke\d*$/, async (route) => {
     await new Promise((done) => setTimeout(done, 1_500));
@@ -113,6 +120,7 @@ test('from upload to a second version', async ({ page, browser, server }) => {
   await artist.getByRole('dialog').getByRole('button', { name: /send/i }).click();
   await expect(supervisor.getByText('Quadmask v2 in review').first()).toBeVisible();
   await supervisor.getByRole('link', { name: /Quadmask/ }).click();
+  await expect(approvalOf(supervisor)).toContainText('stale');
   await supervisor.getByRole('button', { name: 'Approve quadmask v2' }).click();
   await supervisor.getByRole('dialog').getByRole('button', { name: /approve/i }).click();
   await expect(artist.getByText('Result v2 in review').first()).toBeVisible({ timeout: 90_000 });

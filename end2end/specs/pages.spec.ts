@@ -31,6 +31,7 @@ test('a project with one shot is made', async ({ browser, server }) => {
     '/': 'Pages',
     '/people': 'Owner',
     '/jobs': 'Read plate',
+    '/models': 'VOID, pass 1 and pass 2',
     '/profile': 'Where you signed in',
     '/audit': 'made a project',
     '/needs-me': 'Nothing waits for you',

@@ -38,16 +38,28 @@ test('targets by points that go and stay, by a box on another frame, in two colo
       boxes: JSON.parse(String(row.boxes)) as Record<string, number>[],
     }));
 
+  // On a slow line: a second click while the first target is being made is that target's too.
+  await page.route(/\/add_target\d*$/, async (route) => {
+    await new Promise((done) => setTimeout(done, 1_500));
+    await route.continue();
+  });
   await page.keyboard.press('x');
   await clickPlate(page, 62, 92, clip);
   await page.keyboard.down('Alt');
   await clickPlate(page, 250, 40, clip);
   await page.keyboard.up('Alt');
   await expect.poll(() => saved()[0]?.points.map((point) => point.positive)).toEqual([true, false]);
+  expect(saved()).toHaveLength(1);
+  await page.unroute(/\/add_target\d*$/);
   const [goes, stays] = saved()[0].points;
   for (const [point, x, y] of [[goes, 62, 92], [stays, 250, 40]] as const) {
     expect(Math.abs(point.x - x) + Math.abs(point.y - y), 'where it was clicked').toBeLessThan(3);
   }
+
+  // The click is answered on its frame, before anything grows.
+  await expect(page.getByText(`The target is covered on 1 of ${clip.frames} frames.`)).toBeAttached({ timeout: 30_000 });
+  const masked = () => ask(server.dataDir, 'select frame from draft_frame where primary_area > 0').map((row) => Number(row.frame));
+  expect(masked()).toEqual([0]);
 
   // A second target: a box on a later frame.
   await page.getByRole('button', { name: 'Add target' }).click();
@@ -62,6 +74,7 @@ test('targets by points that go and stay, by a box on another frame, in two colo
   await page.mouse.up();
   await expect.poll(() => saved()[1]?.boxes.length).toBe(1);
   expect(saved()[1].boxes[0]).toMatchObject({ frame: 10 });
+  await expect.poll(masked, { timeout: 30_000 }).toEqual([0, 10]);
   const name = page.getByLabel('Target name').nth(1);
   await name.fill('Its twin');
   await name.press('Enter');

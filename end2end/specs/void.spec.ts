@@ -69,6 +69,7 @@ test('from missing weights to a refined version', async ({ page, server }) => {
 
   // What is out of range is refused by the page.
   await set(page, { ...KNOBS, canvas_width: '128', canvas_height: '64' });
+  await page.locator('select[name="pass2.when"]').selectOption('never');
   await page.locator('input[name="window_frames"]').fill('14');
   await expect(page.getByRole('alert')).toContainText('window_frames is 14: allowed are 5 more than a multiple of 8');
   await page.locator('input[name="window_frames"]').fill('13');
@@ -132,6 +133,17 @@ test('from missing weights to a refined version', async ({ page, server }) => {
   const { networks } = JSON.parse(String(refined.manifest));
   expect(networks.first_pass.model_output).toBe(versions()[2].model_output);
   expect(networks).toMatchObject({ label: 'Test model: random weights', prompt: 'A wall of soft colours, nothing in front of it.' });
+
+  // Asked for beforehand, pass 2 follows by itself.
+  await page.getByRole('link', { name: /Removal/ }).first().click();
+  await page.getByRole('combobox', { name: 'Pass', exact: true }).selectOption('');
+  await page.locator('details.by-numbers > summary', { hasText: 'All knobs' }).click();
+  await page.locator('select[name="pass2.when"]').selectOption('always');
+  await page.locator('input[name="pass1.steps"]').fill('6');
+  await page.getByRole('button', { name: 'Run VOID' }).click();
+  await expect(page.getByText('Result v6 in review').first()).toBeVisible({ timeout: 120_000 });
+  expect(JSON.parse(String(versions()[5].made_by))).toMatchObject({ pass: 2, is_test_model: true });
+  expect(JSON.parse(String(versions()[4].made_by)).notes).toContain('Pass 2 follows by itself.');
 
   await page.setViewportSize({ width: 390, height: 844 });
   await page.getByRole('link', { name: /Removal/ }).first().click();

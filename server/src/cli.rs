@@ -1,8 +1,9 @@
-//! The command line: `minus-one serve`, `doctor`, `users`, `history check`, `sweep`, `backup`, `restore`.
+//! The command line: `minus-one serve`, `doctor`, `models`, `users`, `history check`, `sweep`, `backup`, `restore`.
 
 pub mod backup;
 pub mod check;
 pub mod doctor;
+pub mod models;
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -37,6 +38,8 @@ enum Command {
     Serve(Box<Config>),
     /// Say what works here now, what is missing and the next step; takes what `serve` takes, and changes nothing.
     Doctor(Box<Config>),
+    /// The weights of networks: which there are, their licences, fetching and checking them.
+    Models(models::Args),
     /// Look after accounts, where nobody can sign in to do it.
     Users(users::Args),
     /// Remove from the disk what nothing needs and nobody used within a day; beside a running server or without one.
@@ -64,6 +67,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Serve(config) => runtime.block_on(serve(*config)).map(|()| ExitCode::SUCCESS),
         Command::Doctor(config) => runtime.block_on(doctor::run(&config)),
+        Command::Models(args) => runtime.block_on(models::run(args)),
         Command::Users(args) => runtime.block_on(users::run(args)).map(|()| ExitCode::SUCCESS),
         Command::Sweep(args) => runtime.block_on(upkeep::run(&args)).map(|()| ExitCode::SUCCESS),
         Command::History { what: History::Check(args) } => runtime.block_on(check::run(&args)),
@@ -136,10 +140,13 @@ pub async fn start(
     address: SocketAddr,
     stopping: watch::Receiver<bool>,
 ) -> anyhow::Result<(ServerState, axum::Router)> {
+    ::models::provide_tls();
     let public_url = config.place.public_url(config.scheme(), address.port())?;
     let db = config.place.open().await?;
     let store = config.place.store()?;
-    let app = AppState { db: db.clone(), store, public_url };
+    let models = ::models::Room::new(config.models_folder());
+    let listening = config.listening(address);
+    let app = AppState { db: db.clone(), store, public_url, listening, models };
     uploads::settle(&app).await.context("Unfinished uploads cannot be settled")?;
     if config.demo {
         db::demo::ensure(&db).await.context("The demo project cannot be made")?;
@@ -160,6 +167,7 @@ pub async fn start(
         metrics_token: config.metrics_token.clone().filter(|token| !token.is_empty()),
         behind_proxy: config.behind_proxy,
         writers: Arc::default(),
+        bucket: Default::default(),
         stopping,
     };
     let router = router::router(state.clone());

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::Args;
+use domain::reach::Listening;
 
 /// `minus-one serve`
 #[derive(Debug, Clone, Args)]
@@ -140,6 +141,11 @@ impl Config {
     /// `https` with a certificate, else `http`.
     pub fn scheme(&self) -> &'static str {
         if self.tls_cert.is_some() { "https" } else { "http" }
+    }
+
+    /// Where the server answers that listens at this address.
+    pub fn listening(&self, at: SocketAddr) -> Listening {
+        Listening { at, is_tls: self.tls_cert.is_some(), is_behind_proxy: self.behind_proxy }
     }
 
     /// Folder of the models' weights.

@@ -54,7 +54,7 @@ impl Live {
                             }
                         }
                         since = db::now();
-                        while seen.len() > 20_000 {
+                        while seen.len() > 40_000 {
                             seen.pop_first();
                         }
                     }
@@ -167,6 +167,8 @@ fn hello() -> Message {
 const OPEN_MICROS: i64 = 2_000_000;
 /// With more than so many events to tell, everything is read again instead.
 const MOST_MISSED: usize = 100;
+/// So many are looked through for them; of more it is not known what is among them.
+const MOST_READ: u32 = 2000;
 
 /// Since when a new stream wants to know what happened.
 #[derive(Debug, Default, serde::Deserialize)]
@@ -179,7 +181,9 @@ pub struct Since {
 /// read again.
 async fn missed(db: &Db, Since { since }: &Since, hears: impl Fn(&Told) -> Option<Message>) -> Vec<Message> {
     let Some(at) = since else { return Vec::new() };
-    let Ok(told) = db::events::since(db, at.saturating_sub(OPEN_MICROS)).await else { return vec![reset()] };
+    let Ok(Some(told)) = db::events::all_since(db, at.saturating_sub(OPEN_MICROS), MOST_READ).await else {
+        return vec![reset()];
+    };
     let heard: Vec<_> = told.iter().filter_map(hears).take(MOST_MISSED + 1).collect();
     if heard.len() > MOST_MISSED { vec![reset()] } else { heard }
 }

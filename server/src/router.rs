@@ -7,10 +7,12 @@ use axum::extract::State;
 use axum::http::{HeaderValue, Request, header};
 use axum::middleware::{from_fn, from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, head, options, post};
+use axum::routing::{MethodRouter, any_service, get, head, options, post};
 use leptos::context::provide_context;
-use leptos_axum::{LeptosRoutes, generate_route_list};
+use leptos_axum::{AxumRouteListing, LeptosRoutes, generate_route_list};
+use std::sync::LazyLock;
 use tower::ServiceExt;
+use tower::util::MapRequest;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate};
 use tower_http::services::ServeDir;
@@ -18,6 +20,10 @@ use tower_http::services::ServeDir;
 use crate::routes::{deliveries, exact, history, import, media, share, tus, watch};
 use crate::state::ServerState;
 use crate::{live, metrics, middleware, sessions};
+
+/// Every page, listed once in a process: while the framework lists them, whatever any page of the process begins to load never
+/// comes (leptos-rs/leptos#4773).
+pub static PAGES: LazyLock<Vec<AxumRouteListing>> = LazyLock::new(|| generate_route_list(App));
 
 pub fn router(state: ServerState) -> Router {
     let context = {
@@ -28,6 +34,9 @@ pub fn router(state: ServerState) -> Router {
         let options = state.leptos.clone();
         move || shell(options.clone())
     };
+    let drawn = Router::new()
+        .leptos_routes_with_context(&state, PAGES.clone(), context, pages)
+        .route_layer(from_fn(middleware::drawn_again));
     // Not for streams of events, and pictures and movies are small already. The client lies compressed beside itself in a
     // release; a development build's 30 MB took six seconds of the server on every first visit.
     let compress = DefaultPredicate::new()
@@ -41,15 +50,13 @@ pub fn router(state: ServerState) -> Router {
         .route("/readyz", get(watch::ready))
         .route("/metrics", get(watch::metrics))
         .route("/events", get(live::events))
-        .route("/api/uploads", options(tus::options).post(tus::create).layer(map_response(tus::speak)))
+        .route("/api/uploads", in_tus(options(tus::options).post(tus::create), &state))
         .route(
             "/api/uploads/{upload}",
-            head(tus::head)
-                .get(tus::made)
-                .patch(tus::patch)
-                .delete(tus::delete)
-                .options(tus::options)
-                .layer(map_response(tus::speak)),
+            in_tus(
+                head(tus::head).get(tus::made).patch(tus::patch).delete(tus::delete).options(tus::options),
+                &state,
+            ),
         )
         .route("/media/shots/{shot}/history.json", get(history::json))
         .route("/media/shots/{shot}/history.pdf", get(history::pdf))
@@ -65,7 +72,7 @@ pub fn router(state: ServerState) -> Router {
         .route("/share-media/{token}/versions/{version}/deliveries/{file}", get(deliveries::of_link))
         .route("/share-media/{token}/versions/{version}/{file}", get(share::version))
         .route("/api/shots/{shot}/import-quadmask", post(import::quadmask))
-        .leptos_routes_with_context(&state, generate_route_list(App), context, pages)
+        .merge(drawn)
         .fallback(site_file)
         .layer(CompressionLayer::new().compress_when(compress))
         .layer(from_fn_with_state(state.behind_proxy, middleware::client_address))
@@ -74,6 +81,12 @@ pub fn router(state: ServerState) -> Router {
         .layer(from_fn(middleware::headers))
         .layer(from_fn_with_state(state.clone(), metrics::count))
         .with_state(state)
+}
+
+/// As tus wants every request and answer: a request may name its method in a header, which chooses among these.
+fn in_tus(methods: MethodRouter<ServerState>, state: &ServerState) -> MethodRouter<ServerState> {
+    let methods: MethodRouter = methods.with_state(state.clone());
+    any_service(MapRequest::new(methods, tus::overridden)).layer(map_response(tus::speak))
 }
 
 /// Files of the built client; anything else is the page that says so.

@@ -48,8 +48,11 @@ impl SessionStore for Rows {
         let found = db::sessions::load(&self.0, &id.to_string(), db::now()).await.map_err(backend)?;
         let Some((text, until)) = found else { return Ok(None) };
         let wanted = db::now() + DAYS * DAY_MICROS;
-        if until < wanted - NOTED_DAYS * DAY_MICROS {
-            db::sessions::renew(&self.0, &id.to_string(), wanted).await.map_err(backend)?;
+        if until < wanted - NOTED_DAYS * DAY_MICROS
+            && let Err(error) = db::sessions::renew(&self.0, &id.to_string(), wanted).await
+        {
+            // On a full disk nobody would be let in any more; the next visit notes it.
+            tracing::warn!(%error, "A visit could not be noted");
         }
         let data: HashMap<String, serde_json::Value> =
             serde_json::from_str(&text).map_err(|e| Error::Decode(e.to_string()))?;

@@ -9,6 +9,7 @@ use tokio::sync::watch;
 
 use crate::live::Live;
 use crate::metrics::Metrics;
+use crate::routes::watch::Bucket;
 use crate::uploads::Writers;
 
 #[derive(Debug, Clone)]
@@ -22,6 +23,8 @@ pub struct ServerState {
     /// Requests come through a proxy, which says from where.
     pub behind_proxy: bool,
     pub writers: Arc<Writers>,
+    /// How the bucket was when a probe asked last.
+    pub bucket: Bucket,
     /// Becomes true when the server is asked to stop: endless answers end.
     pub stopping: watch::Receiver<bool>,
 }

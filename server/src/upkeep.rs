@@ -3,9 +3,9 @@
 use std::io::Write;
 use std::time::Duration;
 
-use anyhow::Context;
 use app::context::AppState;
 use app::upkeep;
+use domain::reach::Listening;
 use tokio::sync::watch;
 
 use crate::config::Place;
@@ -43,8 +43,9 @@ pub struct Args {
 /// Beside a running server or without one.
 pub async fn run(args: &Args) -> anyhow::Result<()> {
     let db = args.place.open_existing().await?;
-    let store = storage::Store::open(&args.place.data).context("The store cannot be opened")?;
-    let state = AppState { db, store, public_url: String::new() };
+    let store = args.place.store()?;
+    let models = models::Room::new(args.place.data.join("models"));
+    let state = AppState { db, store, public_url: String::new(), listening: Listening::nowhere(), models };
     let said = match args.dry_run {
         true => format!("Would remove {}.", upkeep::look(&state).await?.words()),
         false => format!("Removed {}.", upkeep::sweep_by(&state, "the command line").await?.words()),

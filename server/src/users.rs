@@ -63,14 +63,7 @@ pub async fn reset_link(db: &db::Db, public_url: &str, email: &str) -> anyhow::R
     let token = Hash::from_digest(rand::random()).to_string();
     let token_hash = Hash::of(token.as_bytes()).to_string();
     let person = account.person;
-    let note = Note {
-        deed: Deed::ResetLinkMade,
-        by: None,
-        who: "the command line".to_owned(),
-        project_id: None,
-        about: format!("for {} ({})", person.name, person.email),
-        address: String::new(),
-    };
+    let note = Note::by_hand(Deed::ResetLinkMade, format!("for {} ({})", person.name, person.email));
     db.write(move |tx| {
         let (token_hash, note) = (token_hash.clone(), note.clone());
         Box::pin(async move {

@@ -1,4 +1,5 @@
-//! Playwright on Debian's Chromium: the browser tests, and those proofs that need a browser or a whole server.
+//! Playwright on Debian's Chromium: the browser tests, with a private PostgreSQL beside them, and those proofs that need a
+//! browser or a whole server.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -7,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
 use crate::tally::Tally;
-use crate::{place, sh};
+use crate::{place, postgres, sh};
 
 /// Playwright in `end2end/`, told where the built product is and where its output goes.
 pub fn playwright(release: bool, output: PathBuf) -> Command {
@@ -26,7 +27,10 @@ pub fn test(words: &[&str]) -> Result<Tally> {
     if report.exists() {
         std::fs::remove_file(&report)?;
     }
-    let finished = sh::run(playwright(false, output()).args(words));
+    let database = sh::timed("PostgreSQL", postgres::start)?;
+    let mut node = playwright(false, output());
+    let finished = sh::run(node.args(words).env("TEST_DATABASE_URL", database.url()));
+    drop(database);
     let Ok(text) = std::fs::read_to_string(&report) else {
         finished?;
         bail!("Playwright left no report");

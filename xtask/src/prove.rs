@@ -44,6 +44,11 @@ const PROOFS: &[Proof] = &[
         runner: Runner::Playwright,
     },
     Proof {
+        name: "signoff",
+        claim: "a team and its client sign a real shot off, take it away and get it back from a back-up",
+        runner: Runner::Playwright,
+    },
+    Proof {
         name: "plate",
         claim: "kept samples are the plate's own; quality, time and memory of the plate engine",
         runner: Runner::Worker,

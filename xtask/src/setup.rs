@@ -18,6 +18,7 @@ pub enum Scope {
 
 /// FFmpeg and OpenCV for the worker; clang reads their headers.
 const WORKER: &[&str] = &[
+    "ca-certificates",
     "clang",
     "libclang-dev",
     "pkg-config",

@@ -13,6 +13,14 @@ use crate::place;
 pub fn cargo(words: &[&str]) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.args(words).current_dir(place::root()).env("CARGO_TARGET_DIR", place::target());
+    // What cargo told us about ourselves: `ring`'s build script looks at it, so with it everything above `ring` would be
+    // compiled again whenever somebody goes from `cargo build` to `cargo xtask` and back.
+    for (name, _) in std::env::vars_os() {
+        let ours = |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
+        if name.to_str().is_some_and(ours) {
+            command.env_remove(&name);
+        }
+    }
     if std::io::stderr().is_terminal() {
         command.env("CARGO_TERM_COLOR", "always");
     }

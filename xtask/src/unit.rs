@@ -3,16 +3,21 @@
 //!
 //! A test that lacks something on this machine prints a line that begins with `skipped` and is counted as skipped.
 
+use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::Instant;
+use std::process::{Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
 use crate::tally::Tally;
 use crate::{libtorch, place, postgres, sh};
+
+/// How long one test binary may run: several times what the slowest takes on two cores. One that hangs is ended and
+/// counted as failed with all that it printed, instead of running into the limit of whoever waits for the whole.
+const PATIENCE: Duration = Duration::from_secs(25 * 60);
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Which {
@@ -44,6 +49,9 @@ pub fn compile() -> Result<Vec<TestBinary>> {
 pub fn run(binaries: &[TestBinary], which: Which) -> Result<Tally> {
     let server = place::root().join("server");
     let database = sh::timed("PostgreSQL", postgres::start)?;
+    if std::env::var_os("TEST_STORAGE_URL").is_some() {
+        sh::say("Using the bucket of TEST_STORAGE_URL");
+    }
     let mut tally = Tally::default();
     for binary in binaries {
         let wanted = match which {
@@ -86,30 +94,57 @@ fn listed(cargo: &mut Command) -> Result<Vec<TestBinary>> {
 /// Runs one test binary as `cargo test` would; shows its failures, its skipped tests and its sum.
 fn run_one(binary: &TestBinary, database_url: &str) -> Result<Tally> {
     let start = Instant::now();
-    let output = Command::new(&binary.file)
+    // Files, not pipes: a server that a hanging test started would keep a pipe open.
+    let folder = place::target().join("printed");
+    fs::create_dir_all(&folder)?;
+    let (out, err) = (folder.join("stdout"), folder.join("stderr"));
+    let mut command = Command::new(&binary.file);
+    command
         .arg("--show-output")
         .current_dir(&binary.package)
         .env("CARGO_MANIFEST_DIR", &binary.package)
         .env("TEST_DATABASE_URL", database_url)
         .env("MINUS_ONE_BIN", place::binary("minus-one", false))
         .env("MINUS_ONE_WORKER_BIN", place::binary("minus-one-worker", false))
-        .output()
-        .with_context(|| format!("could not start {}", binary.file.display()))?;
-    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+        .stdout(File::create(&out)?)
+        .stderr(File::create(&err)?);
+    let status =
+        within(&mut command, PATIENCE).with_context(|| format!("could not run {}", binary.file.display()))?;
+    let printed = String::from_utf8_lossy(&fs::read(&out)?).into_owned();
     let mut tally = read(&printed).unwrap_or_default();
     for line in printed.lines().filter(|line| is_skip(line)) {
         eprintln!("    {line}");
     }
-    if !output.status.success() {
-        eprint!("{printed}{}", String::from_utf8_lossy(&output.stderr));
+    if !status.is_some_and(|status| status.success()) {
+        eprint!("{printed}{}", String::from_utf8_lossy(&fs::read(&err)?));
         // A crash leaves no sum behind; it must still count.
         tally.failed = tally.failed.max(1);
+    }
+    if status.is_none() {
+        eprintln!("  {} ran longer than {} minutes and was ended", binary.name, PATIENCE.as_secs() / 60);
     }
     let name = binary.package.strip_prefix(place::root()).unwrap_or(&binary.package).display().to_string();
     if tally != Tally::default() {
         eprintln!("  {name} · {}: {tally}   {:.1} s", binary.name, start.elapsed().as_secs_f64());
     }
     Ok(tally)
+}
+
+/// Runs the command to its end; `None` when it was ended because it ran longer than `patience`.
+fn within(command: &mut Command, patience: Duration) -> Result<Option<ExitStatus>> {
+    let start = Instant::now();
+    let mut child = command.spawn()?;
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(Some(status));
+        }
+        if start.elapsed() > patience {
+            child.kill()?;
+            child.wait()?;
+            return Ok(None);
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
 }
 
 fn is_skip(line: &str) -> bool {
@@ -148,6 +183,13 @@ mod tests {
         let printed = "running 3 tests\n\nsuccesses:\n\n---- a stdout ----\nskipped: no samples here\nskipped: again\n\n\
                        ---- b stdout ----\nfine\n\ntest result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.01s\n";
         assert_eq!(read(printed), Some(Tally { passed: 2, failed: 0, skipped: 2 }));
+    }
+
+    #[test]
+    fn what_hangs_is_ended() {
+        let mut sleep = Command::new("sleep");
+        assert_eq!(within(sleep.arg("600"), Duration::from_millis(100)).ok(), Some(None));
+        assert!(within(&mut Command::new("true"), PATIENCE).is_ok_and(|status| status.is_some()));
     }
 
     #[test]

@@ -30,9 +30,21 @@ pub struct Packing {
 #[server]
 pub async fn ask_package(version_id: VersionId, movie: Movie) -> Result<Option<JobId>, ApiError> {
     let cx = crate::context::Cx::signed_in().await?;
-    cx.version(version_id, domain::Action::Deliver).await?;
-    let asked =
-        cx.db().write(move |tx| Box::pin(db::deliveries::ask(tx, version_id, movie, What::Package))).await?;
+    let version = cx.version(version_id, domain::Action::Deliver).await?;
+    let shot = cx.shot(version.shot_id, domain::Action::Deliver).await?;
+    let about = format!("“{}” version {}, {}", shot.name, version.n, movie.word());
+    let note = cx.note(domain::Deed::PackageAsked, Some(shot.project_id), about);
+    let asked = cx
+        .db()
+        .write(move |tx| {
+            let note = note.clone();
+            Box::pin(async move {
+                let asked = db::deliveries::ask(tx, version_id, movie, What::Package).await?;
+                db::audit::add(tx, &note).await?;
+                Ok(asked)
+            })
+        })
+        .await?;
     Ok(match asked {
         db::deliveries::Asked::There(_) => None,
         db::deliveries::Asked::Making(job_id) => Some(job_id),
@@ -44,9 +56,10 @@ pub async fn ask_package(version_id: VersionId, movie: Movie) -> Result<Option<J
 #[server]
 pub async fn ask_guest_movie(token: String, version_id: VersionId, movie: Movie) -> Result<bool, ApiError> {
     let guest = crate::context::guest::Guest::here(&token).await?;
-    guest.version(version_id).await?;
+    let shown = guest.version(version_id).await?;
     guest.granted(domain::Grant::Download)?;
     guest.writes()?;
+    guest.may_take(&shown).await?;
     let link_id = guest.link().link_id;
     let asked = guest
         .db()

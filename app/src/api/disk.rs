@@ -50,7 +50,10 @@ pub async fn get_disk() -> Result<DiskView, ApiError> {
         cache_bytes: int(cache),
         upload_bytes: int(parts),
         free_bytes: int(free),
-        swept: db::upkeep::last(cx.db(), db::upkeep::SWEEP).await?.filter(|(_, said)| !said.is_empty()),
+        // One that was given back says no time.
+        swept: db::upkeep::last(cx.db(), db::upkeep::SWEEP)
+            .await?
+            .filter(|(at, said)| *at > 0 && !said.is_empty()),
     })
 }
 

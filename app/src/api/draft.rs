@@ -36,6 +36,9 @@ pub struct DraftView {
     pub editor: Option<PersonId>,
     pub editor_name: Option<String>,
     pub revision: i64,
+    /// Whether it is another than the newest quadmask was made of; causes and words count too.
+    #[serde(default)]
+    pub is_changed: bool,
     /// Frames that are not plain background, ascending.
     pub frames: Vec<DraftFrame>,
     pub can_undo: bool,
@@ -177,6 +180,7 @@ pub async fn start_segment(shot_id: ShotId, by: Segmenter) -> Result<JobId, ApiE
                 let shot = db::shots::edit(tx, shot_id).await?;
                 shot.size()?;
                 db::draft::hold(tx, shot_id, person_id, false).await?;
+                db::clicks::withdraw(tx, shot_id).await?;
                 let (job, key) = (domain::Job::Segment { shot_id, by }, format!("segment:{shot_id}"));
                 let job_id =
                     jobs::enqueue(tx, &job, Some(shot.project_id), Some(shot_id), Some(&key), 0).await?;
@@ -202,6 +206,7 @@ pub(crate) async fn draft_view(cx: &crate::context::Cx, shot_id: ShotId) -> Resu
         editor,
         editor_name,
         revision,
+        is_changed: db::quadmasks::is_draft_changed(cx.db(), shot_id, &frames).await?,
         frames: frames.iter().filter(|frame| frame.says_something()).map(crate::masks::view).collect(),
         can_undo: can(pool, shot_id, person_id, Walk::Undo).await?,
         can_redo: can(pool, shot_id, person_id, Walk::Redo).await?,

@@ -82,6 +82,7 @@ async fn shared_shot(guest: &crate::context::guest::Guest, shot_id: ShotId) -> R
         n: version.n,
         pass: version.made_by.as_ref().map(|made_by| made_by.pass),
         is_of_test_model: version.is_of_test_model(),
+        is_preview: version.is_preview(),
         engine: version.engine,
         subject: version.subject,
         created_at: version.created_at,
@@ -211,6 +212,7 @@ pub async fn start_guest_thread(
             let said = said.clone();
             Box::pin(async move {
                 db::share::check_open(tx, link_id).await?;
+                db::share::check_pace(tx, link_id).await?;
                 db::comments::start(tx, place, author, eyes, &said).await
             })
         })
@@ -237,6 +239,7 @@ pub async fn guest_reply(
             let said = said.clone();
             Box::pin(async move {
                 db::share::check_open(tx, link_id).await?;
+                db::share::check_pace(tx, link_id).await?;
                 db::comments::reply(tx, thread_id, author, eyes, &said).await
             })
         })
@@ -250,12 +253,15 @@ pub async fn edit_guest_comment(token: String, comment_id: CommentId, text: Stri
     let guest = crate::context::guest::Guest::here(&token).await?;
     guest.comment(comment_id).await?;
     let author = guest.author(domain::Grant::Comment)?;
-    let eyes = guest.eyes();
+    let (link_id, eyes) = (guest.link().link_id, guest.eyes());
     guest
         .db()
         .write(move |tx| {
             let text = text.clone();
-            Box::pin(async move { db::comments::edit(tx, comment_id, author, eyes, &text).await })
+            Box::pin(async move {
+                db::share::check_open(tx, link_id).await?;
+                db::comments::edit(tx, comment_id, author, eyes, &text).await
+            })
         })
         .await?;
     Ok(())
@@ -267,7 +273,17 @@ pub async fn delete_guest_comment(token: String, comment_id: CommentId) -> Resul
     let guest = crate::context::guest::Guest::here(&token).await?;
     guest.comment(comment_id).await?;
     let author = guest.author(domain::Grant::Comment)?;
-    Ok(guest.db().write(move |tx| Box::pin(db::comments::delete(tx, comment_id, author))).await?)
+    let link_id = guest.link().link_id;
+    guest
+        .db()
+        .write(move |tx| {
+            Box::pin(async move {
+                db::share::check_open(tx, link_id).await?;
+                db::comments::delete(tx, comment_id, author).await
+            })
+        })
+        .await?;
+    Ok(())
 }
 
 /// The guest has read the thread up to comment `n`. Nothing is kept of somebody without a name.
@@ -298,8 +314,9 @@ pub async fn guest_decide(
             let note = note.clone();
             Box::pin(async move {
                 db::share::check_open(tx, link_id).await?;
+                db::share::check_pace(tx, link_id).await?;
                 let ballot = db::decisions::Ballot { person_id, role, seen, verdict, note: &note };
-                db::decisions::on_version(tx, version_id, &ballot).await
+                db::decisions::on_version_of_link(tx, version_id, link_id, &ballot).await
             })
         })
         .await?;

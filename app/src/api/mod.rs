@@ -8,6 +8,7 @@ pub mod engines;
 pub mod guests;
 pub mod jobs;
 pub mod life;
+pub mod models;
 pub mod people;
 pub mod projects;
 pub mod proposals;

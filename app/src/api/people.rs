@@ -1,6 +1,6 @@
 //! People of the studio.
 
-use domain::{Person, PersonId, ProjectId, Role};
+use domain::{InvitationId, Person, PersonId, ProjectId, Role};
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -54,6 +54,53 @@ pub async fn invite(role: Role, project_id: Option<ProjectId>) -> Result<String,
         })
         .await?;
     Ok(format!("{}/invite/{token}", cx.state.public_url))
+}
+
+/// An invitation that waits for somebody.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct InvitationRow {
+    pub invitation_id: InvitationId,
+    pub role: Role,
+    pub project_name: Option<String>,
+    pub invited_by: String,
+    /// Microseconds UTC.
+    pub created_at: i64,
+    pub expires_at: i64,
+}
+
+/// Invitations that somebody could still use, newest first. Their addresses are kept nowhere.
+#[server]
+pub async fn list_invitations() -> Result<Vec<InvitationRow>, ApiError> {
+    let cx = crate::context::Cx::signed_in().await?;
+    cx.allowed(domain::Action::ManagePeople)?;
+    let row = |open: db::people::OpenInvitation| InvitationRow {
+        invitation_id: open.invitation_id,
+        role: open.role,
+        project_name: open.project_name,
+        invited_by: open.invited_by,
+        created_at: open.created_at,
+        expires_at: open.expires_at,
+    };
+    Ok(db::people::open_invitations(cx.db()).await?.into_iter().map(row).collect())
+}
+
+/// Closes an invitation: its link opens nothing any more.
+#[server]
+pub async fn withdraw_invitation(invitation_id: InvitationId) -> Result<(), ApiError> {
+    let cx = crate::context::Cx::signed_in().await?;
+    cx.allowed(domain::Action::ManagePeople)?;
+    let note = cx.note(domain::Deed::InvitationWithdrawn, None, String::new());
+    Ok(cx
+        .db()
+        .write(move |tx| {
+            let note = note.clone();
+            Box::pin(async move {
+                let role = db::people::withdraw_invitation(tx, invitation_id).await?;
+                let about = format!("as {}", role.word());
+                db::audit::add(tx, &db::audit::Note { about, ..note }).await
+            })
+        })
+        .await?)
 }
 
 /// The last active owner stays owner.

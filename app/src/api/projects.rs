@@ -123,7 +123,9 @@ pub async fn list_projects() -> Result<Vec<ProjectCard>, ApiError> {
             (count(&[Phase::QuadmaskReview, Phase::ResultReview]), count(&[Phase::Running]))
         };
         let posters = db::projects::posters(cx.db(), project.project_id, cx.is_client()).await?;
-        cards.push(ProjectCard { shots: count(&Phase::ALL), in_review, running, posters, project });
+        let shots = count(&Phase::ALL);
+        let project = if cx.is_client() { project.for_clients() } else { project };
+        cards.push(ProjectCard { shots, in_review, running, posters, project });
     }
     Ok(cards)
 }
@@ -163,7 +165,7 @@ pub async fn get_project(project_id: ProjectId) -> Result<ProjectView, ApiError>
         counts = vec![(Phase::ResultReview, others), (Phase::Approved, approved)];
         counts.retain(|(_, shots)| *shots > 0);
         return Ok(ProjectView {
-            project,
+            project: project.for_clients(),
             sequences: Vec::new(),
             members: Vec::new(),
             people: Vec::new(),

@@ -34,7 +34,7 @@ pub async fn submit_quadmask(shot_id: ShotId, note: String) -> Result<Quadmask, 
 }
 
 /// One decision on the hash the viewer saw. When the policy is met the removal is queued; the answer says so.
-/// Stale when targets, masks, causes or words changed since.
+/// Refused where that is not the hash of the newest quadmask.
 #[server]
 pub async fn decide_quadmask(
     quadmask_id: QuadmaskId,

@@ -77,7 +77,7 @@ pub async fn sign_in(email: String, password: String) -> Result<(), ApiError> {
     let state = AppState::here()?;
     let ClientAddress(address) = ClientAddress::here();
     let email = email.trim().to_lowercase();
-    count_try(&state.db, &email, address).await?;
+    count_try(&state.db, &email, address.clone()).await?;
     let account = db::people::by_email(&state.db, &email).await?;
     let hash = account.as_ref().and_then(|account| account.password_hash.clone());
     let is_right = crate::password::is_right(password, hash).await?;
@@ -100,9 +100,9 @@ pub async fn sign_in(email: String, password: String) -> Result<(), ApiError> {
     state
         .db
         .write(move |tx| {
-            let (email, note) = (email.clone(), note.clone());
+            let (email, address, note) = (email.clone(), address.clone(), note.clone());
             Box::pin(async move {
-                db::sign_in::succeeded(tx, &email).await?;
+                db::sign_in::signed_in(tx, &email, &address).await?;
                 db::audit::add(tx, &note).await
             })
         })
@@ -234,7 +234,7 @@ pub async fn change_password(current: String, password: String) -> Result<(), Ap
         .write(move |tx| {
             let (email, hash, note) = (email.clone(), hash.clone(), note.clone());
             Box::pin(async move {
-                db::sign_in::succeeded(tx, &email).await?;
+                db::sign_in::forget_account(tx, &email).await?;
                 db::resets::set_password(tx, person_id, &hash).await?;
                 db::audit::add(tx, &note).await
             })
@@ -248,11 +248,16 @@ pub async fn change_password(current: String, password: String) -> Result<(), Ap
 pub async fn change_name(name: String) -> Result<(), ApiError> {
     let cx = crate::context::Cx::signed_in().await?;
     let person_id = cx.viewer.person_id;
+    let note = cx.note(Deed::NameChanged, None, format!("“{}” → “{}”", cx.viewer.name, name.trim()));
     Ok(cx
         .db()
         .write(move |tx| {
-            let name = name.clone();
-            Box::pin(async move { db::people::set_name(tx, person_id, &name).await })
+            let (name, note) = (name.clone(), note.clone());
+            Box::pin(async move {
+                // Before it is changed: the trail keeps the names of its time.
+                db::audit::add(tx, &note).await?;
+                db::people::set_name(tx, person_id, &name).await
+            })
         })
         .await?)
 }

@@ -73,6 +73,9 @@ pub struct SharedVersion {
     /// It was made with random weights: no removal.
     #[serde(default)]
     pub is_of_test_model: bool,
+    /// It is a quick look.
+    #[serde(default)]
+    pub is_preview: bool,
     /// What a decision is about.
     pub subject: Hash,
     pub created_at: i64,
@@ -159,9 +162,10 @@ impl SharedShot {
             n: v.n,
             quadmask_id: QuadmaskId(Default::default()),
             quadmask_n: 0,
+            author: PersonId(Default::default()),
             engine: v.engine,
             recipe: serde_json::Value::Null,
-            made_by: v.pass.map(|pass| networks(pass, v.is_of_test_model)),
+            made_by: v.pass.map(|pass| networks(pass, v.is_of_test_model, v.is_preview)),
             model_output: None,
             proof: proof.clone(),
             result: nothing,
@@ -169,6 +173,7 @@ impl SharedShot {
             proxy: nothing,
             subject: v.subject,
             client_visible: true,
+            approved_at: None,
             created_at: v.created_at,
             decisions: v.decisions,
         });
@@ -226,11 +231,12 @@ impl SharedShot {
 }
 
 /// What guests and clients are told of the networks behind a version.
-pub(super) fn networks(pass: u32, is_test_model: bool) -> MadeBy {
+pub(super) fn networks(pass: u32, is_test_model: bool, is_preview: bool) -> MadeBy {
     MadeBy {
         pass,
         model: String::new(),
         is_test_model,
+        is_preview,
         fingerprint: Hash::from_digest([0; 32]),
         host: String::new(),
         device: String::new(),
@@ -242,6 +248,7 @@ pub(super) fn networks(pass: u32, is_test_model: bool) -> MadeBy {
         resumed_steps: 0,
         seconds: 0.0,
         peak_rss_bytes: None,
+        notes: Vec::new(),
     }
 }
 
@@ -270,6 +277,7 @@ fn on_its_way() -> Progress {
         job_id: JobId(Default::default()),
         kind: "package".into(),
         state: JobState::Running,
+        is_ending: false,
         project_id: None,
         shot_id: None,
         step: None,

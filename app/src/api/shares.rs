@@ -1,6 +1,5 @@
 //! Links for people without an account, for those who may make them: make, list, renew, withdraw.
 
-use domain::share::Reach;
 use domain::{Grants, LinkId, LinkState, ProjectId, ShotId, VersionId};
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -13,8 +12,8 @@ pub struct SharesView {
     pub links: Vec<LinkView>,
     /// Every version of the project: what a link could show. By shot, newest first.
     pub versions: Vec<Shareable>,
-    /// Who can open links of this server.
-    pub reach: Reach,
+    /// Who can open links of this server, in words.
+    pub reach: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -92,7 +91,8 @@ pub async fn get_shares(project_id: ProjectId) -> Result<SharesView, ApiError> {
     });
     let links = links.collect();
     let versions = db::share::versions_of(cx.db(), project_id).await?.into_iter().map(shareable).collect();
-    Ok(SharesView { links, versions, reach: Reach::of(&cx.state.public_url) })
+    let reach = domain::reach::Reach::of(&cx.state.public_url, cx.state.listening).sentence();
+    Ok(SharesView { links, versions, reach })
 }
 
 /// Makes a link and answers its address, which is kept nowhere: built from the public address, never from what the request
@@ -157,11 +157,17 @@ fn address(cx: &crate::context::Cx, token: &str) -> String {
 }
 
 /// Changes what a link allows; `days` from now until it ends, 0: open until it is withdrawn, `None`: its end stays. One that has
-/// expired opens again with a later end.
+/// expired opens again with a later end. `password`: another one, empty: none any more, `None`: it stays; with another one
+/// whoever is inside is asked for it.
 #[server(input = server_fn::codec::Json)]
-pub async fn change_link(link_id: LinkId, grants: Grants, days: Option<u32>) -> Result<(), ApiError> {
-    use db::share::Until;
-    use domain::share::MOST_DAYS;
+pub async fn change_link(
+    link_id: LinkId,
+    grants: Grants,
+    days: Option<u32>,
+    password: Option<String>,
+) -> Result<(), ApiError> {
+    use db::share::{Change, Password, Until};
+    use domain::share::{MOST_DAYS, SHORTEST_PASSWORD};
     let cx = crate::context::Cx::signed_in().await?;
     let link = cx.link(link_id, domain::Action::Share).await?;
     let until = match days {
@@ -182,14 +188,23 @@ pub async fn change_link(link_id: LinkId, grants: Grants, days: Option<u32>) -> 
         Some(1) => ", for one day".to_owned(),
         Some(days) => format!(", for {days} days"),
     };
-    let about = format!("{}: {}{end}", link.name, grants.words());
+    let (password, lock) = match password {
+        None => (Password::Kept, ""),
+        Some(none) if none.is_empty() => (Password::Set(None), ", without a password"),
+        Some(password) => {
+            let hash = crate::password::hash_of(password, SHORTEST_PASSWORD).await?;
+            (Password::Set(Some(hash)), ", with another password")
+        }
+    };
+    let about = format!("{}: {}{end}{lock}", link.name, grants.words());
     let note = cx.note(domain::Deed::LinkChanged, Some(link.project_id), about);
+    let change = Change { grants, until, password };
     Ok(cx
         .db()
         .write(move |tx| {
-            let note = note.clone();
+            let (change, note) = (change.clone(), note.clone());
             Box::pin(async move {
-                db::share::change(tx, link_id, grants, until).await?;
+                db::share::change(tx, link_id, &change).await?;
                 db::audit::add(tx, &note).await
             })
         })
@@ -216,11 +231,11 @@ pub async fn renew_link(link_id: LinkId) -> Result<String, ApiError> {
     Ok(address(&cx, &token))
 }
 
-/// Takes a link back, for good.
+/// Takes a link back, for good; of an archived project too.
 #[server]
 pub async fn revoke_link(link_id: LinkId) -> Result<(), ApiError> {
     let cx = crate::context::Cx::signed_in().await?;
-    let link = cx.link(link_id, domain::Action::Share).await?;
+    let link = cx.link(link_id, domain::Action::Withdraw).await?;
     let note = cx.note(domain::Deed::LinkWithdrawn, Some(link.project_id), link.name);
     let by = cx.viewer.person_id;
     Ok(cx

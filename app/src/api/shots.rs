@@ -1,11 +1,12 @@
 //! One shot: everything its workspace shows, and the brief (targets, words, causes).
 
+use domain::policy::has_approved;
 use domain::project::Shot;
 use domain::proposal::Reasoning;
-use domain::version::{Quadmask, Version};
+use domain::version::{Decision, Quadmask, Version};
 use domain::{
-    Action, ApprovalPolicy, Assignee, Cause, CauseId, Grid, PersonId, Progress, ProjectId, Recipe,
-    SaidColour, SequenceId, ShotId, Target, TargetId, Trim, Words,
+    Action, ApprovalPolicy, Assignee, Cause, CauseId, Grid, PersonId, Progress, ProjectId, QuadmaskId,
+    Recipe, SaidColour, SequenceId, ShotId, Target, TargetId, Trim, Words,
 };
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -58,6 +59,20 @@ pub struct ShotView {
     /// Names of the shots before and after in the board's order, for ↑ ↓.
     pub previous: Option<ShotId>,
     pub next: Option<ShotId>,
+}
+
+impl ShotView {
+    /// Whether the viewer has nothing to approve again among the decisions about one thing.
+    pub fn has_approved(&self, decisions: &[Decision]) -> bool {
+        has_approved(decisions.iter().map(|said| (said.person_id, said.verdict)), self.viewer)
+    }
+
+    /// Whether decisions about a quadmask, or about results of it, are about an older state: another quadmask came after it, or
+    /// what it was made of was changed since.
+    pub fn is_stale(&self, quadmask_id: QuadmaskId) -> bool {
+        let newer = self.quadmasks.iter().position(|quadmask| quadmask.quadmask_id == quadmask_id);
+        newer.is_some_and(|newer| newer > 0 || self.draft.is_changed)
+    }
 }
 
 /// Clients get only client-visible versions; everything else of theirs is empty.
@@ -113,10 +128,12 @@ pub async fn get_shot(shot_id: ShotId) -> Result<ShotView, ApiError> {
         }
         for version in &mut view.versions {
             version.recipe = serde_json::Value::Null;
+            version.author = domain::PersonId(Default::default());
+            version.approved_at = None;
             let me = cx.viewer.person_id;
             version.model_output = None;
             let told = |made_by: domain::version::MadeBy| {
-                super::shared::networks(made_by.pass, made_by.is_test_model)
+                super::shared::networks(made_by.pass, made_by.is_test_model, made_by.is_preview)
             };
             version.made_by = version.made_by.take().map(told);
             version.decisions.retain(|decision| {

@@ -212,4 +212,65 @@ mod tests {
         fill_row(&layer, 0, &columns, Some(&cell_columns), &mut row);
         assert_eq!((row[0], row[9], row[10], row[159]), (1, 1, 0, 0));
     }
+
+    /// A plate of one level shown one to one: the alpha of 24 by 16 pixels away from its upper edge.
+    fn alphas(level: Level, opacity: f64) -> Vec<u8> {
+        let mut levels = Levels::background(24, 24);
+        (0..24).for_each(|y| levels.map_span(y, 0, 24, |_| level));
+        let layer = Layer { levels: Some(&levels), cells: None, plate: (24, 24) };
+        let place = Place { x: 0.0, y: 0.0, scale: 1.0 };
+        let got = raster(&layer, place, (24, 24), Look { opacity, ..LOOK }).expect("on the screen");
+        got.rgba.chunks_exact(4).skip(24 * 8).map(|pixel| pixel[3]).collect()
+    }
+
+    #[test]
+    fn overlap_is_hatched_affected_is_dotted_and_primary_is_plain() {
+        let patterned = |level| {
+            let got = alphas(level, 0.4);
+            let most = *got.iter().max().expect("pixels");
+            got.iter().map(|&alpha| alpha == most).collect::<Vec<bool>>()
+        };
+        let [primary, overlap, affected] = [Level::Primary, Level::Overlap, Level::Affected].map(patterned);
+        assert!(primary.iter().all(|&bold| bold));
+        let share = |pattern: &[bool]| pattern.iter().filter(|&&bold| bold).count();
+        let (hatched, dotted) = (share(&overlap), share(&affected));
+        assert!(0 < dotted && dotted < hatched && hatched < overlap.len(), "{dotted} {hatched}");
+        // A hatch goes on in the row below, one pixel to the left; dots do not.
+        let goes_on = |pattern: &[bool], x: usize, y: usize| pattern[y * 24 + x] == pattern[y * 24 + x + 23];
+        let all = |pattern: &[bool]| (0..15).all(|y| (1..24).all(|x| goes_on(pattern, x, y)));
+        assert!(all(&overlap) && !all(&affected));
+    }
+
+    #[test]
+    fn alpha_grows_with_the_opacity() {
+        for level in [Level::Primary, Level::Overlap, Level::Affected] {
+            let [none, half, full] = [0.0, 0.2, 0.4].map(|opacity| alphas(level, opacity));
+            assert!(none.iter().all(|&alpha| alpha == 0), "{level:?}");
+            for (half, full) in half.into_iter().zip(full) {
+                assert!(half > 0 && (2 * i32::from(half) - i32::from(full)).abs() <= 1, "{half} {full}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_outline_has_the_levels_colour_and_nothing_inside() {
+        for (level, colour) in [Level::Primary, Level::Overlap, Level::Affected].into_iter().zip(COLOURS) {
+            let mut levels = Levels::background(24, 24);
+            (4..20).for_each(|y| levels.map_span(y, 4, 20, |_| level));
+            let layer = Layer { levels: Some(&levels), cells: None, plate: (24, 24) };
+            let place = Place { x: 0.0, y: 0.0, scale: 1.0 };
+            let look = Look { outline: true, ..LOOK };
+            let got = raster(&layer, place, (24, 24), look).expect("on the screen");
+            let pixel = |x: usize, y: usize| &got.rgba[(y * 24 + x) * 4..][..4];
+            let [red, green, blue] = colour;
+            for along in 4..20 {
+                for (x, y) in [(4, along), (along, 4), (20, along), (along, 20)] {
+                    assert_eq!(pixel(x, y), [red, green, blue, 255], "{level:?} {x},{y}");
+                }
+            }
+            for (x, y) in (6..20).flat_map(|y| (6..20).map(move |x| (x, y))) {
+                assert_eq!(pixel(x, y)[3], 0, "{level:?} {x},{y}");
+            }
+        }
+    }
 }

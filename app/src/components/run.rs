@@ -36,15 +36,7 @@ pub fn steps_of(kind: &str, recipe: Option<&Recipe>) -> &'static [Step] {
         ("ingest", _) => &[Step::Probe, Step::Proxy, Step::Sound, Step::Store],
         ("segment", _) => &[Step::Track, Step::Store],
         ("reason", _) => &[Step::Register, Step::Reason],
-        ("remove", _) => &[
-            Step::Register,
-            Step::Background,
-            Step::Fill,
-            Step::Composite,
-            Step::Verify,
-            Step::Encode,
-            Step::Store,
-        ],
+        ("remove", _) => &[Step::Register, Step::Background, Step::Fill, Step::Verify, Step::Store],
         ("package", _) => &[Step::Movie, Step::Quadmask, Step::Pack, Step::Store],
         _ => &[],
     }
@@ -65,7 +57,8 @@ pub fn JobCard(kinds: &'static [&'static str]) -> impl IntoView {
 
 /// Shows a job, as long as there is one.
 pub fn job_card(desk: Desk, job: Memo<Option<Progress>>) -> impl IntoView {
-    let key = Memo::new(move |_| job.with(|job| job.as_ref().map(|j| (j.job_id, j.state, j.step))));
+    let key =
+        Memo::new(move |_| job.with(|job| job.as_ref().map(|j| (j.job_id, j.state, j.is_ending, j.step))));
     move || {
         // Steps are drawn again only when one begins; fraction and time run by themselves.
         // Read, not only tracked: a memo that nobody reads never begins to follow what it is made of.
@@ -83,6 +76,7 @@ fn card(desk: Desk, job: Memo<Option<Progress>>, now: Progress) -> impl IntoView
     let need = recipe.as_ref().and_then(Recipe::need);
     let is_waiting = now.state == JobState::Queued;
     let is_open = !now.state.is_over();
+    let is_cancelling = now.is_cancelling();
     // Tracked: weights and workers come and go while a job waits.
     let engine = move || {
         let need = need?;
@@ -125,7 +119,7 @@ fn card(desk: Desk, job: Memo<Option<Progress>>, now: Progress) -> impl IntoView
             <header class="job__head">
                 <span class="job__icon" aria-hidden="true">{icon}</span>
                 <strong>{title.clone()}</strong>
-                <span class="job__state">{now.state.word()}</span>
+                <span class="job__state">{now.word()}</span>
                 {is_open.then(|| view! { <output class="job__left">{left}</output> })}
             </header>
             {is_open.then(|| view! { <ProgressBar part=fraction label=title.clone()/> })}
@@ -135,7 +129,9 @@ fn card(desk: Desk, job: Memo<Option<Progress>>, now: Progress) -> impl IntoView
             <Show when=may_run>
                 <div class="job__actions">
                     {is_open.then(|| view! {
-                        <Button kind=Kind::Danger small=true on:click=move |_| desk.write(cancel_job(id))>"Cancel"</Button>
+                        <Button kind=Kind::Danger small=true disabled=is_cancelling on:click=move |_| desk.write(cancel_job(id))>
+                            {if is_cancelling { "Cancelling…" } else { "Cancel" }}
+                        </Button>
                     })}
                     {(now.state == JobState::Failed).then(|| view! {
                         <Button small=true on:click=move |_| desk.write(retry_job(id))>"Try again"</Button>

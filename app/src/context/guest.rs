@@ -7,11 +7,11 @@ use db::share::guests::Look;
 use db::threads::Eyes;
 use domain::project::Shot;
 use domain::version::Version;
-use domain::{Action, CommentId, Grant, Hash, LinkId, PersonId, Role, ShotId, ThreadId, VersionId};
+use domain::{Action, CommentId, Deed, Grant, Hash, LinkId, PersonId, Role, ShotId, ThreadId, VersionId};
 use serde::{Deserialize, Serialize};
 use tower_sessions::Session;
 
-use super::{AppState, Cx, session};
+use super::{AppState, ClientAddress, Cx, session};
 use crate::error::ApiError;
 use crate::routes::PREVIEW;
 
@@ -196,6 +196,19 @@ impl Guest {
         if self.link().grants.has(grant) { Ok(()) } else { Err(ApiError::NotGranted) }
     }
 
+    /// Refuses unless files of the version may be taken away: the link grants downloads, and the version is approved.
+    pub async fn may_take(&self, version: &Version) -> Result<(), ApiError> {
+        self.granted(Grant::Download)?;
+        let mut tx = self.db().snapshot().await?;
+        if db::deliveries::is_approved(&mut tx, version.version_id).await? {
+            return Ok(());
+        }
+        Err(ApiError::Conflict(format!(
+            "Version {} is not approved, so its files are not handed out. They open here once the studio approves it.",
+            version.n
+        )))
+    }
+
     /// A preview keeps nothing.
     pub fn writes(&self) -> Result<(), ApiError> {
         if self.is_preview() {
@@ -285,16 +298,60 @@ impl Guest {
         }
     }
 
-    /// Keeps that the version was looked at or taken away. Never of a preview.
-    pub async fn looked(&self, version_id: VersionId, look: Look) -> Result<(), ApiError> {
+    /// Keeps that the version was looked at. Never of a preview.
+    pub async fn looked(&self, version_id: VersionId) -> Result<(), ApiError> {
         if self.is_preview() {
             return Ok(());
         }
-        let (link_id, visitor) = (self.link().link_id, self.visit().await?.visitor);
+        let (link_id, visitor, look) = (self.link().link_id, self.visit().await?.visitor, Look::Seen);
         let keep = self
             .db()
             .write(move |tx| Box::pin(db::share::guests::opened(tx, link_id, visitor, version_id, look)))
             .await;
         Ok(keep?)
+    }
+
+    /// Keeps that a file of the version was taken away, in the audit trail too: once, however many pieces it came in and whichever
+    /// came first. Never of a preview.
+    pub async fn took(
+        &self,
+        version_id: VersionId,
+        what: String,
+        ClientAddress(address): ClientAddress,
+    ) -> Result<(), ApiError> {
+        if self.is_preview() {
+            return Ok(());
+        }
+        let Link { link_id, project_id, name, .. } = self.link();
+        let link_id = *link_id;
+        // A program that keeps no cookies would be another visitor with every piece.
+        let visitor = self.pass.map(|pass| pass.visitor);
+        let fresh = Pass { visitor: PersonId(db::new_uuid()), unlocked: None };
+        let note = db::audit::Note {
+            deed: Deed::PackageTaken,
+            by: visitor,
+            who: "a guest".to_owned(),
+            project_id: Some(*project_id),
+            about: format!("{what}, through the link “{name}”"),
+            address,
+        };
+        let is_first = self
+            .db()
+            .write(move |tx| {
+                let note = note.clone();
+                Box::pin(async move {
+                    let is_first = db::audit::add_once(tx, &note).await?;
+                    if is_first {
+                        let by = visitor.unwrap_or(fresh.visitor);
+                        db::share::guests::opened(tx, link_id, by, version_id, Look::Downloaded).await?;
+                    }
+                    Ok(is_first)
+                })
+            })
+            .await?;
+        if is_first && visitor.is_none() {
+            self.door.keep(fresh).await?;
+        }
+        Ok(())
     }
 }

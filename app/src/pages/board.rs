@@ -76,8 +76,15 @@ fn Head() -> impl IntoView {
     let name = move || {
         known.with(|known| known.as_ref().map(|known| known.project.name.clone()).unwrap_or_default())
     };
+    // The server writes it last; see `said_now`. Here the name may not be known at first.
+    let title = move || {
+        let known = known
+            .try_with(Clone::clone)
+            .or_else(|| view.try_get_untracked().map(|there| there.and_then(Result::ok)));
+        known.flatten().map(|known| known.project.name).unwrap_or_default()
+    };
     view! {
-        <Title text=name/>
+        <Title text=title/>
         <header class="board__head">
             <h1><span class="board__of">{name} " / "</span> "Shots"</h1>
             <FilterBar project=id filter counts/>

@@ -160,6 +160,9 @@ fn Row(id: JobId, row: Signal<Option<JobRow>>, changes: Changes) -> impl IntoVie
     let state = settled(move |_| {
         progress.with(|progress| progress.as_ref().map_or(JobState::Queued, |progress| progress.state))
     });
+    let is_cancelling =
+        settled(move |_| progress.with(|progress| progress.as_ref().is_some_and(Progress::is_cancelling)));
+    let word = move || progress.with(|progress| progress.as_ref().map_or("", Progress::word));
     let priority =
         settled(move |_| progress.with(|progress| progress.as_ref().map_or(0, |progress| progress.priority)));
     let manage = settled(move |_| row.with(|row| row.as_ref().is_some_and(|row| row.may_manage)));
@@ -191,7 +194,7 @@ fn Row(id: JobId, row: Signal<Option<JobRow>>, changes: Changes) -> impl IntoVie
     };
     view! {
         <article class="job-row" data-tone=move || tone_of(state.get()).1>
-            <span class="job-row__state toned">{move || format!("{} {}", tone_of(state.get()).0, state.get().word())}</span>
+            <span class="job-row__state toned">{move || format!("{} {}", tone_of(state.get()).0, word())}</span>
             <span class="job-row__title">{title}</span>
             {place}
             <span class="job-row__step">{of(step_words)}</span>
@@ -205,7 +208,13 @@ fn Row(id: JobId, row: Signal<Option<JobRow>>, changes: Changes) -> impl IntoVie
                     <IconButton small=true icon=Glyph::Down label="Run later" on:click=move |_| move_by(-10)/>
                 </Show>
                 <Show when=move || manage.get() && !state.get().is_over()>
-                    <Button small=true on:click=move |_| { changes.cancel.dispatch(CancelJob { job_id: id }); }>"Cancel"</Button>
+                    <Button
+                        small=true
+                        disabled=is_cancelling
+                        on:click=move |_| { changes.cancel.dispatch(CancelJob { job_id: id }); }
+                    >
+                        {move || if is_cancelling.get() { "Cancelling…" } else { "Cancel" }}
+                    </Button>
                 </Show>
                 <Show when=move || manage.get() && matches!(state.get(), JobState::Failed | JobState::Cancelled)>
                     <Button small=true on:click=move |_| { changes.retry.dispatch(RetryJob { job_id: id }); }>"Retry"</Button>

@@ -8,6 +8,7 @@ pub mod gate;
 pub mod inbox;
 pub mod invitation;
 pub mod jobs;
+pub mod models;
 pub mod needs;
 pub mod people;
 pub mod profile;

@@ -1,11 +1,13 @@
 //! People of the studio: roles, who may still come in, invitations by link.
 
+mod invitations;
 mod leaving;
 
 use domain::{Action, EventKind, Person, PersonId, Role};
 use leptos::prelude::*;
 use leptos_meta::Title;
 
+use self::invitations::Invitations;
 use self::leaving::{Leaving, LeavingDialog};
 use super::projects::StudioFrame;
 use crate::api::people::{Invite, MakeResetLink, PersonRow, SetActive, SetRole, list_people};
@@ -46,6 +48,12 @@ pub fn PeoplePage() -> impl IntoView {
     );
     let projects = Resource::new(|| (), |()| list_projects());
     let inviting = RwSignal::new(false);
+    let invited = ServerAction::<Invite>::new();
+    Effect::new(move |_| {
+        if !inviting.get() {
+            invited.value().set(None); // the dialog starts fresh each time
+        }
+    });
     let may_manage = settled(move |_| me.may(Action::ManagePeople));
     let toasts = use_toasts();
     for error in [error_of(changes.role), error_of(changes.active)] {
@@ -103,6 +111,7 @@ pub fn PeoplePage() -> impl IntoView {
                 </Show>
             </header>
             <Transition fallback=Loading>{table}</Transition>
+            <Show when=move || may_manage.get()><Invitations invited/></Show>
         </StudioFrame>
         <ResetDialog changes/>
         <LeavingDialog leaving=changes.leaving active=changes.active/>
@@ -110,7 +119,7 @@ pub fn PeoplePage() -> impl IntoView {
             <Transition>
                 {move || Suspend::new(async move {
                     let projects = projects.await.unwrap_or_default();
-                    view! { <InviteForm projects/> }
+                    view! { <InviteForm projects action=invited/> }
                 })}
             </Transition>
         </Dialog>
@@ -202,8 +211,7 @@ fn person(
 }
 
 #[component]
-fn InviteForm(projects: Vec<ProjectCard>) -> impl IntoView {
-    let action = ServerAction::<Invite>::new();
+fn InviteForm(projects: Vec<ProjectCard>, action: ServerAction<Invite>) -> impl IntoView {
     let error = error_of(action);
     let role = RwSignal::new(Role::Artist.word().to_owned());
     let sentence = move || role.with(|role| role.parse::<Role>().map(Role::sentence).unwrap_or_default());

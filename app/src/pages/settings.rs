@@ -21,13 +21,14 @@ pub fn SettingsPage() -> impl IntoView {
     let people = Resource::new(|| (), |()| list_people());
     // Read once: what somebody is typing must not go when a shot of the project moves.
     let settings = Resource::new(move || id.get(), get_project);
-    let active = move || async move {
-        let rows = people.await.unwrap_or_default();
-        rows.into_iter().map(|row| row.person).filter(|person| person.active).collect::<Vec<Person>>()
+    let known = move || async move {
+        people.await.unwrap_or_default().into_iter().map(|row| row.person).collect::<Vec<Person>>()
     };
+    let active =
+        move || async move { known().await.into_iter().filter(|person| person.active).collect::<Vec<_>>() };
     let forms = move || {
         Suspend::new(async move {
-            let everybody = active().await;
+            let everybody = known().await;
             match settings.await {
                 Ok(project) if project.project.is_archived() => ().into_any(),
                 Ok(project) => {
@@ -83,7 +84,10 @@ fn Forms(project: ProjectView, everybody: Vec<Person>) -> impl IntoView {
     let name = RwSignal::new(project.name);
     let first_frame = RwSignal::new(project.first_frame.to_string());
     let needed = RwSignal::new(project.policy.needed);
-    let named = RwSignal::new(project.policy.of);
+    let (named, gone) = still_able(project.policy.of, &everybody);
+    let has_gone = gone.is_some();
+    let everyone = RwSignal::new(false);
+    let named = RwSignal::new(named);
     let not_author = RwSignal::new(project.policy.not_author);
     let policy = Memo::new(move |_| ApprovalPolicy {
         needed: needed.get(),
@@ -101,6 +105,12 @@ fn Forms(project: ProjectView, everybody: Vec<Person>) -> impl IntoView {
     let number_error = RwSignal::new(None::<String>);
     let on_submit = move |event: leptos::ev::SubmitEvent| {
         event.prevent_default();
+        if has_gone && named.with_untracked(Vec::is_empty) && !everyone.get_untracked() {
+            number_error.set(Some(
+                "Nobody who was named can approve any more: tick who does, or that everybody may who has the rights.".to_owned(),
+            ));
+            return;
+        }
         match first_frame.get_untracked().trim().parse() {
             Ok(first_frame) => {
                 number_error.set(None);
@@ -112,11 +122,7 @@ fn Forms(project: ProjectView, everybody: Vec<Person>) -> impl IntoView {
     };
     let server_error = error_of(action);
     let error = Signal::derive(move || number_error.get().or_else(|| server_error.get()));
-    let deciders: Vec<Person> = everybody
-        .iter()
-        .filter(|person| domain::may(person.role, domain::Action::DecideQuadmask))
-        .cloned()
-        .collect();
+    let deciders: Vec<Person> = everybody.iter().filter(|person| may_approve(person)).cloned().collect();
     view! {
         <form class="form" on:submit=on_submit>
             <section class="settings-panel">
@@ -137,7 +143,7 @@ fn Forms(project: ProjectView, everybody: Vec<Person>) -> impl IntoView {
             </section>
             <section class="settings-panel">
                 <h2>"Who must approve"</h2>
-                <p class="muted">"Nothing is removed before a quadmask is approved like this: " <strong>{move || policy.get().sentence()}</strong> "."</p>
+                <p class="muted">"Quadmasks and results are approved like this: " <strong>{move || policy.get().sentence()}</strong> "."</p>
                 <label class="field field--number">
                     <span class="field__label">"People who must agree"</span>
                     <input
@@ -159,6 +165,12 @@ fn Forms(project: ProjectView, everybody: Vec<Person>) -> impl IntoView {
                     <legend class="field__label">"Only these people (nobody ticked: everyone who may approve)"</legend>
                     {deciders.into_iter().map(|person| named_person(person, named)).collect_view()}
                 </fieldset>
+                {gone.map(|gone| view! {
+                    <p class="notice" role="note">{gone}</p>
+                    <Show when=move || named.with(Vec::is_empty)>
+                        <Check label="From now on everybody who may approve" checked=everyone on_change=move |on| everyone.set(on)/>
+                    </Show>
+                })}
                 <Show when=move || { let of = named.with(Vec::len) as u32; of > 0 && needed.get() > of }>
                     <p class="error-line">"More people must agree than are ticked: nothing could ever be approved."</p>
                 </Show>
@@ -169,6 +181,31 @@ fn Forms(project: ProjectView, everybody: Vec<Person>) -> impl IntoView {
             </div>
         </form>
     }
+}
+
+fn may_approve(person: &Person) -> bool {
+    person.active && domain::may(person.role, domain::Action::DecideQuadmask)
+}
+
+/// Those of `named` who can still approve, and a sentence about the others: a policy keeps whom it names until somebody
+/// saves it anew, so that nothing is approved because a person left.
+fn still_able(named: Vec<PersonId>, everybody: &[Person]) -> (Vec<PersonId>, Option<String>) {
+    // Not known who is here: whom to drop is not known either.
+    if everybody.is_empty() {
+        return (named, None);
+    }
+    let find = |id: &PersonId| everybody.iter().find(|person| person.person_id == *id);
+    let (able, others): (Vec<_>, Vec<_>) =
+        named.into_iter().partition(|id| find(id).is_some_and(may_approve));
+    let names: Vec<&str> =
+        others.iter().map(|id| find(id).map_or("Somebody", |person| person.name.as_str())).collect();
+    let sentence = (!names.is_empty()).then(|| {
+        format!(
+            "Named here until now, and unable to approve any more: {}. Tick who approves instead, then save.",
+            names.join(", ")
+        )
+    });
+    (able, sentence)
 }
 
 fn named_person(person: Person, named: RwSignal<Vec<PersonId>>) -> impl IntoView {

@@ -61,6 +61,9 @@ impl Ask {
             Self::Reopen => {
                 "Editing goes on. What was approved stays on record and becomes stale with the next change.".to_owned()
             }
+            Self::ApproveResult if desk.may(Action::ViewShot) => {
+                format!("Your approval is kept with the hash of exactly this result. {policy}.")
+            }
             Self::ApproveResult => "Your approval is kept with the hash of exactly this result.".to_owned(),
             Self::ResultChanges if !desk.may(Action::ViewShot) => {
                 "Your wish is kept with the hash of exactly this result, and the team reads your note at once.".to_owned()
@@ -84,7 +87,33 @@ impl Desk {
     pub fn may_decide_result(self) -> bool {
         let is_client = !self.may(Action::ViewShot);
         let moves = self.can(ShotStep::ApproveResult) || self.can(ShotStep::AskResultChanges);
-        self.may(Action::DecideVersion) && self.version().is_some() && (moves || is_client)
+        self.may(Action::DecideVersion)
+            && self.version().is_some()
+            && (moves || is_client)
+            && self.result_is_closed().is_none()
+    }
+
+    /// Previews are only looked at, and nobody approves twice.
+    pub fn may_approve_result(self) -> bool {
+        self.may_decide_result()
+            && !self.has_approved_result()
+            && !self.version().is_some_and(|version| version.is_preview())
+    }
+
+    /// Why somebody who decides about results does not decide about the one that is looked at.
+    pub fn result_is_closed(self) -> Option<String> {
+        let version = self.version()?;
+        if !self.may(Action::DecideVersion) {
+            return None;
+        }
+        let newest = self.view.with(|v| v.versions.first().map_or(0, |newest| newest.n));
+        if version.n != newest {
+            return Some(format!("v{} is an older version; decisions go to v{newest}.", version.n));
+        }
+        if !self.may(Action::ViewShot) {
+            return None;
+        }
+        self.counts_for(version.author).err().map(|why| format!("You do not decide about this result: {why}"))
     }
 
     /// Opens the question that approves what the page is about, or asks for changes to it.
@@ -92,7 +121,7 @@ impl Desk {
         let ask = untrack(|| {
             let of_result = self.tab.get() == Tab::Review;
             match verdict {
-                Verdict::Approve if of_result => self.may_decide_result().then_some(Ask::ApproveResult),
+                Verdict::Approve if of_result => self.may_approve_result().then_some(Ask::ApproveResult),
                 Verdict::Changes if of_result => self.may_decide_result().then_some(Ask::ResultChanges),
                 Verdict::Approve => self.can(ShotStep::ApproveQuadmask).then_some(Ask::ApproveQuadmask),
                 Verdict::Changes => self.can(ShotStep::AskQuadmaskChanges).then_some(Ask::QuadmaskChanges),

@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use domain::run::Segmenter;
 use domain::version::{Quadmask, Version};
-use domain::{Action, Phase, PlateFacts, QuadmaskId, Rate, ShotId, ShotStep, Timecode, VersionId, may};
+use domain::{
+    Action, PersonId, Phase, PlateFacts, QuadmaskId, Rate, ShotId, ShotStep, Timecode, VersionId, may,
+};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
@@ -92,6 +94,8 @@ pub struct Desk {
     pub toasts: Toasts,
     /// The question that is open.
     pub ask: RwSignal<Option<Ask>>,
+    /// What was answered and is on its way.
+    pub sending: RwSignal<Option<Ask>>,
     /// The version of pass 1 that the next run of VOID refines; `None`: it starts from the plate.
     pub refine: RwSignal<Option<VersionId>>,
     /// Who grows the mask, where somebody chose it; `None`: the best that is there.
@@ -139,6 +143,7 @@ impl Desk {
             looking: Looking::new(),
             toasts,
             ask: RwSignal::new(None),
+            sending: RwSignal::new(None),
             refine: RwSignal::new(None),
             grow_with: RwSignal::new(None),
             arrival: RwSignal::new(Arrival::Waiting),
@@ -245,7 +250,13 @@ impl Desk {
     }
 
     pub fn is_other_editing(self) -> bool {
-        self.view.with(|v| v.draft.editor.is_some_and(|editor| editor != v.viewer))
+        self.view
+            .with(|v| v.shot.phase.is_editable() && v.draft.editor.is_some_and(|editor| editor != v.viewer))
+    }
+
+    /// Who edits the draft; nobody does while it is in review or what came of it is.
+    pub fn editor(self) -> Option<String> {
+        self.view.with(|v| v.draft.editor_name.clone().filter(|_| v.shot.phase.is_editable()))
     }
 
     /// Sends a change; says what went wrong, and reads the shot again either way.
@@ -375,8 +386,26 @@ impl Desk {
 
     /// Whether the viewer's decision on a quadmask would count; why not otherwise.
     pub fn decision_counts(self) -> Result<(), String> {
+        match self.view.with(|v| v.quadmasks.first().map(|quadmask| quadmask.author)) {
+            Some(author) => self.counts_for(author),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether the viewer agreed already with the newest quadmask.
+    pub fn has_approved_quadmask(self) -> bool {
+        self.view.with(|v| v.quadmasks.first().is_some_and(|quadmask| v.has_approved(&quadmask.decisions)))
+    }
+
+    /// Whether the viewer agreed already with the result that is looked at.
+    pub fn has_approved_result(self) -> bool {
+        let Some(version) = self.version() else { return false };
+        self.view.with(|v| v.has_approved(&version.decisions))
+    }
+
+    /// Whether the viewer's decision on work of `author` would count; why not otherwise.
+    pub fn counts_for(self, author: PersonId) -> Result<(), String> {
         self.view.with(|v| {
-            let Some(quadmask) = v.quadmasks.first() else { return Ok(()) };
             if !v.may.contains(&Action::DecideQuadmask) {
                 return Err("Your role looks on here: a supervisor, producer or owner decides.".to_owned());
             }
@@ -385,7 +414,7 @@ impl Desk {
                 .into_iter()
                 .find(|&r| may(r, Action::DecideQuadmask))
                 .expect("some role decides");
-            v.policy.counts(v.viewer, role, quadmask.author).map_err(|why| format!("{why}."))
+            v.policy.counts(v.viewer, role, author).map_err(|why| format!("{why}."))
         })
     }
 }

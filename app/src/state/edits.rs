@@ -7,7 +7,7 @@ use domain::{BoxPrompt, Cause, CauseId, PathPoint, PointPrompt, Target, TargetId
 use leptos::prelude::*;
 
 use super::desk::Desk;
-use super::marking::{CellSpanChoice, Pending};
+use super::marking::{CellSpanChoice, Mark, Pending};
 use crate::api::draft::{
     DraftFrame, Walked, copy_frame, draw_stroke, lock_frame, redo, release_paint, start_segment, undo,
 };
@@ -71,8 +71,7 @@ impl Desk {
     /// Adds a click at `(x, y)` plate pixels on the playhead's frame; makes the first target where there is none.
     pub fn add_point(self, x: f32, y: f32, positive: bool) {
         let frame = self.playhead.frame.get_untracked();
-        let point = PointPrompt { frame, x, y, positive };
-        self.with_target(move |target| target.points.push(point));
+        self.mark(Mark::Point(PointPrompt { frame, x, y, positive }));
     }
 
     /// Adds a box between two corners in plate pixels.
@@ -80,27 +79,39 @@ impl Desk {
         let frame = self.playhead.frame.get_untracked();
         let (x0, x1) = (a.0.min(b.0), a.0.max(b.0));
         let (y0, y1) = (a.1.min(b.1), a.1.max(b.1));
-        self.with_target(move |target| target.boxes.push(BoxPrompt { frame, x0, y0, x1, y1 }));
+        self.mark(Mark::Box(BoxPrompt { frame, x0, y0, x1, y1 }));
     }
 
-    fn with_target(self, change: impl FnOnce(&mut Target) + 'static) {
+    /// Puts a mark on the target that clicks go to. While the first one is being made, marks wait for it: each would make another.
+    fn mark(self, mark: Mark) {
         if self.refuses_edit() {
             return;
         }
-        match untrack(|| self.target()) {
-            Some(mut target) => {
-                change(&mut target);
-                self.save_target(target);
-            }
-            None => {
-                let id = self.shot_id;
-                self.write_then(add_target(id, "Target 1".to_owned()), move |mut target| {
-                    change(&mut target);
-                    self.marking.target.set(Some(target.target_id));
-                    self.save_target(target);
-                });
-            }
+        let first = self.marking.first;
+        if first.with_untracked(|marks| !marks.is_empty()) {
+            first.update(|marks| marks.push(mark));
+            return;
         }
+        if let Some(mut target) = untrack(|| self.target()) {
+            mark.put_on(&mut target);
+            self.save_target(target);
+            return;
+        }
+        first.set(vec![mark]);
+        let id = self.shot_id;
+        let made = async move {
+            let made = add_target(id, "Target 1".to_owned()).await;
+            if made.is_err() {
+                first.try_set(Vec::new());
+            }
+            made
+        };
+        self.write_then(made, move |mut target| {
+            let marks = first.try_update(std::mem::take).unwrap_or_default();
+            marks.into_iter().for_each(|mark| mark.put_on(&mut target));
+            self.marking.target.set(Some(target.target_id));
+            self.save_target(target);
+        });
     }
 
     /// Shows `target` and sends it.

@@ -2,7 +2,7 @@
 //! has not answered yet.
 
 use domain::stroke::Stroke;
-use domain::{CauseId, Level, QuadmaskId, TargetId};
+use domain::{BoxPrompt, CauseId, Level, PointPrompt, QuadmaskId, Target, TargetId};
 use leptos::prelude::*;
 
 /// What a click or drag on the picture does.
@@ -119,6 +119,24 @@ pub struct Marking {
     pub target: RwSignal<Option<TargetId>>,
     pub cause: RwSignal<Option<CauseId>>,
     pub pending: RwSignal<Vec<Pending>>,
+    /// Marks that wait for the first target, which is being made.
+    pub first: RwSignal<Vec<Mark>>,
+}
+
+/// What a person puts on the picture for a target.
+#[derive(Debug, Clone, Copy)]
+pub enum Mark {
+    Point(PointPrompt),
+    Box(BoxPrompt),
+}
+
+impl Mark {
+    pub fn put_on(self, target: &mut Target) {
+        match self {
+            Self::Point(point) => target.points.push(point),
+            Self::Box(area) => target.boxes.push(area),
+        }
+    }
 }
 
 impl Marking {
@@ -137,6 +155,7 @@ impl Marking {
             target: RwSignal::new(None),
             cause: RwSignal::new(None),
             pending: RwSignal::new(Vec::new()),
+            first: RwSignal::new(Vec::new()),
         }
     }
 

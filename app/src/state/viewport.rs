@@ -128,4 +128,30 @@ mod tests {
         let (bx, by) = before.to_plate(600.0, 500.0);
         assert!((x - bx).abs() < 1e-6 && (y - by).abs() < 1e-6, "{x} {y}");
     }
+
+    #[test]
+    fn panning_moves_the_picture_with_the_drag_and_keeps_the_centre_on_the_plate() {
+        let owner = Owner::new();
+        owner.set();
+        let port = Viewport::new();
+        port.stage.set((1000.0, 800.0));
+        let plate = (4000.0, 2000.0);
+        let seen = || (port.zoom.get_untracked(), port.centre.get_untracked());
+        let place = || Place::of((1000.0, 800.0), plate, seen().0, seen().1);
+        // Fitted, a screen pixel is four of the plate; the picture stays that large.
+        port.pan(100.0, -60.0, place(), plate);
+        assert_eq!(seen(), (Some(0.25), (0.4, 0.62)));
+        // Close up, it is half of one.
+        port.fit();
+        port.zoom.set(Some(2.0));
+        let before = place();
+        port.pan(100.0, -60.0, before, plate);
+        assert_eq!(seen(), (Some(2.0), (0.4875, 0.515)));
+        let after = place();
+        assert!((after.x - before.x - 100.0).abs() < 1e-6 && (after.y - before.y + 60.0).abs() < 1e-6);
+        port.pan(1e6, -1e6, place(), plate);
+        assert_eq!(seen(), (Some(2.0), (0.0, 1.0)));
+        port.pan(-1e6, 1e6, place(), plate);
+        assert_eq!(seen(), (Some(2.0), (1.0, 0.0)));
+    }
 }

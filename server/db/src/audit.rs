@@ -4,6 +4,7 @@ use domain::{Deed, PersonId, ProjectId};
 use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
+use crate::dialect::{Gate, one_at_a_time};
 use crate::row::Cells;
 use crate::{Db, Result, new_uuid, now};
 
@@ -11,7 +12,8 @@ use crate::{Db, Result, new_uuid, now};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Note {
     pub deed: Deed,
-    /// `None`: nobody known, such as a wrong password or the command line; then `who` says what is known.
+    /// `None`: nobody known, such as a wrong password or the command line; then `who` says what is known. Of a guest without a
+    /// name it is what the link knows their browser by, and `who` says that it is a guest.
     pub by: Option<PersonId>,
     pub who: String,
     pub project_id: Option<ProjectId>,
@@ -19,6 +21,14 @@ pub struct Note {
     pub about: String,
     /// Where the request came from; empty for the command line.
     pub address: String,
+}
+
+impl Note {
+    /// About what was done on the machine itself, where nobody signs in.
+    pub fn by_hand(deed: Deed, about: impl Into<String>) -> Self {
+        let (who, address) = ("the command line".to_owned(), String::new());
+        Self { deed, by: None, who, project_id: None, about: about.into(), address }
+    }
 }
 
 /// A note with the names of its time.
@@ -41,8 +51,8 @@ fn short(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(MOST_CHARACTERS).collect()
 }
 
-/// Adds a note; call it inside the transaction of what it tells of.
-pub async fn add(tx: &mut AnyConnection, note: &Note) -> Result<()> {
+/// What whoever did it is called now.
+async fn name_of(tx: &mut AnyConnection, note: &Note) -> Result<String> {
     let name: Option<String> = match note.by {
         Some(id) => {
             let query = sqlx::query_scalar("select name from person where person_id = $1");
@@ -50,6 +60,12 @@ pub async fn add(tx: &mut AnyConnection, note: &Note) -> Result<()> {
         }
         None => None,
     };
+    Ok(short(name.as_deref().unwrap_or(&note.who)))
+}
+
+/// Adds a note; call it inside the transaction of what it tells of.
+pub async fn add(tx: &mut AnyConnection, note: &Note) -> Result<()> {
+    let who = name_of(tx, note).await?;
     let project: Option<String> = match note.project_id {
         Some(id) => {
             let query = sqlx::query_scalar("select name from project where project_id = $1");
@@ -65,7 +81,7 @@ pub async fn add(tx: &mut AnyConnection, note: &Note) -> Result<()> {
     .bind(now())
     .bind(note.deed.slug())
     .bind(note.by.map(|id| id.to_string()))
-    .bind(short(name.as_deref().unwrap_or(&note.who)))
+    .bind(who)
     .bind(note.project_id.map(|id| id.to_string()))
     .bind(project)
     .bind(short(&note.about))
@@ -73,6 +89,34 @@ pub async fn add(tx: &mut AnyConnection, note: &Note) -> Result<()> {
     .execute(&mut *tx)
     .await?;
     Ok(())
+}
+
+/// A file that is taken again so soon is the same download, which goes on.
+const SAME_DOWNLOAD_MICROS: i64 = 60 * 60 * 1_000_000;
+
+/// As [`add`], of a file that is taken away and may come in pieces, in any order and several at once: one line for each who takes
+/// it. Somebody of whom nothing is known is whoever comes from the same address. Whether there was none yet.
+pub async fn add_once(tx: &mut AnyConnection, note: &Note) -> Result<bool> {
+    one_at_a_time(tx, Gate::Downloads).await?;
+    let who = name_of(tx, note).await?;
+    let there: i64 = sqlx::query_scalar(
+        "select count(*) from audit
+         where at > $1 and deed = $2 and coalesce(project_id, '') = $3 and about = $4
+             and (person_id = $5 or (person_id is null and who = $6 and address = $7))",
+    )
+    .bind(now() - SAME_DOWNLOAD_MICROS)
+    .bind(note.deed.slug())
+    .bind(note.project_id.map(|id| id.to_string()).unwrap_or_default())
+    .bind(short(&note.about))
+    .bind(note.by.map(|id| id.to_string()).unwrap_or_default())
+    .bind(who)
+    .bind(short(&note.address))
+    .fetch_one(&mut *tx)
+    .await?;
+    if there == 0 {
+        add(tx, note).await?;
+    }
+    Ok(there == 0)
 }
 
 /// Which notes are wanted.

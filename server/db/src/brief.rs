@@ -9,7 +9,7 @@ use sqlx::any::{AnyExecutor, AnyRow};
 use crate::items::{self, Item, Key, Placed};
 use crate::row::Cells;
 use crate::shots::{self, Locked, Size};
-use crate::{Error, Result, edits, events, new_uuid, to_json};
+use crate::{Error, Result, clicks, edits, events, new_uuid, to_json};
 
 const MOST_TARGETS: usize = 32;
 const MOST_CAUSES: usize = 64;
@@ -155,6 +155,8 @@ pub async fn save_target(
     .bind(to_json(boxes))
     .execute(&mut *tx)
     .await?;
+    let marked = domain::target::marked_anew(before.item.target(), Some(target));
+    clicks::ask(tx, shot_id, &marked).await?;
     edits::note(tx, shot_id, by, key, Some(before)).await?;
     tell(tx, &shot).await
 }
@@ -172,6 +174,7 @@ async fn delete(tx: &mut AnyConnection, shot_id: ShotId, by: PersonId, key: Key)
     let shot = shots::edit(tx, shot_id).await?;
     let before = there(tx, shot_id, key).await?;
     items::write(tx, &shot_id.to_string(), key, None).await?;
+    clicks::ask(tx, shot_id, &domain::target::marked_anew(before.item.target(), None)).await?;
     edits::note(tx, shot_id, by, key, Some(before)).await?;
     tell(tx, &shot).await
 }

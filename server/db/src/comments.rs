@@ -133,18 +133,20 @@ async fn say(
     let new = New { text: &said.text, drawing: said.drawing.as_ref(), ..New::by(author) };
     let (comment_id, n) = append(tx, thread_id, &new).await?;
     name(tx, thread_id, comment_id, eyes, &said.text).await?;
-    put_into_inboxes(tx, thread_id, comment_id, author).await?;
+    put_into_inboxes(tx, thread_id, comment_id, author, eyes).await?;
     threads::seen(tx, thread_id, author, n).await?;
     threads::tell(tx, thread_id, None).await?;
     Ok(comment_id)
 }
 
-/// Tells those who are named, and whoever began the thread; nobody twice of one comment.
+/// Tells those who are named, whoever began the thread and, of what a client or guest says, those whose shot it is; nobody
+/// twice of one comment.
 async fn put_into_inboxes(
     tx: &mut AnyConnection,
     thread_id: ThreadId,
     comment_id: CommentId,
     author: PersonId,
+    eyes: Eyes,
 ) -> Result<()> {
     let thread = threads::get(&mut *tx, thread_id).await?;
     let named = sqlx::query("select person_id from mention where comment_id = $1")
@@ -153,8 +155,13 @@ async fn put_into_inboxes(
         .await?;
     let named = named.iter().map(|row| row.word("person_id")).collect::<Result<Vec<PersonId>>>()?;
     let began = thread.started_by.filter(|began| !named.contains(began));
+    let hosts = match eyes {
+        Eyes::Team => Vec::new(),
+        _ => inbox::hosts(tx, thread.shot_id, thread.version_id, author).await?,
+    };
     let told = named.into_iter().map(|id| (id, EntryKind::Mentioned));
-    for (person_id, kind) in told.chain(began.map(|id| (id, EntryKind::Replied))) {
+    let told = told.chain(began.map(|id| (id, EntryKind::Replied)));
+    for (person_id, kind) in told.chain(hosts.into_iter().map(|id| (id, EntryKind::ClientSaid))) {
         if !inbox::has(&mut *tx, person_id, comment_id).await? {
             let about = inbox::New::about(thread.shot_id, kind);
             let new = inbox::New { by: Some(author), comment_id: Some(comment_id), ..about };
@@ -300,8 +307,9 @@ pub async fn edit(
     if done.rows_affected() == 0 {
         return Err(Error::Invalid(NOT_YOURS.into()));
     }
-    name(tx, thread_id, comment_id, eyes.into(), &text).await?;
-    put_into_inboxes(tx, thread_id, comment_id, author).await?;
+    let eyes = eyes.into();
+    name(tx, thread_id, comment_id, eyes, &text).await?;
+    put_into_inboxes(tx, thread_id, comment_id, author, eyes).await?;
     threads::tell(tx, thread_id, None).await
 }
 

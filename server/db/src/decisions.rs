@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 
 use domain::inbox::EntryKind;
-use domain::policy::Cast;
-use domain::version::Decision;
+use domain::policy::{Cast, NotCounted, has_approved};
+use domain::version::{Decision, Version};
 use domain::{
-    Action, Cause, DecisionId, EventKind, Hash, JobId, PersonId, Phase, ProjectId, Role, RunId, ShotId,
-    ShotStep, Verdict, VersionId, may,
+    ApprovalPolicy, Cause, DecisionId, EventKind, Hash, JobId, LinkId, PersonId, Phase, ProjectId, Role,
+    RunId, ShotId, ShotStep, Verdict, VersionId,
 };
 use domain::{PlateRecipe, QuadmaskId};
 use provenance::{BrokenChain, FIRST_PREV, Link};
@@ -112,74 +112,162 @@ async fn approved(
     Ok(Outcome { phase, run: Some(run) })
 }
 
-/// After a project's policy changed: quadmasks in review whose decisions meet it now move on, as the last approval that
-/// counted would have moved them.
+/// After a project's policy changed: what is in review and meets it now moves on, as the last approval that counted would
+/// have moved it. What was approved stays approved, and what somebody wants changed stays with whoever changes it.
 pub(crate) async fn recount(tx: &mut AnyConnection, project_id: ProjectId) -> Result<()> {
     let waiting: Vec<String> = sqlx::query_scalar(
-        "select shot_id from shot where project_id = $1 and phase = $2 and binned_at is null order by shot_id",
+        "select shot_id from shot where project_id = $1 and phase in ($2, $3) and binned_at is null order by shot_id",
     )
     .bind(project_id.to_string())
     .bind(Phase::QuadmaskReview.slug())
+    .bind(Phase::ResultReview.slug())
     .fetch_all(&mut *tx)
     .await?;
     for id in waiting {
         let shot = shots::lock(tx, crate::parse("shot_id", &id)?).await?;
-        let Some(newest) = quadmasks::newest(&mut *tx, shot.shot_id).await? else { continue };
-        let is_waiting = shot.phase == Phase::QuadmaskReview; // it may have moved before it was locked
-        if !is_waiting || !is_met(tx, &shot, &newest).await? {
-            continue;
+        match shot.phase {
+            Phase::QuadmaskReview => recount_quadmask(tx, &shot).await?,
+            Phase::ResultReview => recount_result(tx, &shot).await?,
+            _ => {} // it moved before it was locked
         }
-        let rows = links(&mut *tx, shot.shot_id).await?;
-        let last = rows.iter().rev().map(|(link, _)| link).find(|link| {
-            link.verdict == Verdict::Approve && link.subject_id == newest.quadmask_id.to_string()
-        });
-        let Some(last) = last else { continue };
-        approved(tx, &shot, newest.quadmask_id, last.person_id).await?;
-        events::tell(tx, Some(project_id), Some(shot.shot_id), &EventKind::Quadmask).await?;
     }
     Ok(())
 }
 
-/// Decides about a version. Everyone who may decide is recorded; the shot moves only for those who decide quadmasks.
+async fn recount_quadmask(tx: &mut AnyConnection, shot: &Locked) -> Result<()> {
+    let Some(newest) = quadmasks::newest(&mut *tx, shot.shot_id).await? else { return Ok(()) };
+    if !is_met(tx, shot, &newest).await? {
+        return Ok(());
+    }
+    let rows = links(&mut *tx, shot.shot_id).await?;
+    let last =
+        rows.iter().rev().map(|(link, _)| link).find(|link| {
+            link.verdict == Verdict::Approve && link.subject_id == newest.quadmask_id.to_string()
+        });
+    let Some(last) = last else { return Ok(()) };
+    approved(tx, shot, newest.quadmask_id, last.person_id).await?;
+    events::tell(tx, Some(shot.project_id), Some(shot.shot_id), &EventKind::Quadmask).await
+}
+
+async fn recount_result(tx: &mut AnyConnection, shot: &Locked) -> Result<()> {
+    let Some(newest) = versions::newest(tx, shot.shot_id).await? else { return Ok(()) };
+    let policy = projects::get(&mut *tx, shot.project_id).await?.policy;
+    if !stands(tx, &policy, &newest).await? {
+        return Ok(());
+    }
+    shots::step(tx, shot, ShotStep::ApproveResult).await?;
+    versions::set_approved(tx, newest.version_id, Some(now())).await?;
+    let about = events::ForGuests { version_id: Some(newest.version_id) };
+    events::tell_guests(tx, shot.project_id, shot.shot_id, &EventKind::Version, about).await
+}
+
+/// Decides about a version, of those that the voter sees the newest. Whoever may decide is recorded; the shot moves with the
+/// word of those whom the project's policy counts, and an approval when the policy is met.
 pub async fn on_version(
     tx: &mut AnyConnection,
     version_id: VersionId,
     ballot: &Ballot<'_>,
 ) -> Result<Outcome> {
-    let version = versions::get(&mut *tx, version_id).await?;
-    let shot = shots::lock(tx, version.shot_id).await?;
+    decide(tx, version_id, ballot, None).await
+}
+
+/// As [`on_version`], by somebody who sees what is behind a link.
+pub async fn on_version_of_link(
+    tx: &mut AnyConnection,
+    version_id: VersionId,
+    link_id: LinkId,
+    ballot: &Ballot<'_>,
+) -> Result<Outcome> {
+    decide(tx, version_id, ballot, Some(link_id)).await
+}
+
+async fn decide(
+    tx: &mut AnyConnection,
+    version_id: VersionId,
+    ballot: &Ballot<'_>,
+    link: Option<LinkId>,
+) -> Result<Outcome> {
+    let shot_id = versions::get(&mut *tx, version_id).await?.shot_id;
+    let shot = shots::lock(tx, shot_id).await?;
+    let version = versions::get(&mut *tx, version_id).await?; // another may have decided until it was locked
     if version.subject != ballot.seen {
         return Err(Error::Conflict(STALE.into()));
     }
-    let asked = match ballot.verdict {
-        Verdict::Approve => ShotStep::ApproveResult,
-        Verdict::Changes => ShotStep::AskResultChanges,
+    let policy = projects::get(&mut *tx, shot.project_id).await?.policy;
+    let moves = match policy.counts(ballot.person_id, ballot.role, version.author) {
+        Ok(()) => true,
+        Err(NotCounted::Role) => false,
+        Err(why) => return Err(Error::Invalid(format!("Your decision would not count: {why}."))),
     };
-    let moves = may(ballot.role, Action::DecideQuadmask);
-    let mut phase = shot.phase;
-    if moves {
-        let newest = versions::newest_n(&mut *tx, shot.shot_id).await?;
-        if newest != Some(version.n) {
-            return Err(Error::Conflict(format!(
-                "Version {} is not the newest: decide about version {}.",
-                version.n,
-                newest.unwrap_or_default()
-            )));
-        }
-        let is_there = match ballot.verdict {
-            Verdict::Approve => shot.phase == Phase::Approved,
-            Verdict::Changes => shot.phase == Phase::ResultChanges,
-        };
-        if !is_there {
-            phase = shots::step(tx, &shot, asked).await?;
-        }
+    let newest = if moves {
+        versions::newest_n(&mut *tx, shot.shot_id).await?
+    } else {
+        versions::newest_shown(tx, shot.shot_id, link).await?
+    };
+    let newest = newest.ok_or(Error::NotFound)?; // nothing of the shot is shown to them
+    if newest != version.n {
+        return Err(Error::Conflict(format!(
+            "Version {} is not the newest: decide about version {newest}.",
+            version.n
+        )));
+    }
+    if version.is_preview() && ballot.verdict == Verdict::Approve {
+        return Err(Error::Invalid(format!(
+            "Version {} is a quick preview and cannot be approved: run it with all its steps.",
+            version.n
+        )));
+    }
+    let (step, there) = match ballot.verdict {
+        Verdict::Approve => (ShotStep::ApproveResult, Phase::Approved),
+        Verdict::Changes => (ShotStep::AskResultChanges, Phase::ResultChanges),
+    };
+    // Before the row is written: a decision that comes too late is no decision.
+    if moves && shot.phase != there && shot.phase.step(step).is_err() {
+        shots::step(tx, &shot, step).await?;
     }
     let decision_id = append(tx, shot.shot_id, Kind::Version, &version_id.to_string(), ballot).await?;
-    let to = inbox::makers_of_run(tx, version.run_id).await?;
+    let mut phase = shot.phase;
+    if moves {
+        let is_over = match ballot.verdict {
+            Verdict::Approve => stands(tx, &policy, &version).await?,
+            Verdict::Changes => true,
+        };
+        if is_over && shot.phase != there {
+            phase = shots::step(tx, &shot, step).await?;
+        }
+        // Approved once, it stays so until somebody asks for changes, however many the policy wants by now.
+        let approved = (ballot.verdict == Verdict::Approve).then(now);
+        if is_over && (approved.is_none() || version.approved_at.is_none()) {
+            versions::set_approved(tx, version_id, approved).await?;
+        }
+    }
+    let to = match moves {
+        true => inbox::makers_of_run(tx, version.run_id).await?,
+        false => inbox::hosts(tx, shot.shot_id, Some(version_id), ballot.person_id).await?,
+    };
     tell_makers(tx, shot.shot_id, EntryKind::Version, decision_id, &to, ballot).await?;
     let about = events::ForGuests { version_id: Some(version_id) };
     events::tell_guests(tx, shot.project_id, shot.shot_id, &EventKind::Version, about).await?;
     Ok(Outcome { phase, run: None })
+}
+
+/// Whether the decisions about this version meet the policy now.
+async fn stands(tx: &mut AnyConnection, policy: &ApprovalPolicy, version: &Version) -> Result<bool> {
+    let of = version.version_id.to_string();
+    let casts = casts(tx, version.shot_id, Kind::Version, &of, version.subject).await?;
+    Ok(policy.stands(&casts, version.author))
+}
+
+/// How a shot goes back to its newest version as people left it, where nothing came of refining it.
+pub(crate) async fn kept(tx: &mut AnyConnection, shot_id: ShotId) -> Result<ShotStep> {
+    let Some(version) = versions::newest(tx, shot_id).await? else { return Ok(ShotStep::KeepResult) };
+    let shot = shots::lock(tx, shot_id).await?;
+    let policy = projects::get(&mut *tx, shot.project_id).await?.policy;
+    let of = version.version_id.to_string();
+    let casts = casts(tx, shot_id, Kind::Version, &of, version.subject).await?;
+    let counts = |cast: &&Cast| policy.counts(cast.person, cast.role, version.author).is_ok();
+    let last = casts.iter().rfind(counts).map(|cast| cast.verdict);
+    Ok(if last == Some(Verdict::Changes) { ShotStep::KeepChanges } else { ShotStep::KeepResult })
 }
 
 /// Tells those whose work was decided about.
@@ -199,26 +287,33 @@ async fn tell_makers(
 /// Whether the decisions about this quadmask meet the project's policy as it is now.
 pub(crate) async fn is_met(tx: &mut AnyConnection, shot: &Locked, quadmask: &quadmasks::Row) -> Result<bool> {
     let policy = projects::get(&mut *tx, shot.project_id).await?.policy;
+    let of = quadmask.quadmask_id.to_string();
+    let casts = casts(tx, shot.shot_id, Kind::Quadmask, &of, quadmask.subject).await?;
+    Ok(policy.is_met(&casts, quadmask.author))
+}
+
+/// The decisions about one thing as it is now, oldest first.
+async fn casts(
+    tx: &mut AnyConnection,
+    shot_id: ShotId,
+    kind: Kind,
+    subject_id: &str,
+    subject: Hash,
+) -> Result<Vec<Cast>> {
     let rows = sqlx::query(
         "select person_id, role, verdict from decision
-         where shot_id = $1 and subject_kind = 'quadmask' and subject_id = $2 and subject = $3 order by n",
+         where shot_id = $1 and subject_kind = $2 and subject_id = $3 and subject = $4 order by n",
     )
-    .bind(shot.shot_id.to_string())
-    .bind(quadmask.quadmask_id.to_string())
-    .bind(quadmask.subject.to_string())
+    .bind(shot_id.to_string())
+    .bind(kind.word())
+    .bind(subject_id)
+    .bind(subject.to_string())
     .fetch_all(&mut *tx)
     .await?;
-    let casts = rows
-        .iter()
-        .map(|row| {
-            Ok(Cast {
-                person: row.word("person_id")?,
-                role: row.word("role")?,
-                verdict: row.word("verdict")?,
-            })
-        })
-        .collect::<Result<Vec<_>>>()?;
-    Ok(policy.is_met(&casts, quadmask.author))
+    let read = |row: &AnyRow| {
+        Ok(Cast { person: row.word("person_id")?, role: row.word("role")?, verdict: row.word("verdict")? })
+    };
+    rows.iter().map(read).collect()
 }
 
 /// Writes the next link of the shot's chain. The shot is locked, so nobody else writes one now.
@@ -237,12 +332,11 @@ async fn append(
         return Err(Error::Invalid("A note has at most 4,000 characters: shorten it.".into()));
     }
     let rows = links(&mut *tx, shot_id).await?;
-    let own = rows.iter().rev().map(|(link, _)| link).find(|link| {
-        link.subject_kind == kind.word()
-            && link.subject_id == subject_id
-            && link.person_id == ballot.person_id
-    });
-    if own.is_some_and(|last| last.verdict == ballot.verdict && ballot.verdict == Verdict::Approve) {
+    // An approval is said again only after somebody asked for changes.
+    let of_it = rows.iter().map(|(link, _)| link);
+    let of_it = of_it.filter(|link| link.subject_kind == kind.word() && link.subject_id == subject_id);
+    let said = of_it.map(|link| (link.person_id, link.verdict));
+    if ballot.verdict == Verdict::Approve && has_approved(said, ballot.person_id) {
         return Err(Error::Conflict("You have approved this already.".into()));
     }
     let (last_n, prev) =

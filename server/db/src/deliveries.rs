@@ -1,7 +1,7 @@
 //! What is made of an approved version to be taken away: asked for once, kept, and open only while the version is approved.
 
 use domain::package::{Delivery, Movie, What};
-use domain::{Action, EventKind, Hash, Job, JobId, Role, ShotId, Verdict, VersionId, may};
+use domain::{EventKind, Hash, Job, JobId, ShotId, VersionId};
 use sqlx::AnyConnection;
 use sqlx::any::{AnyExecutor, AnyRow};
 
@@ -52,21 +52,11 @@ pub async fn of_shot(db: &Db, shot_id: ShotId) -> Result<Vec<Delivery>> {
     rows.iter().map(|row| Ok(read(row)?.0)).collect()
 }
 
-/// Whether the last word about the version, of those whose word moves a shot, is an approval of what it is.
+/// Whether the project's policy was met for the version and nobody who counts has asked for changes since.
 pub async fn is_approved(tx: &mut AnyConnection, version_id: VersionId) -> Result<bool> {
-    let rows = sqlx::query(
-        "select d.role, d.verdict from decision d join version v on v.version_id = d.subject_id and v.subject = d.subject
-         where d.subject_kind = 'version' and d.subject_id = $1 order by d.n desc",
-    )
-    .bind(version_id.to_string())
-    .fetch_all(&mut *tx)
-    .await?;
-    for row in &rows {
-        if may(row.word::<Role>("role")?, Action::DecideQuadmask) {
-            return Ok(row.word::<Verdict>("verdict")? == Verdict::Approve);
-        }
-    }
-    Ok(false)
+    let text = "select count(*) from version where version_id = $1 and approved_at is not null";
+    let rows: i64 = sqlx::query_scalar(text).bind(version_id.to_string()).fetch_one(&mut *tx).await?;
+    Ok(rows > 0)
 }
 
 /// Refuses unless the version is there and approved.

@@ -70,6 +70,17 @@ pub async fn connect(url: &str) -> Result<Db> {
                 connection.ping().await
             })
         })
+        // On a full disk SQLite ends the transaction itself. sqlx, which cannot end it again, would take the connection for
+        // one inside a transaction ever after: it is closed. What was dropped is rolled back before the ping.
+        .after_release(move |connection, _| {
+            Box::pin(async move {
+                if engine == Engine::Postgres {
+                    return Ok(true);
+                }
+                connection.ping().await?;
+                Ok(!connection.is_in_transaction())
+            })
+        })
         .connect_with(options)
         .await
         .map_err(|source| Error::Open { url: without_password(url), source })?;
@@ -132,6 +143,8 @@ pub enum Gate {
     SignIns = 7_002,
     /// The triggers are made once.
     Guards = 7_003,
+    /// A download is one line, however many pieces of it come at once.
+    Downloads = 7_004,
 }
 
 /// The address as it may be shown in a message.

@@ -87,6 +87,10 @@ impl Marks {
     pub fn has(&self, hash: Hash) -> bool {
         self.users.contains_key(&hash)
     }
+
+    pub fn is_empty(&self) -> bool {
+        self.users.is_empty()
+    }
 }
 
 async fn mark(tx: &mut Transaction<'static, Any>) -> Result<Marks> {
@@ -209,6 +213,8 @@ pub struct Plan {
     pub needed: Marks,
     /// Recorded, needed by nothing, and not seen since the moment that was asked with; with their bytes.
     pub unused: Vec<(Hash, i64)>,
+    /// No row needs a blob or records one.
+    pub knows_none: bool,
 }
 
 /// `before`: microseconds UTC.
@@ -225,7 +231,8 @@ pub async fn plan(db: &Db, before: i64) -> Result<Plan> {
         }
     }
     drop(rows);
-    Ok(Plan { needed, unused })
+    let recorded = sqlx::query("select 1 as one from blob limit 1").fetch_optional(&mut *tx).await?;
+    Ok(Plan { knows_none: needed.is_empty() && recorded.is_none(), needed, unused })
 }
 
 /// Forgets blobs that a plan found unused, but for those that were recorded at or after `before`: their files can go. Those

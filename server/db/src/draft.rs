@@ -7,7 +7,7 @@ use sqlx::AnyConnection;
 use sqlx::any::{AnyExecutor, AnyRow};
 
 use crate::row::Cells;
-use crate::{Error, Result, blobs, events, from_json, now, shots, to_json};
+use crate::{Error, Result, blobs, clicks, events, from_json, now, shots, to_json};
 
 /// An editor who was not heard of for this long is gone.
 pub const EDITOR_GONE_MICROS: i64 = 60_000_000;
@@ -221,6 +221,20 @@ pub async fn put_segment_frames(
     shot_id: ShotId,
     made: &[MadeFrame],
 ) -> Result<Vec<u32>> {
+    put_frames(tx, shot_id, made, false).await
+}
+
+/// Like [`put_segment_frames`] for one frame, and what people painted on it can still be taken back; whether it was put.
+pub(crate) async fn put_answer(tx: &mut AnyConnection, shot_id: ShotId, made: &MadeFrame) -> Result<bool> {
+    Ok(put_frames(tx, shot_id, std::slice::from_ref(made), true).await?.is_empty())
+}
+
+async fn put_frames(
+    tx: &mut AnyConnection,
+    shot_id: ShotId,
+    made: &[MadeFrame],
+    keeps_undo: bool,
+) -> Result<Vec<u32>> {
     let shot = shots::edit(tx, shot_id).await?;
     let size = shot.size()?;
     let mut redo = Vec::new();
@@ -252,7 +266,7 @@ pub async fn put_segment_frames(
         };
         if next != old {
             put(tx, shot_id, &next).await?;
-            if next.levels != old.levels {
+            if next.levels != old.levels && !keeps_undo {
                 forget_edits(tx, shot_id, *at).await?;
             }
         }
@@ -274,10 +288,12 @@ async fn forget_edits(tx: &mut AnyConnection, shot_id: ShotId, frame: u32) -> Re
     Ok(())
 }
 
-/// An imported quadmask becomes the draft: every frame of it, locks and undo included, since a person asked for it.
+/// An imported quadmask becomes the draft: every frame of it, locks and undo included, since a person asked for it. No click
+/// from before changes it.
 pub async fn replace_all(tx: &mut AnyConnection, shot_id: ShotId, made: &[MadeFrame]) -> Result<()> {
     let shot = shots::edit(tx, shot_id).await?;
     let size = shot.size()?;
+    clicks::withdraw(tx, shot_id).await?;
     sqlx::query("delete from draft_edit where shot_id = $1")
         .bind(shot_id.to_string())
         .execute(&mut *tx)

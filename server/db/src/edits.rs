@@ -1,5 +1,7 @@
 //! What people change on draft frames, targets and causes: one undoable row per change, in one sequence per person.
 
+use std::collections::BTreeSet;
+
 use domain::{Cover, EventKind, Hash, PersonId, ShotId};
 use sqlx::AnyConnection;
 use sqlx::any::{AnyExecutor, AnyRow};
@@ -8,7 +10,7 @@ use crate::draft::{self, Frame};
 use crate::items::{self, Item, Key, Placed};
 use crate::row::Cells;
 use crate::shots::{self, Locked};
-use crate::{Error, Result, events, to_json};
+use crate::{Error, Result, brief, clicks, events, to_json};
 
 /// Edits that a shot remembers.
 pub const DEPTH: i64 = 200;
@@ -229,9 +231,9 @@ pub async fn walk(
 ) -> Result<Option<Walked>> {
     let shot = begin(tx, shot_id, person_id).await?;
     let Some(row) = next_edit(&mut *tx, shot_id, person_id, walk).await? else { return Ok(None) };
-    let (side, undone) = match walk {
-        Walk::Undo => ("before", 1i64),
-        Walk::Redo => ("after", 0),
+    let (side, other, undone) = match walk {
+        Walk::Undo => ("before", "after", 1i64),
+        Walk::Redo => ("after", "before", 0),
     };
     sqlx::query("update draft_edit set undone = $3 where shot_id = $1 and edit = $2")
         .bind(shot_id.to_string())
@@ -257,6 +259,11 @@ pub async fn walk(
         },
     };
     let old = draft::frame(&mut *tx, shot_id, row.count("frame")?).await?;
+    // A click was answered between the stroke and this: its mask is asked for again on what comes back.
+    let is_as_left = old.levels == row.maybe_word(&format!("levels_{other}"))?;
+    if !is_as_left && brief::targets(&mut *tx, shot_id).await?.iter().any(|t| t.is_marked_on(old.frame)) {
+        clicks::ask(tx, shot_id, &BTreeSet::from([old.frame])).await?;
+    }
     write(tx, &shot, change.onto(old)).await.map(|frame| Some(Walked::Frame(frame)))
 }
 
@@ -269,6 +276,9 @@ async fn walk_item(
     let shot_text = shot.shot_id.to_string();
     let before = items::read(tx, &shot_text, key).await?.map(|placed| placed.item);
     items::write(tx, &shot_text, key, placed.as_ref()).await?;
+    let [was, is] = [before.as_ref(), placed.as_ref().map(|placed| &placed.item)];
+    let marked = domain::target::marked_anew(was.and_then(Item::target), is.and_then(Item::target));
+    clicks::ask(tx, shot.shot_id, &marked).await?;
     events::tell(tx, Some(shot.project_id), Some(shot.shot_id), &EventKind::Brief).await?;
     Ok(Walked::Item { before, after: placed.map(|placed| placed.item) })
 }

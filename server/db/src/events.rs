@@ -74,13 +74,28 @@ pub struct Told {
     pub guests: Option<ForGuests>,
 }
 
+/// Most events that are read at once: more than any listener can take, who is then told to read everything again.
+const MOST: i64 = 20_000;
+
 /// Events written at or after `since` (microseconds), oldest first. Transactions commit out of order: read a few
 /// seconds back and drop what was seen.
 pub async fn since(db: &Db, since: i64) -> Result<Vec<Told>> {
+    read(db, since, MOST).await
+}
+
+/// As [`since`], or nothing where there are more than `most`: part of them would be told as if it were all.
+pub async fn all_since(db: &Db, since: i64, most: u32) -> Result<Option<Vec<Told>>> {
+    let told = read(db, since, i64::from(most) + 1).await?;
+    Ok((told.len() <= most as usize).then_some(told))
+}
+
+async fn read(db: &Db, since: i64, most: i64) -> Result<Vec<Told>> {
     let rows = sqlx::query(
-        "select event_id, project_id, shot_id, kind, version_id, for_guests from event where at >= $1 order by event_id limit 2000",
+        "select event_id, project_id, shot_id, kind, version_id, for_guests from event
+         where at >= $1 order by event_id limit $2",
     )
     .bind(since)
+    .bind(most)
     .fetch_all(&db.pool)
     .await?;
     rows.iter()

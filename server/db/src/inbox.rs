@@ -124,6 +124,33 @@ pub(crate) async fn makers_of_run(tx: &mut AnyConnection, run_id: RunId) -> Resu
     makers(tx, run.shot_id, &[author, run.started_by]).await
 }
 
+/// Those whom a client's or guest's word reaches: whose shot it is, who made the version that it is about, and who made the
+/// link through which a guest came.
+pub(crate) async fn hosts(
+    tx: &mut AnyConnection,
+    shot_id: ShotId,
+    version_id: Option<VersionId>,
+    author: PersonId,
+) -> Result<Vec<PersonId>> {
+    let mut hosts = match version_id {
+        Some(id) => {
+            let run_id = crate::versions::get(&mut *tx, id).await?.run_id;
+            makers_of_run(tx, run_id).await?
+        }
+        None => makers(tx, shot_id, &[]).await?,
+    };
+    let row = sqlx::query(
+        "select l.created_by from guest g join share_link l on l.link_id = g.link_id where g.guest_id = $1",
+    )
+    .bind(author.to_string())
+    .fetch_optional(&mut *tx)
+    .await?;
+    if let Some(row) = row {
+        hosts.push(row.word("created_by")?);
+    }
+    Ok(hosts)
+}
+
 /// Whose inbox is read, and what they may see.
 #[derive(Debug, Clone, Copy)]
 pub struct Reader<'a> {

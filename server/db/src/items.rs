@@ -14,6 +14,15 @@ pub enum Item {
     Cause(Cause),
 }
 
+impl Item {
+    pub fn target(&self) -> Option<&Target> {
+        match self {
+            Self::Target(target) => Some(target),
+            Self::Cause(_) => None,
+        }
+    }
+}
+
 /// Which one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Key {

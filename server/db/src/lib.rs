@@ -6,6 +6,7 @@ pub mod bin;
 pub mod blobs;
 pub mod board;
 pub mod brief;
+pub mod clicks;
 pub mod comments;
 pub mod decisions;
 pub mod deliveries;
@@ -79,6 +80,9 @@ pub enum Error {
     Migrate(#[from] sqlx::migrate::MigrateError),
     #[error("a row holds what cannot be: {0}")]
     Corrupt(String),
+    /// The disk under the database; nothing of what was to be written is there.
+    #[error("the database's disk is full: free some space where it lies")]
+    Full,
     #[error("the database failed")]
     Sqlx(sqlx::Error),
 }
@@ -89,6 +93,10 @@ impl From<sqlx::Error> for Error {
             sqlx::Error::RowNotFound => Self::NotFound,
             sqlx::Error::Database(inner) if inner.is_unique_violation() => {
                 Self::Taken(inner.constraint().map_or_else(|| inner.message().to_owned(), str::to_owned))
+            }
+            // SQLite: FULL; PostgreSQL: disk full.
+            sqlx::Error::Database(inner) if matches!(inner.code().as_deref(), Some("13" | "53100")) => {
+                Self::Full
             }
             _ => Self::Sqlx(error),
         }

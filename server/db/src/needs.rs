@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use domain::needs::{Asked, Stand, could_ask, is_decider, of_shot};
-use domain::{ApprovalPolicy, Day, Phase, ProjectId, ShotId, ThreadId, Verdict};
+use domain::{ApprovalPolicy, Day, PersonId, Phase, ProjectId, ShotId, ThreadId, Verdict};
 use sqlx::any::AnyRow;
 
 use crate::assignments::read_due;
@@ -59,7 +59,7 @@ async fn shots(db: &Db, reader: Reader<'_>) -> Result<Vec<Need>> {
     }
     let any = if any.is_empty() { String::new() } else { format!("s.phase in ({any}) or ") };
     let text = format!(
-        "select {OF_SHOT}, r.policy, s.updated_at, q.n as quadmask_n, q.author, v.n as version_n, v.client_visible,
+        "select {OF_SHOT}, r.policy, s.updated_at, q.n as quadmask_n, q.author, w.author as maker, v.n as version_n, v.client_visible,
              (select count(*) from assignment a where a.shot_id = s.shot_id and a.person_id = $1) as assigned,
              (select count(*) from share_version x where x.version_id = v.version_id) as shared,
              (select count(*) from job j where j.shot_id = s.shot_id and j.kind = 'remove' and j.state in ('queued', 'running')) as removals,
@@ -70,6 +70,7 @@ async fn shots(db: &Db, reader: Reader<'_>) -> Result<Vec<Need>> {
          from shot s join project r on r.project_id = s.project_id
          left join quadmask q on q.shot_id = s.shot_id and q.n = (select max(n) from quadmask m where m.shot_id = s.shot_id)
          left join version v on v.shot_id = s.shot_id and v.n = (select max(n) from version m where m.shot_id = s.shot_id)
+         left join quadmask w on w.quadmask_id = v.quadmask_id
          where s.project_id in ({}) and s.binned_at is null and r.archived_at is null and ({any}s.phase in ({assigned})
              and exists (select 1 from assignment a where a.shot_id = s.shot_id and a.person_id = $1))
              and (s.phase <> 'approved' or (v.client_visible = 0
@@ -92,7 +93,8 @@ async fn shots(db: &Db, reader: Reader<'_>) -> Result<Vec<Need>> {
 fn read_shot(row: &AnyRow, reader: Reader<'_>) -> Result<Option<Need>> {
     let phase: Phase = row.word("phase")?;
     let policy: ApprovalPolicy = row.json("policy")?;
-    let author = if phase == Phase::QuadmaskReview { row.maybe_word("author")? } else { None };
+    let author: Option<PersonId> =
+        row.maybe_word(if phase == Phase::QuadmaskReview { "author" } else { "maker" })?;
     let verdict = match phase {
         Phase::QuadmaskReview => row.maybe_word("quadmask_verdict")?,
         _ => row.maybe_word("version_verdict")?,
@@ -101,7 +103,7 @@ fn read_shot(row: &AnyRow, reader: Reader<'_>) -> Result<Option<Need>> {
     let stand = Stand {
         phase,
         is_assigned: row.int("assigned")? > 0,
-        decides: is_decider(&policy, reader.person_id, reader.role, author),
+        decides: author.is_some_and(|author| is_decider(&policy, reader.person_id, reader.role, author)),
         has_approved: verdict == Some(Verdict::Approve),
         is_shown: is_visible || row.int("shared")? > 0,
         has_removal: row.int("removals")? > 0,

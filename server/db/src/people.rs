@@ -166,6 +166,9 @@ pub async fn set_role(tx: &mut AnyConnection, person_id: PersonId, role: Role) -
         .execute(&mut *tx)
         .await?;
     crate::resets::withdraw(tx, person_id).await?;
+    if role != Role::Owner {
+        withdraw_invitations_of(tx, person_id).await?;
+    }
     crate::assignments::drop_unseen(tx, person_id).await?;
     told(tx, done.rows_affected()).await
 }
@@ -186,6 +189,9 @@ pub async fn set_active(tx: &mut AnyConnection, person_id: PersonId, active: boo
         .execute(&mut *tx)
         .await?;
     crate::resets::withdraw(tx, person_id).await?;
+    if !active {
+        withdraw_invitations_of(tx, person_id).await?;
+    }
     told(tx, done.rows_affected()).await
 }
 
@@ -248,6 +254,68 @@ pub async fn invite(
     .bind(expires_at)
     .execute(&mut *tx)
     .await?;
+    events::tell(tx, None, None, &domain::EventKind::People).await
+}
+
+/// An invitation that waits for somebody.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenInvitation {
+    pub invitation_id: InvitationId,
+    pub role: Role,
+    pub project_name: Option<String>,
+    pub invited_by: String,
+    /// Microseconds UTC.
+    pub created_at: i64,
+    pub expires_at: i64,
+}
+
+/// Invitations that somebody could still use, newest first.
+pub async fn open_invitations(db: &Db) -> Result<Vec<OpenInvitation>> {
+    let rows = sqlx::query(
+        "select i.invitation_id, i.role, r.name as project_name, p.name as invited_by, i.created_at, i.expires_at
+         from invitation i join person p on p.person_id = i.invited_by left join project r on r.project_id = i.project_id and r.binned_at is null
+         where i.used_at is null and i.expires_at > $1 order by i.created_at desc, i.invitation_id",
+    )
+    .bind(now())
+    .fetch_all(&db.pool)
+    .await?;
+    rows.iter()
+        .map(|row| {
+            Ok(OpenInvitation {
+                invitation_id: row.word("invitation_id")?,
+                role: row.word("role")?,
+                project_name: row.maybe_text("project_name")?,
+                invited_by: row.text("invited_by")?,
+                created_at: row.int("created_at")?,
+                expires_at: row.int("expires_at")?,
+            })
+        })
+        .collect()
+}
+
+/// Closes an invitation; the role it was for.
+///
+/// # Errors
+/// [`Error::Conflict`] where it was used or is over.
+pub async fn withdraw_invitation(tx: &mut AnyConnection, invitation_id: InvitationId) -> Result<Role> {
+    let row = sqlx::query(
+        "delete from invitation where invitation_id = $1 and used_at is null and expires_at > $2 returning role",
+    )
+    .bind(invitation_id.to_string())
+    .bind(now())
+    .fetch_optional(&mut *tx)
+    .await?
+    .ok_or_else(|| Error::Conflict("This invitation was used meanwhile, or is over.".into()))?;
+    events::tell(tx, None, None, &domain::EventKind::People).await?;
+    row.word("role")
+}
+
+/// Invitations that the person gave away: who may not make them any more leaves none behind.
+async fn withdraw_invitations_of(tx: &mut AnyConnection, person_id: PersonId) -> Result<()> {
+    sqlx::query("delete from invitation where invited_by = $1 and used_at is null")
+        .bind(person_id.to_string())
+        .execute(&mut *tx)
+        .await?;
     Ok(())
 }
 

@@ -1,13 +1,14 @@
 //! Immutable quadmask versions: per-frame blobs, what an approval is about, and the newest one of a shot.
 
 use domain::version::Quadmask;
-use domain::{EventKind, Hash, PersonId, QuadmaskId, ShotId, ShotStep};
+use domain::{Cause, EventKind, Hash, PersonId, Phase, QuadmaskId, ShotId, ShotStep, Words};
 use serde::{Deserialize, Serialize};
 use sqlx::AnyConnection;
 use sqlx::any::{AnyExecutor, AnyRow};
 
+use crate::draft::Frame;
 use crate::row::Cells;
-use crate::{Db, Error, Result, decisions, draft, events, new_uuid, now, queue, shots, to_json};
+use crate::{Db, Error, Result, brief, decisions, draft, events, new_uuid, now, queue, shots, to_json};
 
 /// What a version consists of: one entry per plate frame.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -162,11 +163,14 @@ pub async fn submit(
         ));
     }
     shots::step(tx, &shot, ShotStep::SubmitQuadmask).await?;
+    let frames = draft::frames(&mut *tx, shot_id).await?;
+    let causes = brief::causes(&mut *tx, shot_id).await?;
+    let words = brief::words(&mut *tx, shot_id).await?;
     let n = newest(&mut *tx, shot_id).await?.map_or(1, |row| row.n + 1);
     let quadmask_id = QuadmaskId(new_uuid());
     sqlx::query(
-        "insert into quadmask (quadmask_id, shot_id, n, author, note, manifest, subject_json, subject, created_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        "insert into quadmask (quadmask_id, shot_id, n, author, note, manifest, subject_json, subject, created_at, made_of)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
     )
     .bind(quadmask_id.to_string())
     .bind(shot_id.to_string())
@@ -177,8 +181,38 @@ pub async fn submit(
     .bind(&combined.subject_json)
     .bind(combined.subject.to_string())
     .bind(now())
+    .bind(made_of(&frames, &causes, &words).to_string())
     .execute(&mut *tx)
     .await?;
     events::tell(tx, Some(shot.project_id), Some(shot_id), &EventKind::Quadmask).await?;
     Ok(quadmask_id)
+}
+
+/// What of the draft goes into a subject, before a pixel is read: while this is the same, so is the subject. Plate and part
+/// are not in it: they stay what they are once anything is marked.
+fn made_of(frames: &[Frame], causes: &[Cause], words: &Words) -> Hash {
+    let pictures: Vec<(u32, Hash)> =
+        frames.iter().filter_map(|frame| frame.levels.map(|levels| (frame.frame, levels))).collect();
+    provenance::hash_of(&(pictures, causes, words))
+}
+
+/// Whether the draft with these frames is another than the newest version was made of; not where there is no version. Any
+/// change puts the shot in work, and a version from before `made_of` was kept differs from all that is in work.
+pub async fn is_draft_changed(db: &Db, shot_id: ShotId, frames: &[Frame]) -> Result<bool> {
+    let row = sqlx::query(
+        "select q.made_of, s.phase from quadmask q join shot s on s.shot_id = q.shot_id
+         where q.shot_id = $1 order by q.n desc limit 1",
+    )
+    .bind(shot_id.to_string())
+    .fetch_optional(&db.pool)
+    .await?;
+    let Some(row) = row else { return Ok(false) };
+    let phase: Phase = row.word("phase")?;
+    let sealed: Option<Hash> = row.maybe_word("made_of")?;
+    if phase != Phase::Masking {
+        return Ok(false);
+    }
+    let causes = brief::causes(&db.pool, shot_id).await?;
+    let words = brief::words(&db.pool, shot_id).await?;
+    Ok(sealed != Some(made_of(frames, &causes, &words)))
 }

@@ -6,7 +6,7 @@ use domain::{EventKind, Job, JobId, JobState, ProjectId, ShotId, ShotStep};
 use sqlx::AnyConnection;
 
 use crate::row::{Cells, places};
-use crate::{Error, Result, deliveries, events, from_json, new_uuid, now, runs, shots, to_json};
+use crate::{Error, Result, clicks, deliveries, events, from_json, new_uuid, now, runs, shots, to_json};
 
 /// A job in the queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -160,7 +160,11 @@ pub async fn retry(tx: &mut AnyConnection, job_id: JobId) -> Result<()> {
             shots::step(tx, &shot, ShotStep::RetryIngest).await?;
         }
         Job::Remove { run_id } => runs::again(tx, run_id).await?,
-        Job::Segment { shot_id, .. } | Job::Reason { shot_id } | Job::ImportQuadmask { shot_id, .. } => {
+        Job::Segment { shot_id, .. } => {
+            shots::edit(tx, shot_id).await?;
+            clicks::withdraw(tx, shot_id).await?;
+        }
+        Job::Reason { shot_id } | Job::ImportQuadmask { shot_id, .. } => {
             shots::edit(tx, shot_id).await?;
         }
         Job::Package { version_id, .. } => deliveries::check(tx, version_id).await?,

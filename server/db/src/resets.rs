@@ -106,7 +106,7 @@ pub async fn take(tx: &mut AnyConnection, token_hash: &str, password_hash: &str)
         .fetch_one(&mut *tx)
         .await?;
     // Whoever forgot a password has tried a few: those tries must not keep them out now.
-    crate::sign_in::succeeded(tx, &email).await?;
+    crate::sign_in::forget_account(tx, &email).await?;
     Ok(person_id)
 }
 

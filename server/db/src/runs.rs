@@ -49,6 +49,44 @@ pub(crate) async fn queue(
     recipe: &Recipe,
     person_id: PersonId,
 ) -> Result<(RunId, JobId)> {
+    let waiting: i64 = sqlx::query_scalar(
+        "select count(*) from job where shot_id = $1 and kind = 'remove' and state in ('queued', 'running')",
+    )
+    .bind(shot.shot_id.to_string())
+    .fetch_one(&mut *tx)
+    .await?;
+    if waiting > 0 {
+        return Err(Error::Conflict("A removal of this shot is in the queue or running already.".into()));
+    }
+    put(tx, shot, quadmask_id, recipe, person_id, &format!("remove:{}", shot.shot_id)).await
+}
+
+/// Queues pass 2 right behind the run that made its pass 1, whose job is not over yet. Nothing is queued where the quadmask
+/// is not the approved one any more, or the run was overtaken.
+pub(crate) async fn follow(tx: &mut AnyConnection, first: &Run, order: VoidOrder) -> Result<()> {
+    let shot = shots::lock(tx, first.shot_id).await?;
+    let is_current = match approved(tx, &shot).await {
+        Ok(quadmask_id) => quadmask_id == first.quadmask_id,
+        Err(Error::Conflict(_)) => false,
+        Err(error) => return Err(error),
+    };
+    if !is_current || !is_newest(tx, first).await? {
+        return Ok(());
+    }
+    let dedupe = format!("remove:{}:after:{}", shot.shot_id, first.run_id);
+    put(tx, &shot, first.quadmask_id, &order.into(), first.started_by, &dedupe).await?;
+    shots::step(tx, &shot, ShotStep::StartRun).await?;
+    Ok(())
+}
+
+async fn put(
+    tx: &mut AnyConnection,
+    shot: &Locked,
+    quadmask_id: QuadmaskId,
+    recipe: &Recipe,
+    person_id: PersonId,
+    dedupe: &str,
+) -> Result<(RunId, JobId)> {
     let run_id = RunId(new_uuid());
     sqlx::query(
         "insert into run (run_id, shot_id, quadmask_id, engine, recipe, started_by, created_at)
@@ -63,10 +101,9 @@ pub(crate) async fn queue(
     .bind(now())
     .execute(&mut *tx)
     .await?;
-    let dedupe = format!("remove:{}", shot.shot_id);
     let job = Job::Remove { run_id };
     let queued =
-        crate::queue::enqueue(tx, &job, Some(shot.project_id), Some(shot.shot_id), Some(&dedupe), 0).await?;
+        crate::queue::enqueue(tx, &job, Some(shot.project_id), Some(shot.shot_id), Some(dedupe), 0).await?;
     if !queued.is_new {
         return Err(Error::Conflict("A removal of this shot is in the queue or running already.".into()));
     }
@@ -238,7 +275,7 @@ pub async fn failed(tx: &mut AnyConnection, run_id: RunId, sentence: &str) -> Re
     over(tx, run_id, ShotStep::RunFails, Some(sentence)).await
 }
 
-/// The run was cancelled: the quadmask stays approved.
+/// The run was cancelled: the quadmask stays approved, and a result that was to be refined stays in review.
 pub async fn cancelled(tx: &mut AnyConnection, run_id: RunId) -> Result<()> {
     over(tx, run_id, ShotStep::CancelRun, None).await
 }
@@ -246,6 +283,11 @@ pub async fn cancelled(tx: &mut AnyConnection, run_id: RunId) -> Result<()> {
 async fn over(tx: &mut AnyConnection, run_id: RunId, step: ShotStep, problem: Option<&str>) -> Result<()> {
     let run = get(&mut *tx, run_id).await?;
     let shot = shots::lock(tx, run.shot_id).await?;
+    let step = match &run.recipe {
+        // A good result of pass 1 is not lost with what was to refine it.
+        Recipe::Void(VoidOrder { first_pass: Some(_), .. }) => decisions::kept(tx, shot.shot_id).await?,
+        _ => step,
+    };
     if shot.phase.step(step).is_ok() && is_newest(tx, &run).await? {
         shots::step_with(tx, &shot, step, problem).await?;
         events::tell(tx, Some(shot.project_id), Some(shot.shot_id), &EventKind::Shot).await?;

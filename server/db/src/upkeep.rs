@@ -1,13 +1,15 @@
 //! What the server does by itself once in a while: when it was done last and what it came to. Several web processes share one
-//! turn.
+//! turn. Among these rows is the database's own id, by which the sweep knows a bucket again.
 
 use sqlx::AnyConnection;
 
 use crate::row::Cells;
-use crate::{Db, Result, now};
+use crate::{Db, Result, new_uuid, now};
 
 /// The sweep of blobs that nothing needs.
 pub const SWEEP: &str = "sweep";
+/// The row whose words are the database's id.
+const DATABASE: &str = "database";
 
 /// Takes the turn if nobody took it within `every_micros`; of several who ask at once, one gets it.
 pub async fn take_turn(db: &Db, what: &'static str, every_micros: i64) -> Result<bool> {
@@ -23,6 +25,28 @@ pub async fn take_turn(db: &Db, what: &'static str, every_micros: i64) -> Result
             .execute(&mut *tx)
             .await?;
             Ok(done.rows_affected() > 0)
+        })
+    })
+    .await
+}
+
+/// The database's own id, made when it is asked for first. A row as any other: a back-up that is restored elsewhere keeps it.
+pub async fn database_id(db: &Db) -> Result<String> {
+    if let Some((_, id)) = last(db, DATABASE).await? {
+        return Ok(id);
+    }
+    db.write(|tx| {
+        Box::pin(async move {
+            sqlx::query(
+                "insert into upkeep (what, at, said) values ($1, $2, $3) on conflict (what) do nothing",
+            )
+            .bind(DATABASE)
+            .bind(now())
+            .bind(new_uuid().to_string())
+            .execute(&mut *tx)
+            .await?;
+            let row = sqlx::query("select said from upkeep where what = $1").bind(DATABASE);
+            row.fetch_one(&mut *tx).await?.text("said")
         })
     })
     .await

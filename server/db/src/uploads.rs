@@ -19,11 +19,14 @@ pub struct Upload {
     /// The shot it became, or the shot that already had these bytes.
     pub shot_id: Option<ShotId>,
     pub updated_at: i64,
+    /// `Upload-Metadata`, as whoever began it sent it.
+    pub metadata: Option<String>,
 }
 
 const COLUMNS: &str =
     "select u.upload_id, u.project_id, u.sequence_id, u.person_id, p.name as person_name, u.file_name,
-     u.size_bytes, u.state, u.shot_id, u.updated_at from upload u join person p on p.person_id = u.person_id";
+     u.size_bytes, u.state, u.shot_id, u.updated_at, u.metadata
+     from upload u join person p on p.person_id = u.person_id";
 
 fn read(row: &AnyRow) -> Result<Upload> {
     let id = |column: &str| row.try_get::<String, _>(column);
@@ -40,6 +43,7 @@ fn read(row: &AnyRow) -> Result<Upload> {
         is_done: row.try_get::<String, _>("state")? == "done",
         shot_id: shot.map(|s| parse("shot_id", &s)).transpose()?,
         updated_at: row.try_get("updated_at")?,
+        metadata: row.try_get("metadata")?,
     })
 }
 
@@ -50,11 +54,12 @@ pub async fn create(
     person_id: PersonId,
     file_name: &str,
     size_bytes: i64,
+    metadata: Option<&str>,
 ) -> Result<UploadId> {
     let upload_id = UploadId(new_uuid());
     sqlx::query(
-        "insert into upload (upload_id, project_id, sequence_id, person_id, file_name, size_bytes, created_at, updated_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $7)",
+        "insert into upload (upload_id, project_id, sequence_id, person_id, file_name, size_bytes, created_at, updated_at,
+         metadata) values ($1, $2, $3, $4, $5, $6, $7, $7, $8)",
     )
     .bind(upload_id.to_string())
     .bind(project_id.to_string())
@@ -63,6 +68,7 @@ pub async fn create(
     .bind(file_name)
     .bind(size_bytes)
     .bind(now())
+    .bind(metadata.map(str::to_owned))
     .execute(&mut *tx)
     .await?;
     Ok(upload_id)

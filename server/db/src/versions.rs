@@ -2,7 +2,7 @@
 
 use domain::inbox::EntryKind;
 use domain::version::{MadeBy, Proof, Version};
-use domain::{EventKind, Hash, RunId, ShotId, ShotStep, VersionId};
+use domain::{EventKind, Hash, LinkId, RunId, ShotId, ShotStep, VersionId, VoidOrder};
 use sqlx::AnyConnection;
 use sqlx::any::{AnyExecutor, AnyRow};
 
@@ -11,10 +11,16 @@ use crate::{Db, Error, Result, comments, decisions, events, inbox, new_uuid, now
 
 const COLUMNS: &str =
     "select v.version_id, v.shot_id, v.run_id, v.n, v.quadmask_id, q.n as quadmask_n, r.engine, r.recipe,
-         v.proof, v.result, v.matte, v.proxy, v.subject, v.client_visible, v.created_at, v.made_by, v.model_output
+         v.proof, v.result, v.matte, v.proxy, v.subject, v.client_visible, v.approved_at, v.created_at, v.made_by, v.model_output, q.author
      from version v join quadmask q on q.quadmask_id = v.quadmask_id join run r on r.run_id = v.run_id";
 
 fn read(row: &AnyRow) -> Result<Version> {
+    let recipe: serde_json::Value = row.json("recipe")?;
+    let mut made_by: Option<MadeBy> = row.maybe_json("made_by")?;
+    if let Some(made_by) = &mut made_by {
+        // Versions of before said so in their recipe alone.
+        made_by.is_preview |= recipe["knobs"]["preview"] == true;
+    }
     Ok(Version {
         version_id: row.word("version_id")?,
         shot_id: row.word("shot_id")?,
@@ -22,9 +28,10 @@ fn read(row: &AnyRow) -> Result<Version> {
         n: row.count("n")?,
         quadmask_id: row.word("quadmask_id")?,
         quadmask_n: row.count("quadmask_n")?,
+        author: row.word("author")?,
         engine: row.text("engine")?,
-        recipe: row.json("recipe")?,
-        made_by: row.maybe_json("made_by")?,
+        recipe,
+        made_by,
         model_output: row.maybe_word("model_output")?,
         proof: row.json("proof")?,
         result: row.word("result")?,
@@ -32,6 +39,7 @@ fn read(row: &AnyRow) -> Result<Version> {
         proxy: row.word("proxy")?,
         subject: row.word("subject")?,
         client_visible: row.flag("client_visible")?,
+        approved_at: row.maybe_int("approved_at")?,
         created_at: row.int("created_at")?,
         decisions: Vec::new(),
     })
@@ -85,6 +93,46 @@ pub async fn newest_n<'e>(executor: impl AnyExecutor<'e>, shot_id: ShotId) -> Re
     row.maybe_count("n")
 }
 
+/// The shot's newest version without its decisions.
+pub(crate) async fn newest(tx: &mut AnyConnection, shot_id: ShotId) -> Result<Option<Version>> {
+    let text = format!("{COLUMNS} where v.shot_id = $1 order by v.n desc limit 1");
+    let row = sqlx::query(sqlx::AssertSqlSafe(text)).bind(shot_id.to_string()).fetch_optional(tx).await?;
+    row.as_ref().map(read).transpose()
+}
+
+/// The highest number among the shot's versions that clients see, or, of a link, those behind it.
+pub(crate) async fn newest_shown(
+    tx: &mut AnyConnection,
+    shot_id: ShotId,
+    link: Option<LinkId>,
+) -> Result<Option<u32>> {
+    let query = match link {
+        None => sqlx::query("select max(n) as n from version where shot_id = $1 and client_visible = 1")
+            .bind(shot_id.to_string()),
+        Some(link) => sqlx::query(
+            "select max(v.n) as n from version v join share_version x on x.version_id = v.version_id
+             where v.shot_id = $1 and x.link_id = $2",
+        )
+        .bind(shot_id.to_string())
+        .bind(link.to_string()),
+    };
+    query.fetch_one(tx).await?.maybe_count("n")
+}
+
+/// Keeps when the policy was met, or takes the approval back.
+pub(crate) async fn set_approved(
+    tx: &mut AnyConnection,
+    version_id: VersionId,
+    at: Option<i64>,
+) -> Result<()> {
+    sqlx::query("update version set approved_at = $2 where version_id = $1")
+        .bind(version_id.to_string())
+        .bind(at)
+        .execute(tx)
+        .await?;
+    Ok(())
+}
+
 /// The version that a run made, if it is done.
 pub async fn of_run<'e>(executor: impl AnyExecutor<'e>, run_id: RunId) -> Result<Option<VersionId>> {
     let made: Option<String> = sqlx::query_scalar("select version_id from version where run_id = $1")
@@ -108,9 +156,11 @@ pub struct Finished {
     /// Where networks made it: how, and what they made on their canvas.
     pub made_by: Option<MadeBy>,
     pub model_output: Option<Hash>,
+    /// Pass 2, where it is to follow by itself; the version that it starts from is this one.
+    pub follow: Option<VoidOrder>,
 }
 
-/// Makes the shot's next version, puts it in review and says so in the shot's thread. A run makes one version: asked again, it answers with that one.
+/// Makes the shot's next version, puts it in review and says so in the shot's thread; where pass 2 follows, it is queued with it. A run makes one version: asked again, it answers with that one.
 /// Record the blobs first.
 pub async fn create(tx: &mut AnyConnection, run_id: RunId, finished: &Finished) -> Result<VersionId> {
     let run = runs::get(&mut *tx, run_id).await?;
@@ -119,7 +169,8 @@ pub async fn create(tx: &mut AnyConnection, run_id: RunId, finished: &Finished) 
         return Ok(made);
     }
     shots::step(tx, &shot, ShotStep::RunDone).await?;
-    let Finished { manifest, proof, result, matte, proxy, proxy_index, made_by, model_output } = finished;
+    let Finished { manifest, proof, result, matte, proxy, proxy_index, made_by, model_output, follow } =
+        finished;
     let n = newest_n(&mut *tx, run.shot_id).await?.unwrap_or(0) + 1;
     let version_id = VersionId(new_uuid());
     sqlx::query(
@@ -145,10 +196,17 @@ pub async fn create(tx: &mut AnyConnection, run_id: RunId, finished: &Finished) 
     .execute(&mut *tx)
     .await?;
     comments::post_version(tx, run.shot_id, version_id).await?;
-    let to = inbox::makers_of_run(tx, run_id).await?;
-    let about = inbox::New::about(run.shot_id, EntryKind::RunDone);
-    inbox::put(tx, &to, &inbox::New { version_id: Some(version_id), ..about }).await?;
+    // Where pass 2 follows nobody can decide yet: they hear of what comes of it.
+    if follow.is_none() {
+        let to = inbox::makers_of_run(tx, run_id).await?;
+        let about = inbox::New::about(run.shot_id, EntryKind::RunDone);
+        inbox::put(tx, &to, &inbox::New { version_id: Some(version_id), ..about }).await?;
+    }
     events::tell(tx, Some(shot.project_id), Some(run.shot_id), &EventKind::Version).await?;
+    if let Some(order) = follow {
+        let order = VoidOrder { first_pass: Some(version_id), ..order.clone() };
+        runs::follow(tx, &run, order).await?;
+    }
     Ok(version_id)
 }
 

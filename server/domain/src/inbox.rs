@@ -11,6 +11,8 @@ pub enum EntryKind {
     Mentioned,
     /// In a thread that they began.
     Replied,
+    /// A client or a guest, about a shot of theirs.
+    ClientSaid,
     /// Somebody decided about a quadmask of theirs.
     Quadmask,
     /// Somebody decided about a version of theirs.
@@ -20,10 +22,11 @@ pub enum EntryKind {
 }
 
 impl EntryKind {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Assigned,
         Self::Mentioned,
         Self::Replied,
+        Self::ClientSaid,
         Self::Quadmask,
         Self::Version,
         Self::RunDone,
@@ -35,6 +38,7 @@ impl EntryKind {
             Self::Assigned => "assigned",
             Self::Mentioned => "mentioned",
             Self::Replied => "replied",
+            Self::ClientSaid => "client_said",
             Self::Quadmask => "quadmask",
             Self::Version => "version",
             Self::RunDone => "run_done",
@@ -91,6 +95,7 @@ impl Entry {
             EntryKind::Assigned => format!("{by} assigned this shot to you"),
             EntryKind::Mentioned => format!("{by} named you in a comment"),
             EntryKind::Replied => format!("{by} answered in your thread"),
+            EntryKind::ClientSaid => format!("{by} commented, for the client’s side"),
             EntryKind::Quadmask => format!("{by} {did} quadmask{v}"),
             EntryKind::Version => format!("{by} {did} result{v}"),
             EntryKind::RunDone => format!("The removal is done: result{v} is in review"),
@@ -104,7 +109,11 @@ impl Entry {
             EntryKind::Assigned => "targets",
             EntryKind::Quadmask => "quadmask",
             EntryKind::RunFailed => "removal",
-            EntryKind::Mentioned | EntryKind::Replied | EntryKind::Version | EntryKind::RunDone => "review",
+            EntryKind::Mentioned
+            | EntryKind::Replied
+            | EntryKind::ClientSaid
+            | EntryKind::Version
+            | EntryKind::RunDone => "review",
         }
     }
 
@@ -112,7 +121,7 @@ impl Entry {
     pub fn mark(&self) -> (&'static str, &'static str) {
         match (self.kind, self.verdict) {
             (EntryKind::Assigned, _) => ("→", "review"),
-            (EntryKind::Mentioned | EntryKind::Replied, _) => ("@", "running"),
+            (EntryKind::Mentioned | EntryKind::Replied | EntryKind::ClientSaid, _) => ("@", "running"),
             (_, Some(Verdict::Changes)) => ("↺", "changes"),
             (EntryKind::RunFailed, _) => ("✕", "failed"),
             _ => ("✓", "approved"),

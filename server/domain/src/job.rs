@@ -197,7 +197,7 @@ impl Step {
             Self::Reason => "Comparing what changes",
             Self::Register => "Aligning frames",
             Self::Background => "Gathering background",
-            Self::Fill => "Filling what was never seen",
+            Self::Fill => "Filling and compositing",
             Self::Prepare => "Preparing plate and quadmask",
             Self::Text => "Reading the prompt",
             Self::Latents => "Encoding plate and quadmask",
@@ -230,6 +230,8 @@ pub struct Progress {
     pub job_id: JobId,
     pub kind: String,
     pub state: JobState,
+    /// Somebody asked it to end: what runs stops at its next step.
+    pub is_ending: bool,
     pub project_id: Option<ProjectId>,
     pub shot_id: Option<ShotId>,
     pub step: Option<Step>,
@@ -245,4 +247,16 @@ pub struct Progress {
     pub created_at: i64,
     pub started_at: Option<i64>,
     pub finished_at: Option<i64>,
+}
+
+impl Progress {
+    /// Asked to end, and not there yet.
+    pub fn is_cancelling(&self) -> bool {
+        self.is_ending && !self.state.is_over()
+    }
+
+    /// How it stands, in one word.
+    pub fn word(&self) -> &'static str {
+        if self.is_cancelling() { "cancelling" } else { self.state.word() }
+    }
 }

@@ -26,6 +26,7 @@ pub mod predict;
 pub mod project;
 pub mod proposal;
 pub mod rate;
+pub mod reach;
 pub mod recipe;
 pub mod region;
 mod repair;

@@ -72,14 +72,10 @@ pub fn could_ask(role: Role, phase: Phase, is_assigned: bool) -> bool {
 }
 
 /// Whether decisions are asked of somebody: of supervisors and of those whom the project names, where they would count.
-/// `author`: of the quadmask in review; `None` for a result, about which everybody decides who decides quadmasks.
-pub fn is_decider(policy: &ApprovalPolicy, person: PersonId, role: Role, author: Option<PersonId>) -> bool {
+/// `author`: of the quadmask in review, or of the one that the result is of.
+pub fn is_decider(policy: &ApprovalPolicy, person: PersonId, role: Role, author: PersonId) -> bool {
     let is_asked = role == Role::Supervisor || policy.of.contains(&person);
-    let counts = match author {
-        Some(author) => policy.counts(person, role, author).is_ok(),
-        None => may(role, Action::DecideQuadmask),
-    };
-    is_asked && counts
+    is_asked && policy.counts(person, role, author).is_ok()
 }
 
 impl Asked {
@@ -162,8 +158,7 @@ mod tests {
         for (phase, free, assigned, asked) in rows {
             for (letters, is_assigned) in [(free, false), (assigned, true)] {
                 for (role, letter) in Role::ALL.into_iter().zip(letters.chars()) {
-                    let author = (phase == Phase::QuadmaskReview).then(|| person(9));
-                    let decides = is_decider(&policy, person(1), role, author);
+                    let decides = is_decider(&policy, person(1), role, person(9));
                     let (has_approved, is_shown, has_removal) = (false, false, false);
                     let stand = Stand { phase, is_assigned, decides, has_approved, is_shown, has_removal };
                     let wanted = asked.filter(|_| letter != '-');
@@ -187,14 +182,13 @@ mod tests {
     #[test]
     fn decisions_are_asked_of_those_whom_the_project_names() {
         let named = ApprovalPolicy { of: vec![person(1)], ..ApprovalPolicy::default() };
-        assert!(is_decider(&named, person(1), Role::Producer, Some(person(9))));
-        assert!(!is_decider(&named, person(2), Role::Supervisor, Some(person(9))), "it would not count");
-        assert!(is_decider(&named, person(2), Role::Supervisor, None), "about a result it does");
-        assert!(!is_decider(&named, person(1), Role::Artist, Some(person(9))), "no longer a supervisor");
+        assert!(is_decider(&named, person(1), Role::Producer, person(9)));
+        assert!(!is_decider(&named, person(2), Role::Supervisor, person(9)), "it would not count");
+        assert!(!is_decider(&named, person(1), Role::Artist, person(9)), "no longer a supervisor");
         let open = ApprovalPolicy { not_author: true, ..ApprovalPolicy::default() };
-        assert!(!is_decider(&open, person(1), Role::Supervisor, Some(person(1))), "their own quadmask");
-        assert!(is_decider(&open, person(2), Role::Supervisor, Some(person(1))));
-        assert!(!is_decider(&open, person(2), Role::Owner, Some(person(1))), "may, but is not asked");
+        assert!(!is_decider(&open, person(1), Role::Supervisor, person(1)), "their own quadmask");
+        assert!(is_decider(&open, person(2), Role::Supervisor, person(1)));
+        assert!(!is_decider(&open, person(2), Role::Owner, person(1)), "may, but is not asked");
     }
 
     #[test]

@@ -88,8 +88,10 @@ pub enum Action {
     Comment,
     /// Resolve and re-open threads of others; whoever began a thread may anyway.
     ResolveThread,
-    /// Make links for people without an account, see who opened them, withdraw them.
+    /// Make links for people without an account, change them, see who opened them.
     Share,
+    /// Take a link back; also in an archived project, since it only closes.
+    Withdraw,
     /// Read what everybody did, and where they signed in from.
     ReadAudit,
     /// Say who works on a shot and until when.
@@ -107,7 +109,7 @@ pub enum Action {
 }
 
 impl Action {
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::ManagePeople,
         Self::CreateProject,
         Self::ManageProject,
@@ -125,6 +127,7 @@ impl Action {
         Self::Comment,
         Self::ResolveThread,
         Self::Share,
+        Self::Withdraw,
         Self::ReadAudit,
         Self::Assign,
         Self::Deliver,
@@ -134,7 +137,7 @@ impl Action {
         Self::ManageDisk,
     ];
 
-    /// Whether it leaves anything behind in the project it is done in: what is refused while a project is archived.
+    /// Whether it adds to the project it is done in or changes it: what is refused while a project is archived.
     pub fn changes(self) -> bool {
         match self {
             Self::SeeEveryProject
@@ -142,6 +145,7 @@ impl Action {
             | Self::ViewClientVersions
             | Self::ViewJobs
             | Self::ReadAudit
+            | Self::Withdraw
             | Self::ManagePeople
             | Self::CreateProject
             | Self::ManageDisk => false,
@@ -184,7 +188,7 @@ pub fn may(role: Role, action: Action) -> bool {
         ManageJobs => &[Owner, Producer],
         Comment => &[Owner, Producer, Supervisor, Artist, Reviewer, Client],
         ResolveThread => &[Owner, Producer, Supervisor, Artist],
-        Share | Deliver => &[Owner, Producer, Supervisor],
+        Share | Withdraw | Deliver => &[Owner, Producer, Supervisor],
         ReadAudit => &[Owner],
         Assign => &[Owner, Producer, Supervisor],
         ArchiveProject | UseBin | DeleteForGood | ManageDisk => &[Owner, Producer],
@@ -219,7 +223,7 @@ mod tests {
     /// Role × action, written out: a change of rights must be made twice, once knowingly.
     #[test]
     fn the_table_of_rights_is_this() {
-        let rows: [(Action, &str); 24] = [
+        let rows: [(Action, &str); 25] = [
             (Action::ManagePeople, "OP----"),
             (Action::CreateProject, "OP----"),
             (Action::ManageProject, "OP----"),
@@ -237,6 +241,7 @@ mod tests {
             (Action::Comment, "OPSARC"),
             (Action::ResolveThread, "OPSA--"),
             (Action::Share, "OPS---"),
+            (Action::Withdraw, "OPS---"),
             (Action::ReadAudit, "O-----"),
             (Action::Assign, "OPS---"),
             (Action::Deliver, "OPS---"),

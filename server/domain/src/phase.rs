@@ -44,6 +44,9 @@ pub enum ShotStep {
     RunDone,
     RunFails,
     CancelRun,
+    /// Pass 2 ended without a version: what it started from stands as it stood.
+    KeepResult,
+    KeepChanges,
     ApproveResult,
     AskResultChanges,
 }
@@ -86,6 +89,8 @@ pub const TABLE: &[Row] = {
         (Running, RunDone, ResultReview, None),
         (Running, RunFails, RunFailed, None),
         (Running, CancelRun, QuadmaskApproved, RUN),
+        (Running, KeepResult, ResultReview, None),
+        (Running, KeepChanges, ResultChanges, None),
         (RunFailed, StartRun, Running, RUN),
         (RunFailed, Reopen, Masking, EDIT),
         (ResultReview, ApproveResult, Approved, DECIDE),
@@ -255,6 +260,36 @@ mod tests {
     fn an_approved_mask_is_read_only_until_reopened() {
         for phase in [Phase::QuadmaskReview, Phase::QuadmaskApproved, Phase::Running, Phase::Approved] {
             assert!(!phase.is_editable(), "{phase:?}");
+        }
+    }
+
+    #[test]
+    fn every_phase_has_its_five_bars() {
+        let letter = |bar| match bar {
+            Bar::Todo => '.',
+            Bar::Now => 'n',
+            Bar::Running => 'r',
+            Bar::Done => 'd',
+            Bar::Failed => 'x',
+        };
+        // Targets, quadmask, removal, review, deliver.
+        let table = [
+            (Phase::Uploaded, "r...."),
+            (Phase::IngestFailed, "x...."),
+            (Phase::Ready, "n...."),
+            (Phase::Masking, "dn..."),
+            (Phase::QuadmaskReview, "dn..."),
+            (Phase::QuadmaskChanges, "dn..."),
+            (Phase::QuadmaskApproved, "ddn.."),
+            (Phase::Running, "ddr.."),
+            (Phase::RunFailed, "ddx.."),
+            (Phase::ResultReview, "dddn."),
+            (Phase::ResultChanges, "dddn."),
+            (Phase::Approved, "ddddn"),
+        ];
+        assert_eq!(table.map(|row| row.0), Phase::ALL);
+        for (phase, wanted) in table {
+            assert_eq!(phase.bars().map(letter).iter().collect::<String>(), wanted, "{phase:?}");
         }
     }
 

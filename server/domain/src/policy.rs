@@ -97,6 +97,14 @@ impl ApprovalPolicy {
         self.approvals(casts, author) >= self.needed.max(1)
     }
 
+    /// Whether a result is approved: the last decision that counts is an approval, and there are enough of them. Whoever asks
+    /// for changes later takes the approval back until somebody approves again.
+    pub fn stands(&self, casts: &[Cast], author: PersonId) -> bool {
+        let counts = |cast: &&Cast| self.counts(cast.person, cast.role, author).is_ok();
+        let last = casts.iter().rfind(counts);
+        last.is_some_and(|last| last.verdict == Verdict::Approve) && self.is_met(casts, author)
+    }
+
     /// As a sentence on the settings page and beside the approve button.
     pub fn sentence(&self) -> String {
         let who = match (self.needed, self.of.len()) {
@@ -108,9 +116,28 @@ impl ApprovalPolicy {
     }
 }
 
+/// Whether `person` agreed and nobody asked for changes afterwards, so that there is nothing for them to approve again.
+/// `said` is in the order in which it was.
+pub fn has_approved(said: impl IntoIterator<Item = (PersonId, Verdict)>, person: PersonId) -> bool {
+    let matters = |(by, verdict): &(PersonId, Verdict)| *by == person || *verdict == Verdict::Changes;
+    said.into_iter().filter(matters).last().is_some_and(|(_, verdict)| verdict == Verdict::Approve)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_approval_is_said_again_only_after_changes() {
+        let (me, other) = (PersonId(uuid::Uuid::from_u128(1)), PersonId(uuid::Uuid::from_u128(2)));
+        let (yes, no) = (Verdict::Approve, Verdict::Changes);
+        assert!(!has_approved([], me));
+        assert!(!has_approved([(other, yes)], me));
+        assert!(has_approved([(me, yes), (other, yes)], me));
+        assert!(!has_approved([(me, yes), (other, no)], me));
+        assert!(!has_approved([(me, yes), (me, no)], me));
+        assert!(has_approved([(me, yes), (other, no), (me, yes)], me));
+    }
 
     fn person(n: u128) -> PersonId {
         PersonId(uuid::Uuid::from_u128(n))
@@ -137,6 +164,25 @@ mod tests {
         assert!(!policy.is_met(&[yes(1), yes(4)], person(9)));
         assert!(policy.is_met(&[yes(1), yes(3)], person(9)));
         assert!(!policy.is_met(&[yes(1), yes(3), cast(1, Role::Supervisor, Verdict::Changes)], person(9)));
+    }
+
+    #[test]
+    fn a_result_stands_while_the_last_word_that_counts_approves_it() {
+        let policy =
+            ApprovalPolicy { needed: 2, of: vec![person(1), person(2), person(3)], not_author: false };
+        let says = |n, verdict| cast(n, Role::Supervisor, verdict);
+        let (yes, no) = (Verdict::Approve, Verdict::Changes);
+        let rows: [(&[Cast], bool); 6] = [
+            (&[says(1, yes)], false),
+            (&[says(1, yes), says(2, yes)], true),
+            (&[says(1, yes), says(2, yes), says(3, no)], false),
+            (&[says(1, yes), says(2, yes), says(3, no), says(3, yes)], true),
+            (&[says(1, yes), says(2, yes), says(4, no)], true),
+            (&[says(1, yes), says(2, yes), cast(5, Role::Client, no)], true),
+        ];
+        for (casts, stands) in rows {
+            assert_eq!(policy.stands(casts, person(9)), stands, "{casts:?}");
+        }
     }
 
     #[test]

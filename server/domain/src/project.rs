@@ -49,7 +49,8 @@ impl Sharing {
 
     /// Whether somebody with this role may do this here: the table of rights, narrowed by what the project says.
     pub fn may(&self, role: Role, action: Action) -> bool {
-        may(role, action) && (action != Action::Share || role == Role::Owner || self.sharers.contains(&role))
+        let is_about_links = matches!(action, Action::Share | Action::Withdraw);
+        may(role, action) && (!is_about_links || role == Role::Owner || self.sharers.contains(&role))
     }
 }
 
@@ -64,6 +65,11 @@ impl Project {
             || !action.changes()
             || matches!(action, Action::ArchiveProject | Action::UseBin | Action::DeleteForGood);
         is_open && self.sharing.may(role, action)
+    }
+
+    /// As clients have it: who approves and who shares is the studio's own.
+    pub fn for_clients(self) -> Self {
+        Self { policy: ApprovalPolicy::default(), sharing: Sharing::default(), ..self }
     }
 }
 
@@ -173,6 +179,7 @@ mod tests {
             (Role::Client, false),
         ] {
             assert_eq!(only_producers.may(role, Action::Share), shares, "{role:?}");
+            assert_eq!(only_producers.may(role, Action::Withdraw), shares, "{role:?}");
         }
         assert!(project(None, Sharing::all()).may(Role::Supervisor, Action::Share));
         assert_eq!(Sharing::all(), [Role::Owner, Role::Producer, Role::Supervisor]);
@@ -184,6 +191,7 @@ mod tests {
         let left: Vec<Action> =
             Action::ALL.into_iter().filter(|a| a.changes() && asleep.may(Role::Owner, *a)).collect();
         assert_eq!(left, [Action::ArchiveProject, Action::UseBin, Action::DeleteForGood]);
+        assert!(!asleep.may(Role::Owner, Action::Share) && asleep.may(Role::Supervisor, Action::Withdraw));
         for role in Role::ALL {
             for action in Action::ALL.into_iter().filter(|action| !action.changes()) {
                 assert_eq!(asleep.may(role, action), may(role, action), "{role:?} {action:?}");

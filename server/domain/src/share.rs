@@ -1,5 +1,5 @@
-//! Links for people without an account: what a link allows, how it stands, and who can reach it. Who a guest is and what a
-//! link shows are rows; the rights of people with an account are in `people`.
+//! Links for people without an account: what a link allows and how it stands; who can reach it is in `reach`. Who a guest is and
+//! what a link shows are rows; the rights of people with an account are in `people`.
 
 use serde::{Deserialize, Serialize};
 
@@ -112,54 +112,6 @@ impl LinkState {
     }
 }
 
-/// Who can open links that begin with the server's public address.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Reach {
-    /// The address is this machine's own name for itself.
-    ThisMachine,
-    /// Plain http under a name or number of the network.
-    Network(String),
-    /// https: made for the outside.
-    Anybody(String),
-}
-
-impl Reach {
-    /// `public_url`: scheme and host, maybe a port.
-    pub fn of(public_url: &str) -> Self {
-        let (scheme, rest) = public_url.split_once("://").unwrap_or(("http", public_url));
-        let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
-        let name = match host.strip_prefix('[') {
-            Some(six) => six.split(']').next().unwrap_or_default(),
-            None => host.split(':').next().unwrap_or_default(),
-        };
-        let name = name.to_ascii_lowercase();
-        let is_here = name == "localhost"
-            || name.ends_with(".localhost")
-            || name.starts_with("127.")
-            || matches!(name.as_str(), "::1" | "0.0.0.0" | "::" | "");
-        match scheme {
-            _ if is_here => Self::ThisMachine,
-            "https" => Self::Anybody(name),
-            _ => Self::Network(name),
-        }
-    }
-
-    /// Who can open a link and, where that is nobody else, what to do about it.
-    pub fn sentence(&self) -> String {
-        match self {
-            Self::ThisMachine => {
-                "Only this machine can open links: the server's address is localhost. Start it with \
-                 --listen 0.0.0.0:8998 --public-url http://NAME:8998 to let others in the network in."
-                    .to_owned()
-            }
-            Self::Network(host) => {
-                format!("Everybody in your network who has the link and reaches {host} can open it.")
-            }
-            Self::Anybody(host) => format!("Anybody who has the link and reaches {host} can open it."),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -202,25 +154,5 @@ mod tests {
         assert_eq!(open.in_project(true, true), LinkState::Gone);
         assert_eq!(LinkState::Revoked.in_project(true, true), LinkState::Revoked);
         assert!(LinkState::Archived.closed().is_some() && LinkState::Gone.closed().is_some());
-    }
-
-    #[test]
-    fn the_public_address_says_who_can_open_a_link() {
-        let network = |host: &str| Reach::Network(host.to_owned());
-        for (url, reach) in [
-            ("http://localhost:8998", Reach::ThisMachine),
-            ("https://localhost", Reach::ThisMachine),
-            ("http://127.0.0.1:80", Reach::ThisMachine),
-            ("http://[::1]:8998", Reach::ThisMachine),
-            ("http://studio.test:8998", network("studio.test")),
-            ("http://192.168.1.20:8998", network("192.168.1.20")),
-            ("http://[fd00::7]:8998", network("fd00::7")),
-            ("http://Render-01", network("render-01")),
-            ("https://minus-one.studio.example", Reach::Anybody("minus-one.studio.example".to_owned())),
-        ] {
-            assert_eq!(Reach::of(url), reach, "{url}");
-        }
-        assert!(Reach::ThisMachine.sentence().contains("--public-url"));
-        assert!(network("studio.test").sentence().contains("in your network"));
     }
 }

@@ -1,5 +1,7 @@
 //! Targets: what is removed, as an artist points at it, and the words around the removal.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::TargetId;
@@ -93,10 +95,30 @@ impl Target {
         Ok(())
     }
 
+    /// Whether anything is marked on `frame`.
+    pub fn is_marked_on(&self, frame: u32) -> bool {
+        self.points.iter().any(|p| p.frame == frame) || self.boxes.iter().any(|b| b.frame == frame)
+    }
+
     /// Whether anything points at it yet.
     pub fn is_marked(&self) -> bool {
         self.points.iter().any(|p| p.positive) || !self.boxes.is_empty()
     }
+}
+
+/// Frames on which a target is marked otherwise than it was; `None`: it is not there.
+pub fn marked_anew(was: Option<&Target>, is: Option<&Target>) -> BTreeSet<u32> {
+    let points = |target: Option<&Target>| target.map_or(Vec::new(), |target| target.points.clone());
+    let boxes = |target: Option<&Target>| target.map_or(Vec::new(), |target| target.boxes.clone());
+    let (points, boxes) = ([points(was), points(is)], [boxes(was), boxes(is)]);
+    let mut frames = BTreeSet::new();
+    for (one, other) in [(0, 1), (1, 0)] {
+        let [of, against] = [&points[one], &points[other]];
+        frames.extend(of.iter().filter(|point| !against.contains(point)).map(|point| point.frame));
+        let [of, against] = [&boxes[one], &boxes[other]];
+        frames.extend(of.iter().filter(|b| !against.contains(b)).map(|b| b.frame));
+    }
+    frames
 }
 
 /// The words of the removal.
@@ -106,4 +128,31 @@ pub struct Words {
     pub removal: String,
     /// What the scene shows afterwards (void-spec §1.1, key `bg`).
     pub after: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_are_marked_anew_where_a_mark_came_went_or_moved() {
+        let point = |frame, x| PointPrompt { frame, x, y: 4.0, positive: true };
+        let target = |points: Vec<PointPrompt>, boxes: Vec<BoxPrompt>| Target {
+            target_id: TargetId(uuid::Uuid::from_u128(1)),
+            name: "Vase".into(),
+            colour: "#FF6B1A".into(),
+            points,
+            boxes,
+        };
+        let around = BoxPrompt { frame: 9, x0: 1.0, y0: 1.0, x1: 5.0, y1: 5.0 };
+        let was = target(vec![point(2, 3.0), point(5, 3.0)], vec![around]);
+        let frames = |is: Option<&Target>| marked_anew(Some(&was), is).into_iter().collect::<Vec<_>>();
+        assert!(frames(Some(&was)).is_empty());
+        let renamed = Target { name: "Jug".into(), ..was.clone() };
+        assert!(frames(Some(&renamed)).is_empty());
+        let moved = target(vec![point(2, 3.0), point(5, 8.0), point(7, 1.0)], Vec::new());
+        assert_eq!(frames(Some(&moved)), [5, 7, 9]);
+        assert_eq!(frames(None), [2, 5, 9]);
+        assert_eq!(marked_anew(None, Some(&was)).len(), 3);
+    }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Action, DecisionId, Hash, PersonId, QuadmaskId, Role, RunId, ShotId, Verdict, VersionId, may};
+use crate::{DecisionId, Hash, PersonId, QuadmaskId, Role, RunId, ShotId, Verdict, VersionId};
 
 /// What a finished removal measured about itself; stored with the version.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -33,6 +33,9 @@ pub struct MadeBy {
     pub model: String,
     /// Its weights are random: what it makes is no removal.
     pub is_test_model: bool,
+    /// A quick look with few steps of another sampler: it is not approved.
+    #[serde(default)]
+    pub is_preview: bool,
     pub fingerprint: Hash,
     pub host: String,
     /// `cpu` or `cuda`.
@@ -52,7 +55,13 @@ pub struct MadeBy {
     pub seconds: f64,
     /// Most memory of the worker's process during the run; not known on every system.
     pub peak_rss_bytes: Option<u64>,
+    /// Sentences that an artist should read: cuts, what changes its shape, what was resumed.
+    #[serde(default)]
+    pub notes: Vec<String>,
 }
+
+/// What stands wherever a quick look is shown.
+pub const PREVIEW: &str = "Quick preview: few steps";
 
 /// What stands wherever something made with random weights is shown.
 pub const TEST_MODEL: &str = "Test model: random weights";
@@ -67,6 +76,8 @@ pub struct Version {
     pub n: u32,
     pub quadmask_id: QuadmaskId,
     pub quadmask_n: u32,
+    /// Who sent the quadmask to review: the author whom a policy may leave out.
+    pub author: PersonId,
     /// `plate` or `void`.
     pub engine: String,
     pub recipe: serde_json::Value,
@@ -81,6 +92,8 @@ pub struct Version {
     /// SHA-256 of the version's manifest: what a decision is about.
     pub subject: Hash,
     pub client_visible: bool,
+    /// When the project's policy was met; `None`: not approved, or taken back. Microseconds UTC.
+    pub approved_at: Option<i64>,
     pub created_at: i64,
     pub decisions: Vec<Decision>,
 }
@@ -98,16 +111,27 @@ impl Version {
         self.made_by.as_ref().is_some_and(|made_by| made_by.is_test_model)
     }
 
+    pub fn is_preview(&self) -> bool {
+        self.made_by.as_ref().is_some_and(|made_by| made_by.is_preview)
+    }
+
+    /// What stands wherever it is shown, where it is not what a removal should be.
+    pub fn label(&self) -> Option<&'static str> {
+        match (self.is_of_test_model(), self.is_preview()) {
+            (true, _) => Some(TEST_MODEL),
+            (false, true) => Some(PREVIEW),
+            (false, false) => None,
+        }
+    }
+
     /// Whether pass 2 can start from it.
     pub fn is_first_pass(&self) -> bool {
         self.model_output.is_some() && self.made_by.as_ref().is_some_and(|made_by| made_by.pass == 1)
     }
 
-    /// Whether the last word of those whose word moves a shot is an approval of what it is. A client's word is on record and
-    /// decides nothing. Asks the decisions that are here.
+    /// Whether the project's policy was met for it. A client's word is on record and decides nothing.
     pub fn is_approved(&self) -> bool {
-        let counts = |d: &&Decision| d.subject == self.subject && may(d.role, Action::DecideQuadmask);
-        self.decisions.iter().rfind(counts).is_some_and(|last| last.verdict == Verdict::Approve)
+        self.approved_at.is_some()
     }
 }
 

@@ -147,6 +147,10 @@ pub fn run(
     caught(|| pass(&Order { recipe, plate, ..*order }, model, masks, report))
 }
 
+/// Notes that pages show as a label of their own.
+pub const PREVIEW_NOTE: &str = "This is a quick preview, with few steps of another sampler.";
+pub const TEST_NOTE: &str = "Made by a test model of random weights: this is no removal.";
+
 /// Whether pass 2 is to follow what pass 1 made.
 pub fn wants_second(recipe: &VoidRecipe, first: &About) -> bool {
     first.pass == 1
@@ -212,7 +216,7 @@ fn pass(order: &Order, model: &Model, masks: &mut dyn Masks, report: &mut dyn Re
         ));
     }
     if recipe.preview {
-        notes.push("This is a quick preview, with few steps of another sampler.".to_owned());
+        notes.push(PREVIEW_NOTE.to_owned());
     }
     drop((first_passes, clips));
     // Before anything that was made of them gets a name.
@@ -252,7 +256,7 @@ fn pass(order: &Order, model: &Model, masks: &mut dyn Masks, report: &mut dyn Re
         ..about(recipe, &made.parts, cuts, &settings)?
     };
     if about.model.is_test_model {
-        notes.push("Made by a test model of random weights: this is no removal.".to_owned());
+        notes.push(TEST_NOTE.to_owned());
     }
     Ok(Removed { files, made: raw, proof, about, notes })
 }

@@ -101,13 +101,15 @@ impl Model {
             (base.join("scheduler/scheduler_config.json"), "the noise schedule"),
         ] {
             if !path.is_file() {
-                let todo = "Put alibaba-pai/CogVideoX-Fun-V1.5-5b-InP into the folder of the weights.";
+                let todo = "Fetch it on the Models page or with `minus-one models pull cogvideox`, or put alibaba-pai/CogVideoX-Fun-V1.5-5b-InP into the folder of the weights.";
                 return Err(Error::NoPart { path, what, todo });
             }
         }
         if !checkpoint.is_file() {
-            let (what, todo) =
-                ("the transformer of this pass", "Put netflix/void-model into the folder of the weights.");
+            let (what, todo) = (
+                "the transformer of this pass",
+                "Fetch it on the Models page or with `minus-one models pull void`, or put netflix/void-model into the folder of the weights.",
+            );
             return Err(Error::NoPart { path: checkpoint, what, todo });
         }
         let raft = match pass {
@@ -309,7 +311,7 @@ fn raft_in(folder: &Path) -> Result<PathBuf> {
     found.into_iter().next().ok_or_else(|| Error::NoPart {
         path: folder.join("raft_large_C_T_SKHT_V2-ff5fadd5.pth"),
         what: "the network that motion is followed with",
-        todo: "Put torchvision's raft_large into the folder of the weights.",
+        todo: "Fetch it on the Models page or with `minus-one models pull raft`, or put torchvision's raft_large into the folder of the weights.",
     })
 }
 

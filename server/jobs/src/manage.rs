@@ -12,7 +12,7 @@ use crate::Queue;
 
 const COLUMNS: &str =
     "job_id, kind, state, project_id, shot_id, step, fraction, seconds_left, error, attempt, priority,
-     worker, created_at, started_at, finished_at";
+     worker, created_at, started_at, finished_at, cancel_asked";
 
 fn read(row: &AnyRow) -> Result<Progress> {
     let corrupt = |what: &str| Error::Corrupt(format!("job.{what}"));
@@ -22,6 +22,7 @@ fn read(row: &AnyRow) -> Result<Progress> {
         job_id: needed("job_id")?.parse().map_err(|_| corrupt("job_id"))?,
         kind: needed("kind")?,
         state: needed("state")?.parse().map_err(|()| corrupt("state"))?,
+        is_ending: row.try_get::<i64, _>("cancel_asked")? != 0,
         project_id: text("project_id")?
             .map(|id| id.parse().map_err(|_| corrupt("project_id")))
             .transpose()?,

@@ -194,7 +194,7 @@ impl VideoFile {
         let failed = writing(&self.path);
         if let Some(sound) = &mut self.sound {
             let seconds = self.written as f64 / self.rate.per_second();
-            sound.copy_until(seconds, &mut self.out).map_err(&failed)?;
+            sound.finish(seconds, &mut self.out).map_err(&failed)?;
         }
         self.out.write_trailer().map_err(&failed)?;
         // SAFETY: the output is open; flushing reports what the disk could not take.

@@ -25,6 +25,8 @@ pub struct SoundFrom<'a> {
     pub path: &'a Path,
     /// Seconds of picture that are left out at the start.
     pub skip: f64,
+    /// Of a whole plate sound goes on to its own end, as it does there; of a part it ends with the pictures.
+    pub is_whole: bool,
 }
 
 pub(crate) struct Sound {
@@ -39,6 +41,8 @@ pub(crate) struct Sound {
     start: f64,
     /// Seconds before that which are taken along.
     lead: f64,
+    /// Whether sound after the last picture is taken along.
+    is_whole: bool,
     /// A packet that was read but not written yet.
     held: Option<Packet>,
     ended: bool,
@@ -58,6 +62,18 @@ impl Plain {
         let samples = (early * self.rate).round();
         let rest = packet.data()?.get(samples as usize * self.size..).filter(|rest| !rest.is_empty())?;
         Some((Packet::copy(rest), samples / self.rate))
+    }
+
+    /// Seconds of sound in `packet`.
+    fn length(self, packet: &Packet) -> f64 {
+        (packet.size() / self.size) as f64 / self.rate
+    }
+
+    /// The first `left` seconds of `packet`, to the nearest sample.
+    fn start(self, packet: &Packet, left: f64) -> Option<Packet> {
+        let bytes = (left * self.rate).round() as usize * self.size;
+        let data = packet.data()?;
+        data.get(..bytes.min(data.len())).filter(|start| !start.is_empty()).map(Packet::copy)
     }
 }
 
@@ -95,45 +111,75 @@ impl Sound {
             plain,
             start: start + from.skip,
             lead,
+            is_whole: from.is_whole,
             held: None,
             ended: false,
         }))
     }
 
-    /// Writes every packet that starts before `until` seconds of picture.
+    /// Writes every packet that is over before `until` seconds of picture, of compressed sound those that start before it.
     pub fn copy_until(&mut self, until: f64, out: &mut Output) -> Result<(), ffmpeg_next::Error> {
         loop {
-            let Some(mut packet) = self.held.take().or_else(|| self.next()) else { return Ok(()) };
-            let at = packet.pts().or(packet.dts()).map_or(0.0, |t| seconds(t, self.base) - self.start);
-            if at >= until {
+            let Some(packet) = self.held.take().or_else(|| self.next()) else { return Ok(()) };
+            let at = self.time_of(&packet);
+            let over = at + self.plain.map_or(0.0, |plain| plain.length(&packet));
+            if at >= until || over > until {
                 self.held = Some(packet);
                 return Ok(());
             }
-            if at < -self.lead {
-                let Some(rest) = self.rest_of(&packet, -at) else { continue };
-                packet = rest;
-            }
-            let shift =
-                (self.start * f64::from(self.base.denominator()) / f64::from(self.base.numerator())).round();
-            packet.set_pts(packet.pts().map(|t| t.saturating_sub(shift as i64)));
-            packet.set_dts(packet.dts().map(|t| t.saturating_sub(shift as i64)));
-            packet.set_stream(self.target);
-            packet.set_position(-1);
-            let base = out.stream(self.target).expect("added before the header").time_base();
-            packet.rescale_ts(self.base, base);
-            packet.write_interleaved(out)?;
+            self.write(packet, at, out)?;
         }
+    }
+
+    /// Writes the rest: all there is, or what is heard while the pictures last, which is `until` seconds.
+    pub fn finish(&mut self, until: f64, out: &mut Output) -> Result<(), ffmpeg_next::Error> {
+        if self.is_whole {
+            return self.copy_until(f64::INFINITY, out);
+        }
+        self.copy_until(until, out)?;
+        let Some((plain, packet)) = self.plain.zip(self.held.take()) else { return Ok(()) };
+        // It may begin before the pictures as well.
+        let at = self.time_of(&packet);
+        let Some(mut start) = plain.start(&packet, until - at) else { return Ok(()) };
+        start.set_pts(packet.pts());
+        start.set_dts(packet.dts());
+        start.set_duration(self.ticks(plain.length(&start)));
+        start.set_flags(packet.flags());
+        self.write(start, at, out)
+    }
+
+    /// Seconds of picture at which a packet is heard.
+    fn time_of(&self, packet: &Packet) -> f64 {
+        packet.pts().or(packet.dts()).map_or(0.0, |t| seconds(t, self.base) - self.start)
+    }
+
+    /// Seconds in ticks of the source.
+    fn ticks(&self, seconds: f64) -> i64 {
+        (seconds * f64::from(self.base.denominator()) / f64::from(self.base.numerator())).round() as i64
+    }
+
+    /// Writes a packet that is heard `at` seconds of picture, without what is heard before the first.
+    fn write(&self, mut packet: Packet, at: f64, out: &mut Output) -> Result<(), ffmpeg_next::Error> {
+        if at < -self.lead {
+            let Some(rest) = self.rest_of(&packet, -at) else { return Ok(()) };
+            packet = rest;
+        }
+        let shift = self.ticks(self.start);
+        packet.set_pts(packet.pts().map(|t| t.saturating_sub(shift)));
+        packet.set_dts(packet.dts().map(|t| t.saturating_sub(shift)));
+        packet.set_stream(self.target);
+        packet.set_position(-1);
+        let base = out.stream(self.target).expect("added before the header").time_base();
+        packet.rescale_ts(self.base, base);
+        packet.write_interleaved(out)
     }
 
     /// What a packet that begins before the first picture has to say after it.
     fn rest_of(&self, packet: &Packet, early: f64) -> Option<Packet> {
         let (mut rest, gone) = self.plain?.without_start(packet, early)?;
-        let ticks = |s: f64| {
-            (s * f64::from(self.base.denominator()) / f64::from(self.base.numerator())).round() as i64
-        };
-        rest.set_pts(packet.pts().map(|t| t + ticks(gone)));
-        rest.set_dts(packet.dts().map(|t| t + ticks(gone)));
-        rest.set_duration((packet.duration() - ticks(gone)).max(0));
+        rest.set_pts(packet.pts().map(|t| t + self.ticks(gone)));
+        rest.set_dts(packet.dts().map(|t| t + self.ticks(gone)));
+        rest.set_duration((packet.duration() - self.ticks(gone)).max(0));
         rest.set_flags(packet.flags());
         Some(rest)
     }

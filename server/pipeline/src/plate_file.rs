@@ -76,6 +76,7 @@ pub struct PlateFile {
     first: u32,
     /// Seconds of the file before frame 0.
     skipped: f64,
+    is_whole: bool,
     remembered: VecDeque<(u32, Arc<Picture>)>,
     /// A picture nobody looks at any more, for the next one to be decoded into.
     spare: Option<Picture>,
@@ -95,9 +96,9 @@ impl PlateFile {
     pub fn with_index(path: &Path, facts: PlateFacts, index: &Index, trim: Option<Trim>) -> Result<Self> {
         let reader = Reader::open(path, index)?;
         let first = trim.map_or(0, |trim| trim.first);
-        let skipped = skipped(index, first, &facts);
+        let (skipped, is_whole) = (skipped(index, first, &facts), trim.is_none());
         let remembered = VecDeque::new();
-        Ok(Self { facts, reader, first, skipped, remembered, spare: None, room: 1, last: None })
+        Ok(Self { facts, reader, first, skipped, is_whole, remembered, spare: None, room: 1, last: None })
     }
 
     pub fn frames(&self) -> u32 {
@@ -112,6 +113,11 @@ impl PlateFile {
     /// Seconds of the file's pictures that lie before frame 0: where sound of the part begins.
     pub fn skipped_seconds(&self) -> f64 {
         self.skipped
+    }
+
+    /// Whether the shot is all of the file.
+    pub fn is_whole(&self) -> bool {
+        self.is_whole
     }
 
     /// Frame `frame` as decoded. Going backwards decodes a stretch at once, since most codecs only go forwards.

@@ -22,12 +22,27 @@ struct Scene {
     /// Cells affected on every frame from here on.
     affected: Option<u32>,
     cells: Vec<(u32, u32)>,
+    /// By how much a frame is brighter than the scene itself.
+    light: fn(u32) -> f64,
+    /// Deviation of the grain on what is filmed; the truth has none.
+    grain: f64,
 }
 
 const RADIUS: f64 = 14.0;
 
 fn nobody(_: u32) -> Option<(f64, f64)> {
     None
+}
+
+/// White noise of unit deviation, the same for the same place.
+fn white(frame: u32, x: u32, y: u32) -> f64 {
+    let mut h = (u64::from(frame) << 40) ^ (u64::from(y) << 20) ^ u64::from(x);
+    h = (h ^ 0x5DEE_CE66).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    h = (h ^ (h >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    h = (h ^ (h >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    h ^= h >> 31;
+    let sum: u64 = (0..4).map(|k| (h >> (16 * k)) & 0xffff).sum();
+    (sum as f64 - 131_070.0) / 37_837.0
 }
 
 impl Scene {
@@ -44,6 +59,8 @@ impl Scene {
             cut: None,
             affected: None,
             cells: vec![],
+            light: |_| 1.0,
+            grain: 0.0,
         }
     }
 
@@ -74,6 +91,7 @@ impl Scene {
             colour[0] *= 1.0 - shade;
             lay(&mut colour, cover(centre, 1.0), [0.15, 0.6, 0.45]);
         }
+        colour[0] *= (self.light)(frame);
         colour
     }
 
@@ -81,7 +99,10 @@ impl Scene {
         let mut planes = vec![Vec::new(); 3];
         for y in 0..self.height {
             for x in 0..self.width {
-                let colour = self.pixel(frame, f64::from(x), f64::from(y), truth);
+                let mut colour = self.pixel(frame, f64::from(x), f64::from(y), truth);
+                if !truth {
+                    colour[0] += self.grain * white(frame, x, y);
+                }
                 planes.iter_mut().zip(colour).for_each(|(p, c)| p.push((c.clamp(0.0, 1.0) * 65535.0) as u16));
             }
         }
@@ -340,13 +361,16 @@ fn a_thing_with_a_path_goes_along_it() {
 
 #[test]
 fn react_without_a_path_is_refused_with_what_to_do() {
-    let scene = stopped_ball();
-    let cause = scene.cause(Consequence::React, vec![]);
-    let refused =
-        remove(&mut scene.clone(), &[cause], &plain(), &mut |_, _, _| Ok(()), &mut |_| Ok(())).unwrap_err();
-    assert!(matches!(&refused, Error::NoPath { name } if name == "Ball"));
-    let words = refused.to_string();
-    assert!(words.contains("draw") && words.contains("VOID"), "{words}");
+    let mut scene = stopped_ball();
+    // A single point is a place, not a way.
+    for path in [vec![], vec![PathPoint { frame: 8, x: 90.0, y: 68.0 }]] {
+        let cause = scene.cause(Consequence::React, path);
+        let refused =
+            remove(&mut scene, &[cause], &plain(), &mut |_, _, _| Ok(()), &mut |_| Ok(())).unwrap_err();
+        assert!(matches!(&refused, Error::NoPath { name } if name == "Ball"));
+        let words = refused.to_string();
+        assert!(words.contains("draw") && words.contains("VOID"), "{words}");
+    }
 }
 
 #[test]
@@ -372,6 +396,54 @@ fn nothing_is_taken_across_a_cut() {
     let outcome = run(&scene, &[], &plain());
     assert_eq!(outcome.summary.scenes, 2);
     assert!(outcome.summary.guessed > outcome.summary.seen, "{:?}", outcome.summary);
+}
+
+#[test]
+fn frames_in_another_light_are_matched_before_they_are_mixed() {
+    // So slow that each place is hidden for a third of the time: what mixes the other frames as they are gets another
+    // light there than around it. That is off by two levels of 255, 42 dB; what is matched, by a fraction of one.
+    let check = |light: fn(u32) -> f64, how: &str| {
+        let target = |f: u32| Some((30.0 + 4.0 * f64::from(f), 60.0));
+        let scene = Scene { target, light, ..Scene::new(240, 136, 24) };
+        let outcome = run(&scene, &[], &plain());
+        assert!(outcome.psnr > 48.0, "it {how}: {:.1} dB", outcome.psnr);
+        assert!(outcome.summary.seen > 50 * outcome.summary.guessed, "it {how}: {:?}", outcome.summary);
+    };
+    let grows = |f: u32| 1.0 + 0.01 * f64::from(f);
+    let flickers = |f: u32| if f.is_multiple_of(2) { 1.0 } else { 1.06 };
+    check(grows, "grows");
+    check(flickers, "flickers");
+}
+
+#[test]
+fn what_is_filled_has_the_grain_of_what_is_around_it() {
+    let scene = Scene { grain: 0.012, ..Scene::new(240, 136, 24) };
+    let variance = |all: &[f64]| {
+        let mean = all.iter().sum::<f64>() / all.len() as f64;
+        all.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / all.len() as f64
+    };
+    // About the clean picture: where nothing but fill shows, as a part of what it is in the plate.
+    let share = |grain: f32| {
+        let outcome = run(&scene, &[], &PlateRecipe { grain, ..plain() });
+        let (mut inside, mut outside) = (Vec::new(), Vec::new());
+        for filled in &outcome.frames {
+            let clean = scene.render(filled.frame, true);
+            let pairs = filled.picture.planes[0].iter().zip(&clean.planes[0]);
+            for ((&shown, &clean), &matte) in pairs.zip(&filled.matte) {
+                let off = f64::from(shown) - f64::from(clean);
+                match matte {
+                    0 => outside.push(off),
+                    255 => inside.push(off),
+                    _ => {}
+                }
+            }
+        }
+        variance(&inside) / variance(&outside)
+    };
+    let (with, without) = (share(1.0), share(0.0));
+    assert!((0.7..1.4).contains(&with), "{with:.2} of the grain around it, {without:.2} without");
+    // The mean of four looks and more has a quarter of the grain at most.
+    assert!(without < 0.5, "{without:.2} of the grain around it where none was asked for");
 }
 
 #[test]

@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 
 use plate::segment::{
-    Error, FrameMask, Frames, Locked, Prompts, SegmentParams, SourceError, Stop, segment, segment_targets,
+    Error, FrameMask, Frames, Locked, Prompts, SegmentParams, SourceError, Stop, glance, segment,
+    segment_targets,
 };
 
 const W: u32 = 320;
@@ -250,6 +251,66 @@ fn mean(scene: Scene, results: &BTreeMap<u32, FrameMask>) -> f64 {
 
 fn area(result: &FrameMask) -> usize {
     result.mask.iter().filter(|m| **m != 0).count()
+}
+
+#[test]
+fn a_click_is_answered_on_its_frame_as_the_mask_would_begin() {
+    let prompts = click(0, &[(60.0, 90.0), (48.0, 80.0), (72.0, 100.0)]);
+    let mut clip = Drawn { scene: disc_over_texture, count: 10 };
+    let params = SegmentParams::default();
+    let targets = [prompts.clone()];
+    let mut none = BTreeMap::new();
+    let answer = glance(&mut clip, &targets, 0, None, &mut none, &params).unwrap().expect("it is clicked");
+    let grown = run(disc_over_texture, 10, &prompts);
+    assert_eq!(answer, grown[&0]);
+    assert_eq!(glance(&mut clip, &targets, 4, None, &mut none, &params).unwrap(), None, "nothing marks it");
+    let outside = glance(&mut clip, &[click(12, &[(60.0, 90.0)])], 12, None, &mut none, &params);
+    assert!(matches!(outside, Err(Error::OutsideShot { frame: 12, count: 10 })), "{outside:?}");
+}
+
+#[test]
+fn a_correction_is_answered_from_the_mask_beside_it() {
+    let first = click(0, &[(60.0, 90.0), (48.0, 80.0), (72.0, 100.0)]);
+    let grown = run(disc_over_texture, 10, &first);
+    let mut both = first;
+    both.positive.insert(5, vec![(90.0, 100.0)]);
+    let mut clip = Drawn { scene: disc_over_texture, count: 10 };
+    let (params, mut none) = (SegmentParams::default(), BTreeMap::new());
+    let beside = Some((4, grown[&4].mask.as_slice()));
+    let answer = glance(&mut clip, &[both], 5, beside, &mut none, &params).unwrap().expect("it is led there");
+    let score = overlap(disc_over_texture, &answer);
+    assert!(score > 0.85, "one click would not show so much of it: {score}");
+    let short = glance(&mut clip, &[], 5, Some((4, &[0; 7])), &mut none, &params);
+    assert!(matches!(short, Err(Error::WrongSize { frame: 4, .. })), "{short:?}");
+}
+
+#[test]
+fn several_targets_are_answered_together() {
+    let [disc, square] = disc_then_box();
+    let here = |mut target: Prompts, points: &[(f32, f32)]| {
+        target.positive.insert(14, points.to_vec());
+        target
+    };
+    let targets = [here(disc, &[(94.0, 101.0), (82.0, 91.0), (106.0, 111.0)]), square];
+    let mut clip = Drawn { scene: disc_and_box, count: 16 };
+    let (params, mut none) = (SegmentParams::default(), BTreeMap::new());
+    let answer = glance(&mut clip, &targets, 14, None, &mut none, &params).unwrap().expect("both clicked");
+    let score = overlap(disc_and_box, &answer);
+    assert!(score > 0.7, "{score}");
+}
+
+#[test]
+fn a_box_of_one_target_leaves_the_mask_of_another() {
+    let [disc, _] = disc_then_box();
+    let grown = run(disc_and_box, 16, &disc);
+    let boxes = BTreeMap::from([(14, vec![[186.0, 24.0, 242.0, 76.0]])]);
+    let targets = [disc, Prompts { boxes, ..Prompts::default() }];
+    let mut clip = Drawn { scene: disc_and_box, count: 16 };
+    let (params, mut none) = (SegmentParams::default(), BTreeMap::new());
+    let beside = Some((13, grown[&13].mask.as_slice()));
+    let answer = glance(&mut clip, &targets, 14, beside, &mut none, &params).unwrap().expect("both");
+    let score = overlap(disc_and_box, &answer);
+    assert!(score > 0.7, "the disc is led there, the box is looked for: {score}");
 }
 
 #[test]

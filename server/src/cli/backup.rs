@@ -6,6 +6,8 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Subcommand;
+use db::audit::Note;
+use domain::Deed;
 
 use crate::config::Place;
 
@@ -73,6 +75,8 @@ async fn back_up(place: &Place, to: &std::path::Path) -> anyhow::Result<ExitCode
     let db = place.open_existing().await?;
     let store = place.store()?;
     let made = backup::make(&db, &store, to, &say).await?;
+    let (rows, blobs) = (made.manifest.rows(), made.manifest.blobs);
+    note(&db, Deed::BackUpMade, format!("{}: {rows} rows and {blobs} blobs", made.name)).await;
     let mut out = std::io::stdout().lock();
     let manifest = &made.manifest;
     writeln!(
@@ -151,6 +155,10 @@ pub async fn restore(args: &RestoreArgs) -> anyhow::Result<ExitCode> {
     };
     let restored = backup::restore(&order, &say).await?;
     let manifest = &restored.manifest;
+    match args.place.open().await {
+        Ok(db) => note(&db, Deed::BackUpRestored, restored.name.clone()).await,
+        Err(error) => tracing::warn!("The audit trail does not have the restore: {error:#}"),
+    }
     let mut out = std::io::stdout().lock();
     writeln!(
         out,
@@ -161,6 +169,18 @@ pub async fn restore(args: &RestoreArgs) -> anyhow::Result<ExitCode> {
         restored.copied
     )?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// A line in the audit trail; what it tells of is done, with or without it.
+async fn note(db: &db::Db, deed: Deed, about: String) {
+    let note = Note::by_hand(deed, about);
+    let kept = db.write(move |tx| {
+        let note = note.clone();
+        Box::pin(async move { db::audit::add(tx, &note).await })
+    });
+    if let Err(error) = kept.await {
+        tracing::warn!(error = &error as &dyn std::error::Error, "The audit trail does not have this");
+    }
 }
 
 /// How it goes, beside what was asked for.

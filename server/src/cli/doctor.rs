@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::process::{ExitCode, Stdio};
 use std::time::Duration;
 
+use domain::reach::Reach;
 use domain::run::{AbleReport, Need, Network, Weights};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -18,6 +19,8 @@ const LITTLE_ROOM: u64 = 20 << 30;
 /// Opening a checkpoint's table of contents takes less.
 const PATIENCE: Duration = Duration::from_secs(60);
 const ANSWER: Duration = Duration::from_secs(3);
+/// How long a bucket may take to say what it holds.
+const BUCKET: Duration = Duration::from_secs(10);
 
 /// How something stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -145,14 +148,13 @@ async fn store(config: &Config) -> Finding {
     let Some(url) = place.storage_url.clone() else {
         return Finding::works(WHAT, "the data folder");
     };
-    let asked = tokio::task::spawn_blocking(move || {
-        let store = place.store()?;
-        // A bucket that cannot be asked for one blob cannot be asked for any.
-        store.contains_blocking(domain::Hash::of(b"doctor"))?;
+    let asked = async {
+        let store = tokio::task::spawn_blocking(move || place.store()).await??;
+        store.ask_bucket(BUCKET).await.map_err(|(_, error)| error)?;
         anyhow::Ok(())
-    });
+    };
     let bucket = url.split('?').next().unwrap_or_default().to_owned();
-    match asked.await.map_err(anyhow::Error::from).and_then(|asked| asked) {
+    match asked.await {
         Ok(()) => Finding::works(WHAT, format!("{bucket} answers")),
         Err(error) => Finding::broken(
             WHAT,
@@ -272,14 +274,24 @@ fn reach(config: &Config) -> Finding {
         Ok(url) => url,
         Err(error) => return Finding::broken(WHAT, error.to_string(), "mend --public-url"),
     };
-    if config.listen.ip().is_loopback() && !config.behind_proxy {
-        return Finding::without(
+    let (port, at) = (config.listen.port(), config.listen);
+    let open = format!("for others: --listen 0.0.0.0:{port} --public-url http://NAME:{port}");
+    match Reach::of(&url, config.listening(at)) {
+        Reach::Network(_) | Reach::Anybody(_) => Finding::works(WHAT, url),
+        Reach::ThisMachine { listens_to_others: false } => {
+            Finding::without(WHAT, format!("{url}, for this machine only"), open)
+        }
+        Reach::ThisMachine { listens_to_others: true } => Finding::without(
             WHAT,
-            format!("{url}, for this machine only"),
-            format!("for others: --listen 0.0.0.0:{0} --public-url http://NAME:{0}", config.listen.port()),
-        );
+            format!("{url}, for this machine only, although it listens on {at}"),
+            format!("for others: --public-url http://NAME:{port}"),
+        ),
+        Reach::Forwarded(_) => Finding::without(
+            WHAT,
+            format!("{url}, if a proxy forwards it to {at}"),
+            format!("--behind-proxy where one does; else, {open}"),
+        ),
     }
-    Finding::works(WHAT, url)
 }
 
 async fn server(config: &Config) -> Finding {

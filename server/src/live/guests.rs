@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
 
 use app::context::guest::Guest;
 use app::error::ApiError;
@@ -30,7 +31,8 @@ struct Ear {
     project: ProjectId,
     shots: HashSet<ShotId>,
     versions: HashSet<VersionId>,
-    checked: tokio::time::Instant,
+    /// When the link is looked at again: soon, and not after its end.
+    due: tokio::time::Instant,
     _counted: Listener,
 }
 
@@ -55,7 +57,9 @@ impl Ear {
         let shown = db::share::shown(guest.db(), guest.link().link_id).await?;
         self.shots = shown.iter().map(|s| s.shot_id).collect();
         self.versions = shown.iter().map(|s| s.version_id).collect();
-        self.checked = tokio::time::Instant::now();
+        let left = guest.link().expires_at.map(|end| u64::try_from(end - db::now()).unwrap_or(0));
+        let left = left.map_or(RECHECK, |micros| Duration::from_micros(micros).min(RECHECK));
+        self.due = tokio::time::Instant::now() + left;
         Ok(())
     }
 
@@ -68,7 +72,7 @@ impl Ear {
             }
             let received = tokio::select! {
                 received = self.receiver.recv() => received,
-                _ = tokio::time::sleep(RECHECK) => {
+                _ = tokio::time::sleep_until(self.due) => {
                     self.look_again().await.ok()?;
                     continue;
                 }
@@ -78,7 +82,7 @@ impl Ear {
                 Ok(told) => {
                     let is_about_links =
                         told.event.kind == EventKind::Share && told.event.project_id == Some(self.project);
-                    if is_about_links || self.checked.elapsed() > RECHECK {
+                    if is_about_links || tokio::time::Instant::now() >= self.due {
                         self.look_again().await.ok()?;
                     }
                     if let Some(event) = heard(&told, &self.shots, &self.versions) {
@@ -109,7 +113,7 @@ pub async fn events(
         project: ProjectId(Default::default()),
         shots: HashSet::new(),
         versions: HashSet::new(),
-        checked: tokio::time::Instant::now(),
+        due: tokio::time::Instant::now(),
         _counted: counted,
     };
     ear.look_again().await?;
@@ -117,7 +121,7 @@ pub async fn events(
     let missed = missed(&ear.state.app.db, &since, hears).await;
     let hello = futures::stream::iter([hello()].into_iter().chain(missed).map(Ok));
     let rest = unfold(ear, |mut ear| async move { ear.next().await.map(|message| (Ok(message), ear)) });
-    Ok(Sse::new(hello.chain(rest)).keep_alive(KeepAlive::new().interval(std::time::Duration::from_secs(15))))
+    Ok(Sse::new(hello.chain(rest)).keep_alive(KeepAlive::new().interval(Duration::from_secs(15))))
 }
 
 #[cfg(test)]

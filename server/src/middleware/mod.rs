@@ -1,17 +1,23 @@
 //! What every request passes: other sites may not write, and answers say how a browser must treat them.
 
+use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::header::{HOST, HeaderName, ORIGIN};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use futures::future::select;
 use std::net::{IpAddr, SocketAddr};
+use std::pin::pin;
+use std::time::Duration;
 
 use crate::state::ServerState;
 
 /// Refuses requests that change something when another site made the browser send them.
 pub async fn same_origin(State(state): State<ServerState>, request: Request, next: Next) -> Response {
-    let reads = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+    // Uploads go by the method that a header names.
+    let reads = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS)
+        && !request.headers().contains_key("x-http-method-override");
     if reads || is_same_origin(&request, &state.app.public_url) {
         return next.run(request).await;
     }
@@ -51,6 +57,34 @@ pub async fn headers(request: Request, next: Next) -> Response {
     response
 }
 
+/// How long a page may be drawn before a second drawing begins.
+const PATIENCE: Duration = Duration::from_secs(4);
+
+/// Draws a page a second time where the first is not done soon, and sends whichever is done first. A page that waits for several
+/// resources is now and then never told of the last (about one of 4,000 on a busy machine; leptos-rs/leptos#4578), and a browser
+/// would wait for ever. Nothing changes by drawing a page.
+pub async fn drawn_again(request: Request, next: Next) -> Response {
+    drawn_within(PATIENCE, request, next).await
+}
+
+async fn drawn_within(patience: Duration, request: Request, next: Next) -> Response {
+    if *request.method() != Method::GET || request.uri().path().starts_with("/api/") {
+        return next.run(request).await;
+    }
+    let (parts, _) = request.into_parts();
+    let draw = |parts| {
+        let next = next.clone();
+        async move { next.run(Request::from_parts(parts, Body::empty())).await }
+    };
+    let first = pin!(draw(parts.clone()));
+    let second = pin!(async {
+        tokio::time::sleep(patience).await;
+        tracing::warn!("A page took {patience:?} to draw, and is drawn once more");
+        draw(parts).await
+    });
+    select(first, second).await.factor_first().0
+}
+
 /// Tells server functions where the request came from, for throttling and the audit trail.
 pub async fn client_address(State(behind_proxy): State<bool>, mut request: Request, next: Next) -> Response {
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
@@ -73,7 +107,45 @@ fn came_from(peer: Option<IpAddr>, behind_proxy: bool, headers: &HeaderMap) -> S
 #[cfg(test)]
 mod tests {
     use super::*;
-    use axum::body::Body;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use axum::Router;
+    use axum::middleware::from_fn;
+    use axum::routing::get;
+    use tower::ServiceExt;
+
+    /// How often a page was drawn whose first `stuck` drawings never end, when it came at last.
+    async fn drawings(method: Method, stuck: u32) -> u32 {
+        let count = Arc::new(AtomicU32::new(0));
+        let draw = {
+            let count = Arc::clone(&count);
+            async move || {
+                if count.fetch_add(1, Ordering::Relaxed) < stuck {
+                    std::future::pending::<()>().await;
+                }
+                "words"
+            }
+        };
+        let pages = Router::new().route("/jobs", get(draw.clone()).post(draw));
+        let pages =
+            pages.layer(from_fn(|request, next| drawn_within(Duration::from_millis(20), request, next)));
+        let asked = Request::builder().method(method).uri("/jobs").body(Body::empty()).expect("a request");
+        let answer = pages.oneshot(asked).await.expect("infallible");
+        assert_eq!(answer.status(), StatusCode::OK);
+        count.load(Ordering::Relaxed)
+    }
+
+    #[tokio::test]
+    async fn a_page_that_is_stuck_is_drawn_a_second_time() {
+        assert_eq!(drawings(Method::GET, 0).await, 1);
+        assert_eq!(drawings(Method::GET, 1).await, 2);
+        let written = drawings(Method::POST, 1);
+        assert!(
+            tokio::time::timeout(Duration::from_millis(100), written).await.is_err(),
+            "what writes is asked once"
+        );
+    }
 
     fn request(headers: &[(&str, &str)]) -> Request {
         let mut builder = Request::builder().method("POST").uri("/api/x").header("host", "studio.test:8998");

@@ -2,6 +2,7 @@
 //! fetched from the bucket by the browser itself.
 
 use std::io;
+use std::time::Duration;
 
 use app::error::ApiError;
 use axum::body::Body;
@@ -34,18 +35,24 @@ pub(super) async fn stored(
     }
 }
 
-/// As [`stored`], for what people keep as a file: `name` has only letters, digits and `._-`. Check the right first.
+/// How long an address in the bucket opens: for the team, and for guests, whose link may be withdrawn at any moment.
+pub(super) const TEAM: Duration = Duration::from_secs(600);
+pub(super) const GUESTS: Duration = Duration::from_secs(60);
+
+/// As [`stored`], for what somebody keeps as a file; the browser may be sent to the bucket for it, at an address that opens for
+/// everybody and holds the blob's hash. Check the right to the file itself first.
 pub(super) async fn download(
     state: &ServerState,
     hash: Hash,
     tag: &str,
     content_type: &'static str,
     disposition: &str,
+    open: Duration,
     request: Request,
 ) -> Result<Response, Refused> {
     if request.method() == Method::GET
         && let Some(address) =
-            state.app.store.presigned(hash, disposition, content_type).await.map_err(ApiError::from)?
+            state.app.store.presigned(hash, disposition, content_type, open).await.map_err(ApiError::from)?
     {
         let place = HeaderValue::from_str(&address).map_err(|_| ApiError::Internal)?;
         let headers =
@@ -115,6 +122,9 @@ fn body(opened: Opened) -> Response {
 }
 
 fn lost(error: storage::Error) -> Refused {
+    if matches!(error, storage::Error::Bucket(_)) {
+        return Refused(error.into());
+    }
     tracing::error!(error = &error as &dyn std::error::Error, "A blob that a row names cannot be had");
     Refused(ApiError::Internal)
 }

@@ -1,19 +1,18 @@
 //! What was made of an approved version, to be taken away: with byte ranges, so that a download that broke off goes on. Open
 //! while the version is approved; guests of a link that grants downloads have the movie, and no address for the rest.
 
-use app::context::Cx;
 use app::context::guest::Guest;
+use app::context::{ClientAddress, Cx};
 use app::error::ApiError;
-use axum::extract::{Path, Request, State};
-use axum::http::{HeaderValue, header};
+use axum::extract::{Extension, Path, Request, State};
+use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
-use db::share::guests::Look;
 use domain::package::{Movie, What};
-use domain::{Action, Grant, Hash, VersionId};
+use domain::{Action, Hash, VersionId};
 use tower_sessions::Session;
 
 use super::Refused;
-use super::bucket::download;
+use super::bucket::{GUESTS, TEAM, download};
 use super::media::{attachment, disposition, id};
 use crate::state::ServerState;
 
@@ -27,7 +26,7 @@ fn wanted(name: &str) -> Result<(Movie, What), Refused> {
     Ok((id(movie)?, what))
 }
 
-/// The file under its own name, or under another. Guests: a salt that keeps hashes from them, and the name.
+/// The file under its own name, or under another. Guests: a salt for the tag, and the name.
 async fn answer(
     state: &ServerState,
     version_id: VersionId,
@@ -44,45 +43,68 @@ async fn answer(
         What::Package => "application/zip",
     };
     let tag = format!("\"{tag}\"");
-    let mut answer = download(state, hash, &tag, kind, &disposition(name), request).await?;
+    let open = guest.map_or(TEAM, |_| GUESTS);
+    let mut answer = download(state, hash, &tag, kind, &disposition(name), open, request).await?;
     // Asked for again each time: what is not approved any more is closed.
-    answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+    if answer.status() != StatusCode::TEMPORARY_REDIRECT {
+        answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+    }
     Ok(attachment(answer, name))
 }
 
-/// `GET /media/versions/{version}/deliveries/{file}`
+/// Whether bytes of a file were asked for and are sent, whichever: neither a look at its headers nor what the browser has already.
+pub(super) fn is_taken(method: &Method, answer: &Response) -> bool {
+    let status = answer.status();
+    method == Method::GET && (status.is_success() || status == StatusCode::TEMPORARY_REDIRECT)
+}
+
+/// `GET /media/versions/{version}/deliveries/{file}`. Who took it is kept.
 pub async fn of_version(
     State(state): State<ServerState>,
     session: Session,
+    Extension(from): Extension<ClientAddress>,
     Path((version, name)): Path<(String, String)>,
     request: Request,
 ) -> Result<Response, Refused> {
     let cx = Cx::from_session(&state.app, &session).await?;
     let version_id: VersionId = id(&version)?;
-    cx.version(version_id, Action::ViewShot).await?;
-    answer(&state, version_id, wanted(&name)?, None, request).await
+    let version = cx.version(version_id, Action::ViewShot).await?;
+    let (movie, what) = wanted(&name)?;
+    let method = request.method().clone();
+    let taken = answer(&state, version_id, (movie, what), None, request).await?;
+    if is_taken(&method, &taken) {
+        let shot = cx.shot(version.shot_id, Action::ViewShot).await?;
+        let about = format!("“{}” version {}: {} of {}", shot.name, version.n, what.word(), movie.word());
+        cx.downloads(shot.project_id, about, from).await?;
+    }
+    Ok(taken)
 }
 
-/// `GET /share-media/{token}/versions/{version}/deliveries/{file}`: the movie only.
+/// `GET /share-media/{token}/versions/{version}/deliveries/{file}`: the movie only. Who took it is kept.
 pub async fn of_link(
     State(state): State<ServerState>,
     session: Session,
+    Extension(from): Extension<ClientAddress>,
     Path((token, version, name)): Path<(String, String, String)>,
     request: Request,
 ) -> Result<Response, Refused> {
     let guest = Guest::from_session(&state.app, &session, &token).await?;
     let version_id: VersionId = id(&version)?;
-    guest.version(version_id).await?;
+    let shown = guest.version(version_id).await?;
     let (movie, what) = wanted(&name)?;
     if what != What::Movie {
         return Err(Refused(ApiError::NotFound));
     }
-    guest.granted(Grant::Download)?;
+    guest.may_take(&shown).await?;
     let salt = guest.link().link_id.to_string();
     // Under the names that a link shows: project and sequence are the studio's.
     let media = db::media::of_version(&state.app.db, version_id).await.map_err(ApiError::from)?;
     let name = format!("{}_v{:03}_{}.mov", media.shot_name, media.n, movie.slug());
+    let method = request.method().clone();
     let taken = answer(&state, version_id, (movie, what), Some((&salt, &name)), request).await?;
-    guest.looked(version_id, Look::Downloaded).await?;
+    if is_taken(&method, &taken) {
+        let about = format!("“{}” version {}: movie of {}", media.shot_name, media.n, movie.word());
+        guest.took(version_id, about, from).await?;
+    }
     Ok(taken)
 }

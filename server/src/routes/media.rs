@@ -15,7 +15,7 @@ use tower_http::services::ServeFile;
 use tower_sessions::Session;
 
 use super::Refused;
-use super::bucket::{download, stored};
+use super::bucket::{TEAM, download, stored};
 use super::zip::Frames;
 use crate::state::ServerState;
 
@@ -39,7 +39,7 @@ async fn kept(
     request: Request,
 ) -> Answer {
     let tag = format!("\"{hash}\"");
-    let answer = download(state, hash, &tag, content_type, &disposition(name), request).await?;
+    let answer = download(state, hash, &tag, content_type, &disposition(name), TEAM, request).await?;
     Ok(attachment(answer, name))
 }
 

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use app::context::Cx;
 use app::error::ApiError;
-use axum::body::{Body, BodyDataStream};
-use axum::extract::{Path, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::body::{Body, BodyDataStream, HttpBody};
+use axum::extract::{Path, Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use db::uploads::Upload;
@@ -18,8 +18,12 @@ use super::Refused;
 use crate::state::ServerState;
 use crate::uploads::{Hashed, finish, open_part};
 
+/// What this server speaks.
+const VERSION: &str = "1.0.0";
 /// Largest plate: 1 TB.
 const MOST_BYTES: i64 = 1 << 40;
+/// Longest `Upload-Metadata`, which is kept as it came: names of files are 255 bytes at most.
+const MOST_METADATA_BYTES: usize = 8 << 10;
 /// What must stay free for proxies, masks and results.
 const RESERVE_BYTES: u64 = 512 << 20;
 /// Uploads that nobody has sent anything of for so long keep no room from others: a closed laptop must not fill the disk.
@@ -29,15 +33,31 @@ const SILENCE: Duration = Duration::from_secs(30);
 
 const UPLOAD_OFFSET: HeaderName = HeaderName::from_static("upload-offset");
 const UPLOAD_LENGTH: HeaderName = HeaderName::from_static("upload-length");
+const UPLOAD_METADATA: HeaderName = HeaderName::from_static("upload-metadata");
+const TUS_VERSION: HeaderName = HeaderName::from_static("tus-version");
 
 fn tus(status: StatusCode) -> axum::http::response::Builder {
     Response::builder().status(status)
 }
 
+/// The request with the method that `X-HTTP-Method-Override` names: some clients cannot send every one.
+pub fn overridden(mut request: Request) -> Request {
+    let named = request.headers().get("x-http-method-override");
+    if let Some(Ok(method)) = named.map(|name| Method::from_bytes(name.as_bytes())) {
+        *request.method_mut() = method;
+    }
+    request
+}
+
 /// What every answer of this protocol bears, refusals too.
 pub async fn speak(mut answer: Response) -> Response {
+    let is_empty = answer.body().size_hint().exact() == Some(0);
     let headers = answer.headers_mut();
-    headers.insert("tus-resumable", HeaderValue::from_static("1.0.0"));
+    if is_empty {
+        // What answers a HEAD has the length of what it leaves out, and whoever sent that as a POST would wait for it.
+        headers.remove(header::CONTENT_LENGTH);
+    }
+    headers.insert("tus-resumable", HeaderValue::from_static(VERSION));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     answer
 }
@@ -55,19 +75,21 @@ fn number(headers: &HeaderMap, name: &HeaderName) -> Option<i64> {
 
 /// Refuses clients of another protocol version.
 fn other_version(headers: &HeaderMap) -> Option<Response> {
-    match headers.get("tus-resumable").map(HeaderValue::as_bytes) {
-        Some(b"1.0.0") => None,
-        _ => Some(say(
-            StatusCode::PRECONDITION_FAILED,
-            "This server speaks tus 1.0.0: send the header Tus-Resumable: 1.0.0.",
-        )),
+    if headers.get("tus-resumable").is_some_and(|version| version == VERSION) {
+        return None;
     }
+    let mut refusal = say(
+        StatusCode::PRECONDITION_FAILED,
+        "This server speaks tus 1.0.0: send the header Tus-Resumable: 1.0.0.",
+    );
+    refusal.headers_mut().insert(TUS_VERSION, HeaderValue::from_static(VERSION));
+    Some(refusal)
 }
 
 /// `OPTIONS /api/uploads`
 pub async fn options() -> Response {
     tus(StatusCode::NO_CONTENT)
-        .header("tus-version", "1.0.0")
+        .header(TUS_VERSION, VERSION)
         .header("tus-extension", "creation,termination")
         .header("tus-max-size", MOST_BYTES)
         .body(Body::empty())
@@ -76,7 +98,7 @@ pub async fn options() -> Response {
 
 /// The value of one key of `Upload-Metadata`.
 fn metadata(headers: &HeaderMap, key: &str) -> Option<String> {
-    let text = headers.get("upload-metadata")?.to_str().ok()?;
+    let text = headers.get(UPLOAD_METADATA)?.to_str().ok()?;
     let value = text.split(',').find_map(|pair| {
         let (name, value) = pair.trim().split_once(' ').unwrap_or((pair.trim(), ""));
         (name == key).then_some(value.trim())
@@ -87,6 +109,12 @@ fn metadata(headers: &HeaderMap, key: &str) -> Option<String> {
 
 pub fn gigabytes(bytes: u64) -> String {
     format!("{:.1} GB", bytes as f64 / 1e9)
+}
+
+/// What a browser says a file is called, as names of files can be: no line of its own, and no longer than on any disk.
+fn named(said: &str) -> String {
+    let name: String = said.chars().filter(|c| !c.is_control()).take(255).collect();
+    if name.trim().is_empty() { "plate".to_owned() } else { name }
 }
 
 /// `POST /api/uploads`: room is checked before the first byte travels.
@@ -100,6 +128,13 @@ pub async fn create(
     }
     let cx = Cx::from_session(&state.app, &session).await?;
     let invalid = |words: &str| Refused(ApiError::Invalid(words.to_owned()));
+    let said = headers.get(UPLOAD_METADATA).and_then(|text| text.to_str().ok()).map(str::to_owned);
+    if said.as_ref().is_some_and(|text| text.len() > MOST_METADATA_BYTES) {
+        return Ok(say(
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            "Upload-Metadata is longer than 8 KB: give the file a shorter name, or say less of it.",
+        ));
+    }
     let project_id: ProjectId =
         metadata(&headers, "project").and_then(|id| id.parse().ok()).ok_or_else(|| {
             invalid("The upload does not say which project it is for: drop the file on a project's page.")
@@ -113,7 +148,7 @@ pub async fn create(
         }
         None => None,
     };
-    let file_name = metadata(&headers, "filename").unwrap_or_else(|| "plate".to_owned());
+    let file_name = named(metadata(&headers, "filename").as_deref().unwrap_or_default());
     let size = number(&headers, &UPLOAD_LENGTH)
         .ok_or_else(|| invalid("The upload does not say how long the file is (Upload-Length)."))?;
     if size <= 0 {
@@ -136,9 +171,10 @@ pub async fn create(
         .app
         .db
         .write(move |tx| {
-            let file_name = file_name.clone();
+            let (file_name, said) = (file_name.clone(), said.clone());
             Box::pin(async move {
-                db::uploads::create(tx, project_id, sequence_id, person, &file_name, size).await
+                let said = said.as_deref();
+                db::uploads::create(tx, project_id, sequence_id, person, &file_name, size, said).await
             })
         })
         .await
@@ -210,12 +246,16 @@ async fn upload_of(
     Ok(upload)
 }
 
-/// `HEAD /api/uploads/{id}`: how far it came.
+/// `HEAD /api/uploads/{id}`: how far it came, and what was said of it.
 pub async fn head(
     State(state): State<ServerState>,
     session: Session,
     Path(id): Path<String>,
+    headers: HeaderMap,
 ) -> Result<Response, Refused> {
+    if let Some(answer) = other_version(&headers) {
+        return Ok(answer);
+    }
     let upload = upload_of(&state, &session, &id, Whose::Own).await?;
     let offset = received(&state, &upload);
     if offset == upload.size_bytes as u64 && !upload.is_done {
@@ -225,14 +265,16 @@ pub async fn head(
         match conclude(&state, &upload, &mut hashed).await {
             Ok(()) => {}
             Err(NotMade::Full) => return Ok(disk_full()),
+            Err(NotMade::Bucket) => return Ok(bucket_failed()),
             Err(NotMade::Broken) => return Err(Refused(ApiError::Internal)),
         }
     }
-    Ok(tus(StatusCode::OK)
-        .header(UPLOAD_OFFSET, offset)
-        .header(UPLOAD_LENGTH, upload.size_bytes)
-        .body(Body::empty())
-        .expect("plain headers"))
+    let mut answer =
+        tus(StatusCode::OK).header(UPLOAD_OFFSET, offset).header(UPLOAD_LENGTH, upload.size_bytes);
+    if let Some(said) = upload.metadata.as_deref().and_then(|text| HeaderValue::from_str(text).ok()) {
+        answer = answer.header(UPLOAD_METADATA, said);
+    }
+    Ok(answer.body(Body::empty()).expect("plain headers"))
 }
 
 /// `GET /api/uploads/{id}`: what became of a finished one, as [`db::uploads::Made`] in JSON; tus leaves no room for that in its answers.
@@ -303,6 +345,7 @@ pub async fn patch(
                     .expect("plain headers"))
             }
             Err(NotMade::Full) => Ok(disk_full()),
+            Err(NotMade::Bucket) => Ok(bucket_failed()),
             Err(NotMade::Broken) => Err(Refused(ApiError::Internal)),
         },
         Ok(Written::Some(at)) => Ok(tus(StatusCode::NO_CONTENT)
@@ -336,6 +379,14 @@ fn disk_full() -> Response {
     say(
         StatusCode::INSUFFICIENT_STORAGE,
         "The server's disk is full. What came so far is kept: free some space there, then resume.",
+    )
+}
+
+fn bucket_failed() -> Response {
+    say(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "The whole file is here, but the place where files are kept does not take it, so it is no shot yet. Resume in a moment; \
+         if it stays so, tell whoever runs the server.",
     )
 }
 
@@ -399,9 +450,22 @@ async fn append(
 }
 
 /// Why a whole upload did not become a shot yet; it is tried again.
+#[derive(Debug, PartialEq, Eq)]
 enum NotMade {
+    /// The disk of the files, or of the database.
     Full,
+    Bucket,
     Broken,
+}
+
+impl NotMade {
+    fn of(error: &anyhow::Error) -> Self {
+        match (error.downcast_ref::<storage::Error>(), error.downcast_ref::<db::Error>()) {
+            (Some(storage::Error::Full { .. }), _) | (_, Some(db::Error::Full)) => Self::Full,
+            (Some(storage::Error::Bucket(_)), _) => Self::Bucket,
+            _ => Self::Broken,
+        }
+    }
 }
 
 async fn conclude(state: &ServerState, upload: &Upload, hashed: &mut Hashed) -> Result<(), NotMade> {
@@ -415,10 +479,7 @@ async fn conclude(state: &ServerState, upload: &Upload, hashed: &mut Hashed) -> 
         })?;
     finish(&state.app, upload, hash).await.map_err(|error| {
         tracing::error!("A finished upload did not become a shot: {error:#}");
-        match error.downcast_ref::<storage::Error>() {
-            Some(storage::Error::Full { .. }) => NotMade::Full,
-            _ => NotMade::Broken,
-        }
+        NotMade::of(&error)
     })
 }
 
@@ -427,7 +488,11 @@ pub async fn delete(
     State(state): State<ServerState>,
     session: Session,
     Path(id): Path<String>,
+    headers: HeaderMap,
 ) -> Result<Response, Refused> {
+    if let Some(answer) = other_version(&headers) {
+        return Ok(answer);
+    }
     let upload = upload_of(&state, &session, &id, Whose::OwnOrManaged).await?;
     if upload.is_done {
         return Ok(say(StatusCode::CONFLICT, "This upload is finished: its shot is in the project."));
@@ -450,6 +515,30 @@ async fn blocking<T: Send + 'static>(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_is_called_by_one_line_of_some_length() {
+        for (said, name) in [
+            ("lime.mov", "lime.mov"),
+            ("a\r\nSet-Cookie: b=1\0.mov", "aSet-Cookie: b=1.mov"),
+            ("", "plate"),
+            (" \t", "plate"),
+        ] {
+            assert_eq!(named(said), name);
+        }
+        assert_eq!(named(&"x".repeat(100_000)).len(), 255);
+    }
+
+    #[test]
+    fn a_full_disk_is_the_disk_of_the_files_or_of_the_database() {
+        let store = storage::Error::Full { at: "/data".into() };
+        assert_eq!(NotMade::of(&store.into()), NotMade::Full);
+        assert_eq!(NotMade::of(&db::Error::Full.into()), NotMade::Full);
+        assert_eq!(NotMade::of(&storage::Error::Bucket("It is away.".into()).into()), NotMade::Bucket);
+        assert_eq!(NotMade::of(&db::Error::NotFound.into()), NotMade::Broken);
+        let words = ApiError::from(db::Error::Full).to_string();
+        assert!(words.contains("disk is full") && words.contains("Free some space"), "{words}");
+    }
 
     #[test]
     fn room_is_refused_with_what_is_needed_and_what_is_left() {

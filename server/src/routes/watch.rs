@@ -1,7 +1,8 @@
 //! What machines ask: is it alive, can it serve, how is it doing.
 
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use axum::Json;
 use axum::extract::{ConnectInfo, State};
@@ -9,11 +10,14 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
+use tokio::sync::Mutex;
 
 use crate::state::ServerState;
 
-/// Longest that readiness waits for the database.
+/// Longest that readiness waits for the database, and for the bucket.
 const PATIENCE: Duration = Duration::from_secs(3);
+/// What the bucket said is told so long to whoever asks: probes come often and from several sides.
+const SHARED: Duration = Duration::from_secs(5);
 /// Less free disk than this is not enough to take an upload or make a version.
 const LEAST_FREE_BYTES: u64 = 1 << 30;
 
@@ -34,6 +38,33 @@ async fn database(state: &ServerState) -> Result<(), String> {
         }
         Err(_) => Err(format!("The database did not answer within {} s", PATIENCE.as_secs())),
     }
+}
+
+type Said = Option<(Instant, Result<(), String>)>;
+
+/// When the bucket was asked last, and what was wrong with it.
+#[derive(Debug, Clone, Default)]
+pub struct Bucket(Arc<Mutex<Said>>);
+
+/// One question for all who come within some seconds; also for those after a probe that gave up before the bucket answered.
+async fn bucket(state: &ServerState) -> Result<(), String> {
+    let (store, shared) = (state.app.store.clone(), state.bucket.clone());
+    // A task of its own: an answer that nobody waits for any more is dropped where it stands, and what it was to keep with it.
+    let asking = tokio::spawn(async move {
+        let mut last = shared.0.lock().await;
+        if let Some((at, said)) = &*last
+            && at.elapsed() < SHARED
+        {
+            return said.clone();
+        }
+        let said = store.ask_bucket(PATIENCE).await.map_err(|(ailment, error)| {
+            tracing::error!(error = &error as &dyn std::error::Error, "The bucket cannot be used");
+            format!("{ailment}: the server's log says more")
+        });
+        *last = Some((Instant::now(), said.clone()));
+        said
+    });
+    asking.await.unwrap_or_else(|_| Err("The bucket could not be asked".to_owned()))
 }
 
 /// One thing that must be right, and in words what is wrong with it.
@@ -78,11 +109,14 @@ pub async fn ready(State(state): State<ServerState>) -> Response {
     });
     let stored = written.await.unwrap_or_else(|_| Err("The store could not be looked at".to_owned()));
     let stopping = if *state.stopping.borrow() { Err("The server is stopping".to_owned()) } else { Ok(()) };
-    let checks = vec![
+    let mut checks = vec![
         Check::new("database", database(&state).await),
         Check::new("store", stored),
         Check::new("server", stopping),
     ];
+    if state.app.store.has_bucket() {
+        checks.push(Check::new("bucket", bucket(&state).await));
+    }
     let mut warnings = Vec::new();
     let workers = state.app.queue().workers().await.unwrap_or_default();
     if !workers.iter().any(|worker| worker.is_alive) {

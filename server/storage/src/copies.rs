@@ -85,6 +85,11 @@ impl Store {
         }
     }
 
+    /// A copy of what is in the bucket no more; one that is used stays until it is cleared.
+    pub(crate) fn drop_copy(&self, hash: Hash) {
+        drop_unused(&self.path_of(hash));
+    }
+
     /// `added` bytes came: now and then the oldest copies go until the rest fits.
     fn clear_copies(&self, added: u64) -> Result<()> {
         let Some(bucket) = &self.bucket else { return Ok(()) };
@@ -107,14 +112,17 @@ impl Store {
             if total <= most {
                 break;
             }
-            let free =
-                File::open(&path).is_ok_and(|file| file.try_lock().is_ok() && fs::remove_file(&path).is_ok());
-            if free {
+            if drop_unused(&path) {
                 total -= size;
             }
         }
         Ok(())
     }
+}
+
+/// Removes a copy that nobody holds; whether it is gone.
+fn drop_unused(path: &Path) -> bool {
+    File::open(path).is_ok_and(|file| file.try_lock().is_ok() && fs::remove_file(path).is_ok())
 }
 
 fn folders(at: &Path) -> Vec<PathBuf> {

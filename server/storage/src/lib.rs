@@ -13,7 +13,7 @@ mod scratch;
 mod sweep;
 mod workplace;
 
-pub use bucket::Opened;
+pub use bucket::{Ailment, Opened};
 pub use copies::Local;
 pub use linger::linger_blocking;
 pub use scratch::Scratch;
@@ -25,6 +25,7 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 
 use bucket::Bucket;
 use domain::Hash;
@@ -94,6 +95,14 @@ impl Store {
         self.bucket.is_some()
     }
 
+    /// Whether the bucket can be used, asked now and for no longer than `patience`; else what everybody may know of it, and the
+    /// error itself. A store without one is fine.
+    pub async fn ask_bucket(&self, patience: Duration) -> std::result::Result<(), (Ailment, Error)> {
+        let Some(bucket) = &self.bucket else { return Ok(()) };
+        let bucket = Arc::clone(bucket);
+        bucket::there(async move { bucket.answers(patience).await }).await
+    }
+
     pub fn root(&self) -> &Path {
         &self.root
     }
@@ -119,7 +128,12 @@ impl Store {
         self.contains_blocking(hash).unwrap_or(false)
     }
 
+    /// Whether the bytes are where they are kept; a copy is no answer.
     pub fn contains_blocking(&self, hash: Hash) -> Result<bool> {
+        if let Some(bucket) = &self.bucket {
+            let bucket = Arc::clone(bucket);
+            return Ok(bucket::wait(async move { bucket.size(hash).await })?.is_some());
+        }
         match self.size_blocking(hash) {
             Ok(_) => Ok(true),
             Err(Error::Missing(_)) => Ok(false),
@@ -152,7 +166,7 @@ impl Store {
     /// Stores `bytes`; nothing is written when they are there already, but that they were put.
     pub fn put_blocking(&self, bytes: &[u8]) -> Result<Hash> {
         let hash = Hash::of(bytes);
-        if self.put_again(hash)? {
+        if self.put_again(hash, bytes.len() as u64)? {
             return Ok(hash);
         }
         let at = self.root.join("tmp");
@@ -173,7 +187,7 @@ impl Store {
 
     /// Stores a file whose hash is known by linking it into place, or by sending it to the bucket.
     pub fn adopt_blocking(&self, path: &Path, hash: Hash) -> Result<()> {
-        if self.put_again(hash)? {
+        if self.put_again(hash, size_of(path)?)? {
             return Ok(());
         }
         match &self.bucket {
@@ -294,13 +308,19 @@ impl Store {
     }
 
     /// Where a browser may fetch a large file itself, when the store's address says `presign`; `disposition` and `kind` are the
-    /// headers that it gets. Give it to nobody who may not have the blob: it opens for everybody for ten minutes.
-    pub async fn presigned(&self, hash: Hash, disposition: &str, kind: &str) -> Result<Option<String>> {
+    /// headers that it gets. Give it to nobody who may not have the blob: it opens for everybody while `open` lasts.
+    pub async fn presigned(
+        &self,
+        hash: Hash,
+        disposition: &str,
+        kind: &str,
+        open: Duration,
+    ) -> Result<Option<String>> {
         let Some(bucket) = self.bucket.as_ref().filter(|bucket| bucket.address.presign) else {
             return Ok(None);
         };
         let (bucket, disposition, kind) = (Arc::clone(bucket), disposition.to_owned(), kind.to_owned());
-        bucket::there(async move { bucket.presigned(hash, &disposition, &kind).await }).await.map(Some)
+        bucket::there(async move { bucket.presigned(hash, &disposition, &kind, open).await }).await.map(Some)
     }
 
     pub async fn put(&self, bytes: Vec<u8>) -> Result<Hash> {
@@ -350,8 +370,12 @@ impl InBucket {
     }
 }
 
+fn size_of(path: &Path) -> Result<u64> {
+    Ok(fs::metadata(path).map_err(|e| io_error(path.to_owned(), e))?.len())
+}
+
 fn send(bucket: &Arc<Bucket>, path: &Path, hash: Hash) -> Result<()> {
-    let size = fs::metadata(path).map_err(|e| io_error(path.to_owned(), e))?.len();
+    let size = size_of(path)?;
     let (bucket, path) = (Arc::clone(bucket), path.to_owned());
     bucket::wait(async move { bucket.put(&path, hash, size).await })
 }

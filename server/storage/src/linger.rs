@@ -1,5 +1,5 @@
 //! For the proof that kills processes at bad moments: between bytes that are in the store and the rows that name them lie
-//! microseconds, and a blow just there should not be luck.
+//! microseconds, a step of a short job is over in a fraction of a second, and a blow just there should not be luck.
 
 use std::path::Path;
 use std::time::Duration;

@@ -1,18 +1,20 @@
 //! Removing blobs that nobody needs, beside others that put some. A blob's file says when it was last put; puts and removals
-//! hold a lock against each other, so that bytes which are put again are never removed between the look and the deed.
+//! hold a lock against each other, so that bytes which are put again are never removed between the look and the deed. In a
+//! bucket marks are in the lock's place: see `bucket::sweep`.
 
 use std::fs::{self, File};
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use domain::Hash;
 
-use crate::{Result, Store, io_error};
+use crate::{Result, Store, bucket, io_error};
 
 const LOCK: &str = "sweep.lock";
 
-/// A blob's file.
+/// A blob.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Found {
     pub hash: Hash,
@@ -51,20 +53,44 @@ impl Store {
         Ok(lock)
     }
 
-    /// Whether the bytes are there; then they count as put now. A file that cannot be touched is written once more.
-    pub(crate) fn put_again(&self, hash: Hash) -> Result<bool> {
-        if self.has_bucket() {
-            return self.contains_blocking(hash);
+    /// Whether the bytes, so many, are there; then they count as put now. A file that cannot be touched is written once more, as
+    /// is what a bucket has in another length.
+    pub(crate) fn put_again(&self, hash: Hash, size: u64) -> Result<bool> {
+        if let Some(bucket) = &self.bucket {
+            let bucket = Arc::clone(bucket);
+            return bucket::wait(async move { bucket.is_fresh(hash, size).await });
         }
         let _putting = self.putting()?;
         Ok(touch(&self.path_of(hash)).is_ok())
     }
 
-    /// Removes a blob's file if nobody put these bytes at or after `before`. Blocking. What is in a bucket stays: no lock keeps
-    /// another server from putting it there at the same moment.
+    /// Whose blobs these are: a bucket keeps the id of the database that swept it first, which is `id` from now on where it keeps
+    /// none. A folder is whoever's has it. Blocking.
+    pub fn owner_blocking(&self, id: &str) -> Result<String> {
+        let Some(bucket) = &self.bucket else { return Ok(id.to_owned()) };
+        let (bucket, id) = (Arc::clone(bucket), id.to_owned());
+        bucket::wait(async move { bucket.owner(&id).await })
+    }
+
+    /// Sees, before anything is removed, that it can be, and clears what killed sweeps left. Blocking.
+    ///
+    /// # Errors
+    /// [`crate::Error::Bucket`] in words for people, above all where the keys may put and not delete.
+    pub fn begin_sweep_blocking(&self) -> Result<()> {
+        let Some(bucket) = &self.bucket else { return Ok(()) };
+        let bucket = Arc::clone(bucket);
+        bucket::wait(async move { bucket.begin_sweep().await })
+    }
+
+    /// Removes a blob if nobody put these bytes at or after `before`; of a bucket its copy here too. Blocking.
     pub fn remove_blocking(&self, hash: Hash, before: SystemTime) -> Result<Removed> {
-        if self.has_bucket() {
-            return Ok(Removed::Missing);
+        if let Some(bucket) = &self.bucket {
+            let bucket = Arc::clone(bucket);
+            let removed = bucket::wait(async move { bucket.remove(hash, before).await })?;
+            if matches!(removed, Removed::Gone(_)) {
+                self.drop_copy(hash);
+            }
+            return Ok(removed);
         }
         let at = self.path_of(hash);
         let lock = self.lock_file()?;
@@ -83,8 +109,20 @@ impl Store {
         }
     }
 
-    /// Every blob's file, in no order, of a store without a bucket; what has no hash for a name is passed over. Blocking.
+    /// Every blob, in no order; what has no hash for a name is passed over. Blocking.
     pub fn each_blob_blocking(&self, mut each: impl FnMut(Found)) -> Result<()> {
+        if let Some(bucket) = &self.bucket {
+            let mut from = None;
+            loop {
+                let bucket = Arc::clone(bucket);
+                let (found, next) = bucket::wait(async move { bucket.blobs(from).await })?;
+                found.into_iter().for_each(&mut each);
+                match next {
+                    Some(_) => from = next,
+                    None => return Ok(()),
+                }
+            }
+        }
         let blobs = self.root().join("blobs");
         for outer in folder(&blobs)? {
             for inner in folder(&outer)? {

@@ -1,13 +1,20 @@
 //! The audit trail, lost passwords, and the viewer's own account.
 
 use app::api::audit::{AuditRow, ListAudit};
+use app::api::deliveries::AskPackage;
 use app::api::people::{ListPeople, MakeResetLink, PersonRow, SetActive, SetRole};
 use app::api::session::{
     ChangeName, ChangePassword, GetReset, GetViewer, MySignIns, ResetPassword, ResetView, SignIn, Viewer,
 };
-use domain::{Deed, PersonId, Role};
+use app::api::shares::{GetShares, SharesView};
+use domain::package::What;
+use domain::{Deed, JobId, Movie, PersonId, Role, Verdict};
+use reqwest::StatusCode;
 
-use crate::harness::{Actor, PASSWORD, TestApp};
+use crate::decisions::reviewed;
+use crate::deliveries::{decide, deliver};
+use crate::harness::{self, Actor, PASSWORD, TestApp};
+use crate::share::{ALL, guest, make, new_link};
 
 const NEW: &str = "seven slow green boats";
 
@@ -188,5 +195,117 @@ async fn people_change_their_own_name_and_password() {
         }
         let slowed = owner.ask::<ChangePassword, ()>(&change(NEW)).await.expect_err("too many tries");
         assert!(slowed.contains("Throttled"), "{slowed}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_taken_away_and_who_is_called_otherwise_is_on_record() {
+    for app in TestApp::each().await {
+        let engine = app.engine();
+        let owner = app.owner().await;
+        let ours = owner.project("Ours").await;
+        let made = reviewed(&app, &owner, ours).await;
+        let artist = app.member(&owner, Role::Artist, Some(ours)).await;
+        let version_id = made.version_id;
+        let ask = AskPackage { version_id, movie: Movie::H264 };
+        let newest = async |many: usize| -> Vec<(Deed, String, String)> {
+            let rows = trail(&owner).await.into_iter().take(many);
+            rows.map(|row| (row.deed, row.who, row.about)).collect()
+        };
+        // Nothing is on record of what was refused.
+        owner.ask::<_, Option<JobId>>(&ask).await.expect_err("not approved");
+        decide(&owner, &made, Verdict::Approve, "").await;
+        assert!(newest(9).await.iter().all(|(deed, ..)| *deed != Deed::PackageAsked), "{engine}");
+        owner.ask::<_, Option<JobId>>(&ask).await.expect("queued");
+        let package = format!("/media/versions/{version_id}/deliveries/h264.zip");
+        assert_eq!(artist.get(&package).await.status(), StatusCode::NOT_FOUND);
+        deliver(&app, version_id, What::Package).await;
+        assert_eq!(artist.get(&package).await.status(), StatusCode::OK);
+        // A look, and a download that goes on, are no second one.
+        let head = artist.client.head(format!("{}{package}", app.url)).send().await.expect("an answer");
+        assert_eq!(head.status(), StatusCode::OK);
+        let rest = artist.client.get(format!("{}{package}", app.url)).header("range", "bytes=10-");
+        assert_eq!(rest.send().await.expect("an answer").status(), StatusCode::PARTIAL_CONTENT);
+        for kind in ["pdf", "json"] {
+            let file = format!("/media/shots/{}/history.{kind}", made.shot_id);
+            assert_eq!(artist.get(&file).await.status(), StatusCode::OK, "{engine} {kind}");
+            assert_eq!(app.nobody().get(&file).await.status(), StatusCode::UNAUTHORIZED);
+        }
+        artist.ask::<ChangeName, ()>(&ChangeName { name: "Ada".into() }).await.expect("renamed");
+        let line = |deed, who: &str, about: &str| (deed, who.to_owned(), about.to_owned());
+        let wanted = [
+            line(Deed::NameChanged, "artist", "“artist” → “Ada”"),
+            line(Deed::HistoryExported, "artist", "“plate” as JSON"),
+            line(Deed::HistoryExported, "artist", "“plate” as PDF"),
+            line(Deed::PackageTaken, "artist", "“plate” version 1: package of H.264"),
+            line(Deed::PackageAsked, "Owner", "“plate” version 1, H.264"),
+        ];
+        assert_eq!(newest(5).await, wanted, "{engine}");
+        assert_eq!(trail(&owner).await[3].project_name.as_deref(), Some("Ours"), "{engine}");
+        assert!(trail(&owner).await.iter().all(|row| row.address == "127.0.0.1"), "{engine}");
+    }
+}
+
+#[tokio::test]
+async fn a_download_is_one_line_whichever_piece_of_it_came_first() {
+    for app in TestApp::each().await {
+        let engine = app.engine();
+        let owner = app.owner().await;
+        let ours = owner.project("Ours").await;
+        let made = reviewed(&app, &owner, ours).await;
+        decide(&owner, &made, Verdict::Approve, "").await;
+        deliver(&app, made.version_id, What::Movie).await;
+        deliver(&app, made.version_id, What::Package).await;
+        let token = make(&app, &owner, new_link(ours, &[made.version_id], ALL)).await;
+        let inside = format!("/media/versions/{}/deliveries", made.version_id);
+        let behind = format!("/share-media/{token}/versions/{}", made.version_id);
+        let [package, movie] = ["zip", "mov"].map(|kind| format!("{inside}/h264.{kind}"));
+        let (guests_movie, result) =
+            (format!("{behind}/deliveries/h264.mov"), format!("{behind}/result.mkv"));
+        let artist = app.member(&owner, Role::Artist, Some(ours)).await;
+        let (client, visitor) = (guest(&app, &token, "Client").await, app.nobody());
+        // A program without cookies is not somebody else with every piece.
+        let program = Actor { client: harness::client().build().expect("a client"), url: app.url.clone() };
+        let through = |what: &str| format!("“plate” version 1: {what}, through the link “For the client”");
+        let all: [(&Actor, &str, &str, String); 6] = [
+            (&artist, package.as_str(), "artist", "“plate” version 1: package of H.264".to_owned()),
+            (&artist, movie.as_str(), "artist", "“plate” version 1: movie of H.264".to_owned()),
+            (&client, guests_movie.as_str(), "Client", through("movie of H.264")),
+            (&client, result.as_str(), "Client", through("full-size result")),
+            (&program, result.as_str(), "a guest", through("full-size result")),
+            (&visitor, guests_movie.as_str(), "a guest", through("movie of H.264")),
+        ];
+        let status = async |actor: &Actor, file: &str, range: &str| {
+            let request = actor.client.get(format!("{}{file}", actor.url)).header("range", range);
+            request.send().await.expect("an answer").status()
+        };
+        for hours in 1..=2 {
+            for &(actor, file, ..) in &all {
+                // Nothing of it is sent.
+                let head = actor.client.head(format!("{}{file}", actor.url)).send().await.expect("an answer");
+                assert_eq!(head.status(), StatusCode::OK, "{engine} {file}");
+                let beyond = status(actor, file, "bytes=9999-").await;
+                assert_eq!(beyond, StatusCode::RANGE_NOT_SATISFIABLE, "{engine} {file}");
+                for range in ["bytes=1-", "bytes=3-4", "bytes=0-2", "bytes=1-"] {
+                    let part = status(actor, file, range).await;
+                    assert_eq!(part, StatusCode::PARTIAL_CONTENT, "{engine} {file} {range}");
+                }
+                assert_eq!(actor.get(file).await.status(), StatusCode::OK, "{engine} {file}");
+            }
+            let rows = trail(&owner).await.into_iter().rev().filter(|row| row.deed == Deed::PackageTaken);
+            let lines: Vec<(String, String)> = rows.map(|row| (row.who, row.about)).collect();
+            let once = all.each_ref().map(|(.., who, about)| ((*who).to_owned(), about.clone())).to_vec();
+            assert_eq!(lines, vec![once; hours].concat(), "{engine}: one for each who takes a file");
+            if hours == 1 {
+                let view: SharesView = owner.ask(&GetShares { project_id: ours }).await.expect("links");
+                let downloads = view.links[0].openings.iter().filter(|opening| opening.is_download);
+                let mut who: Vec<_> = downloads.map(|one| (one.who.as_deref(), one.times)).collect();
+                who.sort_unstable();
+                assert_eq!(who, [(None, 1), (None, 1), (Some("Client"), 1)], "{engine}");
+            }
+            // An hour later it is another download.
+            let older = sqlx::query("update audit set at = at - 3600000001");
+            older.execute(app.state.app.db.pool()).await.expect("older");
+        }
     }
 }

@@ -1,10 +1,11 @@
-//! `minus-one backup` beside a running server, and `minus-one restore` into the other engine, where people sign in and find
-//! everything. The real program, as an administrator calls it.
+//! `minus-one backup` beside a running server, and `minus-one restore` into the other engine and a folder, where people sign in and
+//! find everything. The real program, as an administrator calls it.
 
 use std::path::Path;
 use std::process::{Command, Output};
 
 use app::api::session::SignIn;
+use domain::Deed;
 use tempfile::TempDir;
 
 use crate::harness::{PASSWORD, TestApp};
@@ -50,8 +51,17 @@ async fn a_studio_is_saved_while_it_is_open_and_opens_on_the_other_engine() {
         if let Some(url) = app.database_url() {
             place.extend(["--database-url", url]);
         }
+        if let Some(url) = app.storage_url() {
+            place.extend(["--storage-url", url]);
+        }
         let said = told(&[&["backup", "--to", to], &place[..]].concat());
         assert!(said.contains(" blobs (") && said.contains("Left out are sessions"), "{said}");
+        let name = said.split(':').next().expect("a name").to_owned();
+        let newest =
+            async |db: &db::Db| db::audit::page(db, &Default::default(), 1).await.expect("read").remove(0);
+        let line = newest(&app.state.app.db).await;
+        assert_eq!((line.deed, line.who.as_str()), (Deed::BackUpMade, "the command line"));
+        assert!(line.about.starts_with(&name), "{line:?}");
         assert_eq!(told(&["backup", "list", "--from", to]).lines().count(), 1);
         let said = told(&["backup", "verify", "--from", to]);
         assert!(said.contains("everything is as it was written"), "{said}");
@@ -73,6 +83,8 @@ async fn a_studio_is_saved_while_it_is_open_and_opens_on_the_other_engine() {
         assert!(said.starts_with("Restored "), "{said}");
 
         let restored = TestApp::at(app.engine(), other, url).await;
+        let line = newest(&restored.state.app.db).await;
+        assert_eq!((line.deed, line.about.as_str()), (Deed::BackUpRestored, name.as_str()));
         let again = restored.nobody();
         let sign_in = SignIn { email: "owner@studio.test".into(), password: PASSWORD.into() };
         again.ask::<SignIn, ()>(&sign_in).await.expect("the same password");

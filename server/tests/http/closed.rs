@@ -60,7 +60,7 @@ fn elsewhere() -> Vec<(&'static str, &'static str)> {
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/http");
 
 /// `/api/sign_out123` is made by `SignOut`.
-fn type_name(path: &str) -> String {
+pub fn type_name(path: &str) -> String {
     let words = path.trim_start_matches("/api/").trim_end_matches(|c: char| c.is_ascii_digit()).split('_');
     words.map(|word| word[..1].to_uppercase() + &word[1..]).collect()
 }

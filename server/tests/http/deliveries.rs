@@ -22,16 +22,16 @@ use crate::share::{ALL, WATCH, guest, make, new_link};
 use crate::transact;
 
 const PACKAGE: &[u8] = b"PK an archive of twenty-nine bytes";
-const FILM: &[u8] = b"a movie";
+pub const FILM: &[u8] = b"a movie";
 
-async fn decide(actor: &Actor, made: &Reviewed, verdict: Verdict, note: &str) {
+pub async fn decide(actor: &Actor, made: &Reviewed, verdict: Verdict, note: &str) {
     let decide =
         DecideVersion { version_id: made.version_id, seen: made.version, verdict, note: note.into() };
     actor.ask::<_, ()>(&decide).await.expect("decided");
 }
 
 /// As a worker leaves it behind.
-async fn deliver(app: &TestApp, version_id: VersionId, what: What) {
+pub async fn deliver(app: &TestApp, version_id: VersionId, what: What) {
     let bytes = if what == What::Package { PACKAGE } else { FILM };
     let name = format!("Ours_shot_v001_h264.{}", if what == What::Package { "zip" } else { "mov" });
     let file = app.state.app.store.put_blocking(bytes).expect("stored");

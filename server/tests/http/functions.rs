@@ -10,7 +10,10 @@ use app::api::jobs::ListJobs;
 use app::api::life::{
     ArchiveProject, DeleteForGood, EmptyBin, ListBin, RenameSequence, RestoreFromBin, SetSharing,
 };
-use app::api::people::{Invite, ListPeople, MakeResetLink, SetActive, SetRole};
+use app::api::models::{AcceptLicence, FetchModel, ListModels, StopFetching};
+use app::api::people::{
+    Invite, ListInvitations, ListPeople, MakeResetLink, SetActive, SetRole, WithdrawInvitation,
+};
 use app::api::projects::{
     CreateProject, CreateSequence, GetProject, ListShots, ListUploads, SetMember, ShotFilter, UpdateProject,
 };
@@ -25,8 +28,8 @@ use app::api::versions::StartRun;
 use app::api::work::{ChangeWork, GetWaiting, ListInbox, ListNeeds, ReadInbox};
 use domain::stroke::Stroke;
 use domain::{
-    Action, ApprovalPolicy, Cause, CauseId, Consequence, Level, PersonId, PlateRecipe, ProjectId, ProposalId,
-    Role, SequenceId, ShotId, Target, TargetId, Thing, Trim, Words, WorkChange, may,
+    Action, ApprovalPolicy, Cause, CauseId, Consequence, InvitationId, Level, PersonId, PlateRecipe,
+    ProjectId, ProposalId, Role, SequenceId, ShotId, Target, TargetId, Thing, Trim, Words, WorkChange, may,
 };
 use leptos::server_fn::ServerFn;
 use reqwest::StatusCode;
@@ -162,6 +165,10 @@ pub fn about_studio() -> Vec<Call> {
         form(Action::ManageDisk, &GetDisk {}),
         form(Action::ManageDisk, &SweepNow {}),
         form(Action::ViewJobs, &ListJobs {}),
+        form(Action::ViewJobs, &ListModels {}),
+        form(Action::ManageDisk, &AcceptLicence { slug: "none".into() }),
+        form(Action::ManageDisk, &FetchModel { slug: "none".into(), token: String::new() }),
+        form(Action::ManageDisk, &StopFetching { slug: "none".into() }),
         form(Action::ViewClientVersions, &ListNeeds {}),
         form(Action::ViewClientVersions, &ListInbox {}),
         form(Action::ViewClientVersions, &GetWaiting {}),
@@ -172,6 +179,8 @@ pub fn about_studio() -> Vec<Call> {
         form(Action::ManagePeople, &SetRole { person_id, role: Role::Artist }),
         form(Action::ManagePeople, &SetActive { person_id, active: true, heir: None }),
         form(Action::ManagePeople, &MakeResetLink { person_id }),
+        form(Action::ManagePeople, &ListInvitations {}),
+        form(Action::ManagePeople, &WithdrawInvitation { invitation_id: InvitationId(db::new_uuid()) }),
         form(Action::ManagePeople, &Invite { role: Role::Artist, project_id: None }),
         json(Action::ReadAudit, &ListAudit { deed: None, person_id: None, before: None }),
     ]

@@ -1,14 +1,17 @@
 //! A server of its own per test, and people who talk to it. No worker: what jobs do is tested where jobs are done.
 
+use std::fs::File;
 use std::net::SocketAddr;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
 
 use app::api::people::Invite;
 use app::api::projects::CreateProject;
 use app::api::session::{AcceptInvitation, CreateOwner};
 use clap::Parser;
-use domain::{ProjectId, Role};
+use domain::{Hash, ProjectId, Role};
 use leptos::server_fn::ServerFn;
-use reqwest::{Client, Response, StatusCode};
+use reqwest::{Client, ClientBuilder, Response, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use server::config::Config;
@@ -16,7 +19,11 @@ use server::state::ServerState;
 use tempfile::TempDir;
 use tokio::sync::watch;
 
+use crate::s3::{self, Server as Bucket};
+
 pub const PASSWORD: &str = "four quiet brown horses";
+/// Of a bucket: no room for copies, so that what is answered comes from there.
+const NO_COPIES: &str = "&cache_gb=0.000000001";
 
 #[derive(Parser)]
 struct Line {
@@ -31,26 +38,46 @@ pub struct TestApp {
     _stop: watch::Sender<bool>,
     engine: &'static str,
     database_url: Option<String>,
+    storage_url: Option<String>,
+    /// Lives as long as the server that uses it.
+    bucket: Option<Bucket>,
 }
 
 impl TestApp {
-    /// One server per engine that is there.
+    /// One server per engine that is there, and one whose blobs are in a bucket: that of `TEST_STORAGE_URL`, in a place of its
+    /// own, else one in this process.
     pub async fn each() -> Vec<Self> {
-        let mut apps = vec![Self::on("SQLite", None).await];
+        let Some(url) = s3::given(NO_COPIES) else { return Self::each_in_reach("nobody gave another").await };
+        let mut apps = Self::each_in_a_folder("the bucket follows").await;
+        apps.push(Self::beside(url, None).await);
+        apps
+    }
+
+    /// As [`Self::each`], with the bucket always in this process, since the test needs more of it than S3 can do: `_why`.
+    pub async fn each_in_reach(_why: &str) -> Vec<Self> {
+        let mut apps = Self::each_in_a_folder("the bucket follows").await;
+        let bucket = Bucket::start();
+        apps.push(Self::beside(bucket.url(NO_COPIES), Some(bucket)).await);
+        apps
+    }
+
+    /// As [`Self::each`] without the bucket, since the test has nothing to say of one: `_why`.
+    pub async fn each_in_a_folder(_why: &str) -> Vec<Self> {
+        let folder = || tempfile::tempdir().expect("a folder");
+        let mut apps = vec![Self::at("SQLite", folder(), None).await];
         if let Some(url) = crate::rows::postgres_url().await {
-            apps.push(Self::on("PostgreSQL", Some(url)).await);
+            apps.push(Self::at("PostgreSQL", folder(), Some(url)).await);
         }
         apps
     }
 
-    async fn on(engine: &'static str, database_url: Option<String>) -> Self {
-        Self::at(engine, tempfile::tempdir().expect("a folder"), database_url).await
+    async fn beside(storage_url: String, bucket: Option<Bucket>) -> Self {
+        Self { engine: "SQLite and a bucket", bucket, ..Self::on_bucket(storage_url).await }
     }
 
-    /// A server on what is there already.
+    /// A server on what is there already, with its blobs in that folder.
     pub async fn at(engine: &'static str, data: TempDir, database_url: Option<String>) -> Self {
-        let storage_url = std::env::var("TEST_STORAGE_URL").ok();
-        Self::with(engine, data, database_url, storage_url).await
+        Self::with(engine, data, database_url, None).await
     }
 
     /// A server on SQLite with its blobs in a bucket.
@@ -69,19 +96,28 @@ impl TestApp {
         let folder = data.path().display().to_string();
         let mut config = Line::parse_from(["serve", "--no-worker", "--data", &folder]).config;
         config.place.database_url = database_url.clone();
-        config.place.storage_url = storage_url;
+        config.place.storage_url = storage_url.clone();
         let (stop, stopping) = watch::channel(false);
         let (state, router) = server::cli::start(&config, address, stopping).await.expect("started");
         let service = router.into_make_service_with_connect_info::<SocketAddr>();
         tokio::spawn(async move { axum::serve(listener, service).await });
-        Self { url: format!("http://{address}"), state, data, _stop: stop, engine, database_url }
+        Self {
+            url: format!("http://{address}"),
+            state,
+            data,
+            _stop: stop,
+            engine,
+            database_url,
+            storage_url,
+            bucket: None,
+        }
     }
 
     pub fn engine(&self) -> &'static str {
         self.engine
     }
 
-    pub fn data(&self) -> &std::path::Path {
+    pub fn data(&self) -> &Path {
         self.data.path()
     }
 
@@ -90,8 +126,21 @@ impl TestApp {
         self.database_url.as_deref()
     }
 
+    /// `None`: the blobs are in the data folder.
+    pub fn storage_url(&self) -> Option<&str> {
+        self.storage_url.as_deref()
+    }
+
+    /// As if the blob had been put two days ago; see [`Self::each_in_reach`].
+    pub fn age(&self, hash: Hash) {
+        match &self.bucket {
+            Some(bucket) => bucket.age(hash),
+            None => older(&self.state.app.store.path_of(hash)),
+        }
+    }
+
     pub fn nobody(&self) -> Actor {
-        let client = Client::builder().cookie_store(true).build().expect("a client");
+        let client = client().cookie_store(true).build().expect("a client");
         Actor { client, url: self.url.clone() }
     }
 
@@ -116,6 +165,17 @@ impl TestApp {
         actor.ask::<AcceptInvitation, ()>(&accept).await.expect("joined");
         actor
     }
+}
+
+/// What talks to a server, and gives up on one that says nothing for three minutes: a test that hangs says nothing.
+pub fn client() -> ClientBuilder {
+    Client::builder().read_timeout(Duration::from_secs(180))
+}
+
+/// As if the file had been written two days ago.
+pub fn older(path: &Path) {
+    let then = SystemTime::now() - Duration::from_secs(48 * 3600);
+    File::open(path).and_then(|file| file.set_modified(then)).expect("older");
 }
 
 /// One browser.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use app::api::jobs::{JobsView, ListJobs};
-use domain::{Hash, JobId, ShotId};
+use domain::{Action, Hash, JobId, Role, ShotId, may};
 use futures::StreamExt;
 use reqwest::{Body, StatusCode};
 
@@ -85,5 +85,38 @@ async fn what_is_too_large_empty_or_broken_off_leaves_nothing_behind() {
             tokio::time::sleep(Duration::from_millis(25)).await;
         }
         assert_eq!((left(&app), imports(&owner).await), (0, 0), "{engine}");
+    }
+}
+
+#[tokio::test]
+async fn a_quadmask_file_is_taken_from_those_who_edit_the_shot() {
+    for app in TestApp::each().await {
+        let engine = app.engine();
+        let owner = app.owner().await;
+        let (ours, theirs) = (owner.project("Ours").await, owner.project("Theirs").await);
+        let shot_id = shot(&app, &owner, ours).await;
+        let (facts, read) = (rows::facts(), rows::read());
+        transact!(&app.state.app.db, [facts], |tx| db::shots::ingested(tx, shot_id, &facts, read, "[]"))
+            .expect("ingested");
+        let send = async |actor: &Actor| {
+            let sent = actor.client.post(address(actor, shot_id)).body("PK of a zip").send().await;
+            sent.expect("an answer").status()
+        };
+        for role in Role::ALL.into_iter().filter(|role| *role != Role::Owner) {
+            let inside = app.member(&owner, role, Some(ours)).await;
+            let wanted = match (may(role, Action::EditShot), role) {
+                (true, _) => StatusCode::OK,
+                (false, Role::Client) => StatusCode::NOT_FOUND,
+                (false, _) => StatusCode::FORBIDDEN,
+            };
+            assert_eq!(send(&inside).await, wanted, "{engine} {role:?}");
+            if !may(role, Action::SeeEveryProject) {
+                let outside = app.member(&owner, role, Some(theirs)).await;
+                assert_eq!(send(&outside).await, StatusCode::NOT_FOUND, "{engine} {role:?} elsewhere");
+            }
+        }
+        assert_eq!(send(&app.nobody()).await, StatusCode::UNAUTHORIZED, "{engine}");
+        let of_nothing = owner.client.post(address(&owner, ShotId(db::new_uuid()))).body("PK").send().await;
+        assert_eq!(of_nothing.expect("an answer").status(), StatusCode::NOT_FOUND, "{engine}");
     }
 }

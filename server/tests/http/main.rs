@@ -1,4 +1,5 @@
-//! The server through HTTP, on SQLite and, where `TEST_DATABASE_URL` names one, on PostgreSQL.
+//! The server through HTTP: on SQLite, on PostgreSQL where `TEST_DATABASE_URL` names one, and on SQLite with blobs in a bucket, that
+//! of `TEST_STORAGE_URL` or one in this process.
 
 mod audit;
 mod backup;
@@ -10,15 +11,19 @@ mod doctor;
 mod draft;
 mod engines;
 mod functions;
+mod handed_out;
 mod harness;
 mod imports;
 mod life;
+mod links;
 mod live;
 mod mistakes;
+mod names;
 mod paper;
 mod proposals;
 mod react;
 mod rights;
+mod routes;
 #[path = "../../db/tests/harness/mod.rs"]
 #[expect(dead_code, reason = "these tests need only a part of it")]
 mod rows;
@@ -29,7 +34,9 @@ mod settings;
 mod share;
 mod share_rights;
 mod sign_in;
+mod stale;
 mod studio;
+mod table;
 mod threads;
 mod uploads;
 mod watch;

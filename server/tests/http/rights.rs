@@ -18,7 +18,7 @@ pub async fn shot(app: &TestApp, owner: &Actor, project: ProjectId) -> ShotId {
     let created = db
         .write(move |tx| {
             Box::pin(async move {
-                let id = uploads::create(tx, project, None, person, "plate.mov", 36).await?;
+                let id = uploads::create(tx, project, None, person, "plate.mov", 36, None).await?;
                 let created = db::shots::create(tx, project, None, person, "plate.mov", plate, 36).await?;
                 uploads::finish(tx, id, created.shot_id).await?;
                 Ok(created)
@@ -49,6 +49,13 @@ async fn media_is_for_people_of_the_project_only() {
         assert_eq!(owner.get(&plate).await.status(), StatusCode::OK);
         assert_eq!(app.nobody().get(&plate).await.status(), StatusCode::UNAUTHORIZED);
         assert_eq!(app.nobody().get("/events").await.status(), StatusCode::UNAUTHORIZED);
+        // Pictures of a draft are for those who see its shot: of this shot there are none.
+        let draft = format!("/media/shots/{shot}/draft/0.png");
+        for (role, wanted) in [(Role::Artist, StatusCode::NOT_FOUND), (Role::Client, StatusCode::FORBIDDEN)] {
+            let inside = app.member(&owner, role, Some(ours)).await;
+            assert_eq!(inside.get(&draft).await.status(), wanted, "{role:?}");
+        }
+        assert_eq!(app.nobody().get(&draft).await.status(), StatusCode::UNAUTHORIZED);
         for missing in ["poster.jpg", "proxy.json", "draft/0.png", "../x", "nothing"] {
             let status = owner.get(&format!("/media/shots/{shot}/{missing}")).await.status();
             assert_eq!(status, StatusCode::NOT_FOUND, "{missing}");

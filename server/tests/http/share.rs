@@ -10,6 +10,7 @@ use app::api::shared::ShareView;
 use app::api::shares::{CreateLink, GetShares, RevokeLink, SharesView};
 use app::api::shots::{GetShot, ShotView};
 use app::api::threads::{StartThread, ThreadsView};
+use app::api::versions::DecideVersion;
 use domain::thread::{Form, Ink, Shape};
 use domain::{
     CommentId, Drawing, FrameRange, Grants, Hash, PersonId, PlateRecipe, ProjectId, Role, ShotId, ThreadId,
@@ -52,6 +53,13 @@ pub async fn next_version(app: &TestApp, owner: &Actor, shot_id: ShotId) -> Vers
         db::versions::create(tx, run_id, &finished).await
     })
     .expect("a version")
+}
+
+/// Files are handed out of approved versions only.
+pub async fn approve(app: &TestApp, owner: &Actor, version_id: VersionId) {
+    let seen = db::versions::get(app.state.app.db.pool(), version_id).await.expect("there").subject;
+    let decide = DecideVersion { version_id, seen, verdict: Verdict::Approve, note: String::new() };
+    owner.ask::<_, ()>(&decide).await.expect("approved");
 }
 
 pub fn about(token: &str, version_id: VersionId, text: &str) -> StartGuestThread {
@@ -138,6 +146,7 @@ async fn a_link_for_one_version_opens_no_other_id() {
         let theirs = owner.project("Theirs").await;
         let (one, other) = (reviewed(&app, &owner, ours).await, reviewed(&app, &owner, theirs).await);
         let second = next_version(&app, &owner, one.shot_id).await;
+        approve(&app, &owner, second).await;
         let token = make(&app, &owner, new_link(ours, &[second], ALL)).await;
         let guest = guest(&app, &token, "Client").await;
         let base = format!("/share-media/{token}");
@@ -209,6 +218,7 @@ async fn bytes_for_guests_come_in_ranges_are_never_throttled_and_bear_no_hash() 
         let owner = app.owner().await;
         let ours = owner.project("Ours").await;
         let made = reviewed(&app, &owner, ours).await;
+        approve(&app, &owner, made.version_id).await;
         let token = make(&app, &owner, new_link(ours, &[made.version_id], ALL)).await;
         let nobody = app.nobody();
         let proxy = format!("{}/share-media/{token}/shots/{}/proxy.mov", app.url, made.shot_id);

@@ -6,6 +6,7 @@ use app::api::guests::{
     DeleteGuestComment, EditGuestComment, GetGuestThreads, GetShare, GetSharedShot, GuestDecide, GuestReply,
     JoinShare, SeeGuestThread, StartGuestThread, UnlockShare,
 };
+use app::api::people::{Invite, MakeResetLink};
 use app::api::shared::ShareView;
 use app::api::shares::{CreateLink, GetShares, RenewLink, RevokeLink, SharesView};
 use domain::{Action, CommentId, Hash, LinkId, LinkState, Movie, Role, ThreadId, Verdict, may};
@@ -13,8 +14,9 @@ use reqwest::StatusCode;
 
 use crate::decisions::{Reviewed, reviewed};
 use crate::functions::{Call, form, json};
-use crate::harness::{Actor, TestApp};
-use crate::share::{ALL, WATCH, about, guest, make, new_link};
+use crate::harness::{Actor, TestApp, serde_qs};
+use crate::share::{ALL, WATCH, about, approve, guest, make, new_link};
+use crate::threads::me;
 
 const PASSWORD: &str = "seven grey stones";
 
@@ -48,7 +50,7 @@ pub fn calls(token: &str, made: &Reviewed, thread_id: ThreadId, comment_id: Comm
 }
 
 /// Every address for guests.
-fn files(token: &str, made: &Reviewed) -> Vec<String> {
+pub fn files(token: &str, made: &Reviewed) -> Vec<String> {
     let base = format!("/share-media/{token}");
     let of_shot = ["poster.jpg", "strip.jpg", "proxy.mov", "proxy.json", "sound.wav"];
     let of_version = ["proxy.mov", "proxy.json", "result.mkv"];
@@ -77,6 +79,7 @@ async fn a_link_answers_only_who_has_it_and_its_password_and_only_while_it_is_op
         let owner = app.owner().await;
         let ours = owner.project("Ours").await;
         let made = reviewed(&app, &owner, ours).await;
+        approve(&app, &owner, made.version_id).await;
         let link = new_link(ours, &[made.version_id], ALL);
         let locked = CreateLink { password: Some(PASSWORD.into()), ..link.clone() };
         let token = make(&app, &owner, locked).await;
@@ -225,7 +228,10 @@ async fn links_are_made_listed_and_withdrawn_by_those_who_may_share() {
         let address: String = owner.ask(&RenewLink { link_id }).await.expect("another address");
         let token = address.rsplit('/').next().expect("a token").to_owned();
         let list: SharesView = owner.ask(&GetShares { project_id: ours }).await.expect("links");
+        assert!(list.reach.starts_with("Only this machine"), "localhost, and nobody else: {}", list.reach);
         let text = serde_json::to_string(&list).expect("JSON");
+        let at = app.url.trim_start_matches("http://");
+        assert!(!text.contains(at) && !text.contains("127.0.0.1"), "where it listens: {text}");
         assert!(!text.contains(&token) && !text.contains(&Hash::of(token.as_bytes()).to_string()));
         assert!(list.links.iter().all(|l| l.state == LinkState::Open && l.expires_at.is_some()));
 
@@ -263,12 +269,23 @@ async fn links_are_built_from_the_public_address_whatever_the_request_says() {
         let owner = app.owner().await;
         let ours = owner.project("Ours").await;
         let made = reviewed(&app, &owner, ours).await;
-        let body = serde_json::to_string(&new_link(ours, &[made.version_id], WATCH)).expect("JSON");
-        let request = owner.client.post(format!("{}{}", app.url, CreateLink::PATH)).body(body);
-        let request = request.header("content-type", "application/json").header("accept", "application/json");
-        let request = request.header("host", "evil.test").header("x-forwarded-host", "evil.test");
-        let text = request.send().await.expect("an answer").text().await.expect("a body");
-        assert!(text.contains(&app.state.app.public_url) && !text.contains("evil"), "{text}");
+        let share = serde_json::to_string(&new_link(ours, &[made.version_id], WATCH)).expect("JSON");
+        let invite = serde_qs(&Invite { role: Role::Artist, project_id: Some(ours) });
+        let person_id = me(&app.member(&owner, Role::Artist, Some(ours)).await).await;
+        let reset = serde_qs(&MakeResetLink { person_id });
+        let form = "application/x-www-form-urlencoded";
+        for (path, kind, body, place) in [
+            (CreateLink::PATH, "application/json", share, "share"),
+            (Invite::PATH, form, invite, "invite"),
+            (MakeResetLink::PATH, form, reset, "reset"),
+        ] {
+            let request = owner.client.post(format!("{}{path}", app.url)).body(body);
+            let request = request.header("content-type", kind).header("accept", "application/json");
+            let request = request.header("host", "evil.test").header("x-forwarded-host", "evil.test");
+            let text = request.send().await.expect("an answer").text().await.expect("a body");
+            let begins = format!("{}/{place}/", app.state.app.public_url);
+            assert!(text.contains(&begins) && !text.contains("evil"), "{place}: {text}");
+        }
     }
 }
 
@@ -278,6 +295,7 @@ async fn what_was_opened_is_kept_and_a_preview_is_not() {
         let owner = app.owner().await;
         let ours = owner.project("Ours").await;
         let made = reviewed(&app, &owner, ours).await;
+        approve(&app, &owner, made.version_id).await;
         let token = make(&app, &owner, new_link(ours, &[made.version_id], ALL)).await;
         let link_id = link_named(&app, &owner, ours, false).await;
         let openings = async || {

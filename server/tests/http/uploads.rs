@@ -2,11 +2,11 @@
 
 use base64::Engine;
 use domain::{ProjectId, Role};
-use reqwest::{Response, StatusCode};
+use reqwest::{Method, RequestBuilder, Response, StatusCode};
 
 use crate::harness::{Actor, TestApp};
 
-fn base64(text: &str) -> String {
+pub fn base64(text: &str) -> String {
     base64::engine::general_purpose::STANDARD.encode(text)
 }
 
@@ -46,6 +46,12 @@ pub async fn offset(actor: &Actor, at: &str) -> String {
 async fn delete(actor: &Actor, at: &str) -> Response {
     let asked = actor.client.delete(format!("{}{at}", actor.url)).header("tus-resumable", "1.0.0");
     asked.send().await.expect("an answer")
+}
+
+/// As a client asks that can only send `POST`.
+fn posted(actor: &Actor, method: &str, at: &str) -> RequestBuilder {
+    let asked = actor.client.post(format!("{}{at}", actor.url)).header("tus-resumable", "1.0.0");
+    asked.header("x-http-method-override", method)
 }
 
 async fn get(actor: &Actor, at: &str) -> Response {
@@ -93,6 +99,143 @@ async fn an_upload_is_resumed_where_it_stopped_and_becomes_one_shot() {
         let text = get(&owner, &again).await.json::<serde_json::Value>().await.expect("JSON");
         let due = serde_json::json!({"shot_id": shot, "name": "NL_204_0310", "duplicate": true});
         assert_eq!(text, due, "{}", app.engine());
+    }
+}
+
+#[tokio::test]
+async fn a_disk_that_fills_is_said_and_the_upload_goes_on_when_there_is_room() {
+    for app in TestApp::each().await {
+        let owner = app.owner().await;
+        let project = owner.project("Full").await;
+        let bytes: Vec<u8> = (0..200_000u32).map(|i| (i * 3) as u8).collect();
+        let at = place(&create(&owner, project, "lime.mov", bytes.len()).await);
+        assert_eq!(patch(&owner, &at, 0, &bytes[..80_000]).await.status(), StatusCode::NO_CONTENT);
+        // What is written there finds no room, and it has no length.
+        let part = app.state.app.store.part_path(at.rsplit('/').next().expect("an id"));
+        let aside = part.with_extension("aside");
+        std::fs::rename(&part, &aside).expect("aside");
+        std::os::unix::fs::symlink("/dev/full", &part).expect("linked");
+        let full = patch(&owner, &at, 0, &bytes).await;
+        assert_eq!(full.status(), StatusCode::INSUFFICIENT_STORAGE, "{}", app.engine());
+        let words = full.text().await.expect("words");
+        assert!(words.contains("disk is full") && words.contains("free some space"), "{words}");
+        std::fs::rename(&aside, &part).expect("back in its place");
+        assert_eq!(offset(&owner, &at).await, "80000");
+        let rest = patch(&owner, &at, 80_000, &bytes[80_000..]).await;
+        assert_eq!(rest.status(), StatusCode::NO_CONTENT, "{}", app.engine());
+        let text = get(&owner, &at).await.json::<serde_json::Value>().await.expect("JSON");
+        let shot: domain::ShotId = text["shot_id"].as_str().and_then(|id| id.parse().ok()).expect("an id");
+        let media = db::media::of_shot(&app.state.app.db, shot).await.expect("a row");
+        assert_eq!(media.plate, domain::Hash::of(&bytes), "{}", app.engine());
+    }
+}
+
+#[tokio::test]
+async fn a_client_learns_what_is_spoken_and_no_other_version_is() {
+    for app in TestApp::each_in_a_folder("nothing is stored").await {
+        let owner = app.owner().await;
+        let project = owner.project("Versions").await;
+        let at = place(&create(&owner, project, "lime.mov", 8).await);
+        for path in ["/api/uploads", at.as_str()] {
+            let asked = owner.client.request(Method::OPTIONS, format!("{}{path}", owner.url));
+            let answer = asked.send().await.expect("an answer");
+            assert_eq!(answer.status(), StatusCode::NO_CONTENT);
+            for (name, value) in [
+                ("tus-version", "1.0.0"),
+                ("tus-extension", "creation,termination"),
+                ("tus-max-size", "1099511627776"),
+            ] {
+                assert_eq!(answer.headers()[name], value, "{path} {name}");
+            }
+        }
+        for (method, path) in [
+            (Method::POST, "/api/uploads"),
+            (Method::HEAD, at.as_str()),
+            (Method::PATCH, at.as_str()),
+            (Method::DELETE, at.as_str()),
+        ] {
+            for version in [None, Some("0.2.2")] {
+                let mut asked = owner.client.request(method.clone(), format!("{}{path}", owner.url));
+                if let Some(version) = version {
+                    asked = asked.header("tus-resumable", version);
+                }
+                let answer = asked.send().await.expect("an answer");
+                assert_eq!(answer.status(), StatusCode::PRECONDITION_FAILED, "{method} {version:?}");
+                for name in ["tus-version", "tus-resumable"] {
+                    assert_eq!(answer.headers()[name], "1.0.0", "{method} {version:?} {name}");
+                }
+            }
+        }
+        assert_eq!(offset(&owner, &at).await, "0", "nothing was done");
+        let other = owner.client.patch(format!("{}{at}", owner.url)).header("tus-resumable", "1.0.0");
+        let other = other.header("content-type", "application/octet-stream").header("upload-offset", "0");
+        let answer = other.body("12345678").send().await.expect("an answer");
+        assert_eq!(answer.status(), StatusCode::UNSUPPORTED_MEDIA_TYPE);
+        assert_eq!(offset(&owner, &at).await, "0", "nothing was written");
+    }
+}
+
+#[tokio::test]
+async fn what_was_said_of_a_file_is_said_again() {
+    for app in TestApp::each_in_a_folder("it is a row's").await {
+        let owner = app.owner().await;
+        let project = owner.project("Said").await;
+        let begun = async |said: String| {
+            let asked = owner.client.post(format!("{}/api/uploads", owner.url)).header("upload-length", "8");
+            let asked = asked.header("tus-resumable", "1.0.0").header("upload-metadata", said);
+            asked.send().await.expect("an answer")
+        };
+        // An order of its own, a key that is not ours, and one without a value.
+        let said = format!(
+            "is_checked,project {},filetype {},filename {}",
+            base64(&project.to_string()),
+            base64("video/quicktime"),
+            base64("Ärger.mov")
+        );
+        let at = place(&begun(said.clone()).await);
+        let told = async || {
+            let asked = owner.client.head(format!("{}{at}", owner.url)).header("tus-resumable", "1.0.0");
+            let answer = asked.send().await.expect("an answer");
+            assert_eq!(answer.headers()["cache-control"], "no-store");
+            assert_eq!(answer.headers()["upload-length"], "8");
+            answer.headers()["upload-metadata"].to_str().expect("text").to_owned()
+        };
+        assert_eq!(told().await, said, "{}", app.engine());
+        assert_eq!(patch(&owner, &at, 0, b"a plate.").await.status(), StatusCode::NO_CONTENT);
+        assert_eq!(told().await, said, "{}: when it is done", app.engine());
+        let long = begun(format!("{said},note {}", base64(&"x".repeat(8 << 10)))).await;
+        assert_eq!(long.status(), StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
+        assert!(long.text().await.expect("words").contains("shorter name"));
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_can_only_post_names_the_method_in_a_header() {
+    for app in TestApp::each_in_a_folder("nothing is stored").await {
+        let owner = app.owner().await;
+        let project = owner.project("Posted").await;
+        let at = place(&create(&owner, project, "lime.mov", 8).await);
+        let sent = posted(&owner, "PATCH", &at).header("content-type", "application/offset+octet-stream");
+        let sent = sent.header("upload-offset", "0").body("1234").send().await.expect("an answer");
+        assert_eq!((sent.status(), offset(&owner, &at).await.as_str()), (StatusCode::NO_CONTENT, "4"));
+        let told = posted(&owner, "HEAD", &at).send().await.expect("an answer");
+        assert_eq!(told.status(), StatusCode::OK);
+        assert_eq!(told.headers()["upload-offset"], "4");
+        for method in ["PUT", "patch", "POST"] {
+            let refused = posted(&owner, method, &at).send().await.expect("an answer");
+            assert_eq!(refused.status(), StatusCode::METHOD_NOT_ALLOWED, "{method}");
+        }
+        // What changes something is no read because it came as one.
+        let other = owner.client.get(format!("{}{at}", owner.url)).header("sec-fetch-site", "cross-site");
+        let other = other.header("tus-resumable", "1.0.0").header("x-http-method-override", "DELETE");
+        assert_eq!(other.send().await.expect("an answer").status(), StatusCode::FORBIDDEN);
+        assert_eq!(offset(&owner, &at).await, "4");
+        let ended = posted(&owner, "DELETE", &at).send().await.expect("an answer");
+        assert_eq!(ended.status(), StatusCode::NO_CONTENT);
+        // The words are left out here, and so is how long they are.
+        let gone = posted(&owner, "HEAD", &at).send().await.expect("an answer");
+        assert_eq!(gone.status(), StatusCode::NOT_FOUND);
+        assert_eq!(gone.text().await.expect("nothing"), "");
     }
 }
 

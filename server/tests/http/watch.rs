@@ -4,6 +4,7 @@ use reqwest::StatusCode;
 use serde_json::Value;
 
 use crate::harness::TestApp;
+use crate::s3::{Fault, Server};
 
 #[tokio::test]
 async fn the_server_says_that_it_is_ready_and_that_no_worker_runs() {
@@ -29,6 +30,62 @@ async fn the_server_says_that_it_is_ready_and_that_no_worker_runs() {
         std::fs::rename(&parked, &root).expect("put back");
         assert_eq!(nobody.get("/readyz").await.status(), StatusCode::OK);
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn readiness_asks_the_bucket_and_not_more_often_than_it_must() {
+    let server = Server::start();
+    let app = TestApp::on_bucket(server.url("")).await;
+    let nobody = app.nobody();
+    let check = async || {
+        let answer = nobody.get("/readyz").await;
+        let status = answer.status();
+        let told: Value = answer.json().await.expect("JSON");
+        let bucket =
+            told["checks"].as_array().expect("checks").iter().find(|c| c["name"] == "bucket").cloned();
+        (status, bucket.expect("it is named"))
+    };
+    let before = server.asked();
+    for _ in 0..10 {
+        let (status, bucket) = check().await;
+        assert_eq!((status, &bucket["ok"]), (StatusCode::OK, &Value::Bool(true)), "{bucket}");
+    }
+    assert!(server.asked() - before <= 2, "{} questions for ten probes", server.asked() - before);
+    for (fault, words) in [(Fault::Silent, "does not answer"), (Fault::Refuses, "refuses the server’s keys")]
+    {
+        server.does(Some(fault));
+        tokio::time::sleep(std::time::Duration::from_millis(5_200)).await;
+        let begun = std::time::Instant::now();
+        let (status, bucket) = check().await;
+        assert_eq!(
+            (status, &bucket["ok"]),
+            (StatusCode::SERVICE_UNAVAILABLE, &Value::Bool(false)),
+            "{bucket}"
+        );
+        assert!(bucket["problem"].as_str().is_some_and(|said| said.contains(words)), "{bucket}");
+        assert!(!bucket.to_string().contains("plates"), "{bucket}");
+        assert!(begun.elapsed() < std::time::Duration::from_secs(6), "{:?}", begun.elapsed());
+    }
+    server.does(None);
+    tokio::time::sleep(std::time::Duration::from_millis(5_200)).await;
+    assert_eq!(check().await.0, StatusCode::OK);
+}
+
+/// A load balancer waits less long than the bucket is waited for: what it asked is told to the next.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_probe_that_gives_up_leaves_its_answer_to_the_next() {
+    let server = Server::start();
+    let app = TestApp::on_bucket(server.url("")).await;
+    let nobody = app.nobody();
+    server.does(Some(Fault::Silent));
+    let before = server.asked();
+    for _ in 0..6 {
+        let probe = nobody.client.get(format!("{}/readyz", app.url));
+        let answer = probe.timeout(std::time::Duration::from_millis(400)).send().await;
+        assert!(answer.is_err() || answer.is_ok_and(|told| told.status() == StatusCode::SERVICE_UNAVAILABLE));
+    }
+    assert_eq!(nobody.get("/readyz").await.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert!(server.asked() - before <= 2, "{} questions for seven probes", server.asked() - before);
 }
 
 #[tokio::test]

@@ -43,7 +43,6 @@ pub struct Context {
     pub pulse: Arc<Pulse>,
     /// Blobs whose files the job reads.
     held: Mutex<Vec<Local>>,
-    #[cfg_attr(not(feature = "void"), expect(dead_code, reason = "only networks have weights"))]
     pub models: Arc<Models>,
     handle: Handle,
     /// Steps of this kind of job with their part of its time; parts sum to 1.
@@ -148,10 +147,11 @@ impl Reporter for Report<'_> {
             }
             before += share;
         }
+        let is_new = self.last != Some(step);
         let mut place = self.context.pulse.place.lock().expect("no panic while held");
         // Steps may come interleaved: the bar only goes forward.
         place.fraction = place.fraction.max((before + part * within).min(1.0));
-        if self.last != Some(step) {
+        if is_new {
             self.last = Some(step);
             // A step that begins in its middle was begun by an earlier attempt.
             if done > 0 && done < total {
@@ -160,6 +160,10 @@ impl Reporter for Report<'_> {
             place.log.push(step.sentence().to_owned());
         }
         place.step = Some(step);
+        drop(place); // the lease is beaten meanwhile
+        if is_new {
+            storage::linger_blocking(step.slug());
+        }
         Ok(())
     }
 }

@@ -1,6 +1,7 @@
 //! `minus-one-worker`: takes jobs and runs stages. No web code; it links FFmpeg and OpenCV so that the server need not.
 
 mod able;
+mod clicks;
 mod context;
 mod exact;
 mod handlers;

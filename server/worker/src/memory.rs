@@ -1,11 +1,21 @@
-//! How much memory this process takes, as Linux counts it.
+//! How much memory a process takes, as Linux counts it.
 
-/// Most resident memory since the process began or [`forget_peak`] was called, in bytes (`VmHWM`); 0 where it is not told.
+/// Most resident memory since this process began or [`forget_peak`] was called, in bytes; 0 where it is not told.
 pub fn peak_rss_bytes() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kilobytes = line.and_then(|rest| rest.trim().trim_end_matches("kB").trim().parse::<u64>().ok());
-    kilobytes.unwrap_or(0) * 1024
+    peak_in("/proc/self/status").unwrap_or(0)
+}
+
+/// Most resident memory so far of the program that process `pid` runs, in bytes; `None` once it has ended.
+pub fn peak_rss_bytes_of(pid: u32) -> Option<u64> {
+    peak_in(&format!("/proc/{pid}/status"))
+}
+
+/// `VmHWM` belongs to the memory of the program and begins anew with each that a process starts. What `getrusage` calls
+/// `ru_maxrss` does not: a small program would be said to take what the large one took that started it.
+fn peak_in(status: &str) -> Option<u64> {
+    let status = std::fs::read_to_string(status).ok()?;
+    let rest = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    Some(rest.trim().trim_end_matches("kB").trim().parse::<u64>().ok()? * 1024)
 }
 
 /// Counts the peak from now on (proc_pid_clear_refs(5), 5); whether the system does so.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::SystemTime;
 
+use domain::run::{GrownBy, Segmenter};
 use domain::{Abilities, Hash};
 
 /// Where VOID's weights lie in the folder of models.
@@ -53,6 +54,17 @@ impl Models {
         is_news.then_some(found)
     }
 
+    /// What answers clicks on a shot whose mask was `grown` by something: the same, or the best that is here.
+    pub fn segmenter(&self, grown: Option<GrownBy>) -> Segmenter {
+        let seen = self.seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let network = seen.as_ref().and_then(|(_, abilities)| abilities.sam2.network().ok());
+        match (grown.map(|grown| grown.by), network) {
+            (Some(Segmenter::Sam2), Some(_)) => Segmenter::Sam2,
+            (None, Some(network)) if !network.is_test_model => Segmenter::Sam2,
+            _ => Segmenter::Plate,
+        }
+    }
+
     /// Names, sizes and times are enough to know a model again; its files are only read when they change.
     #[cfg(not(feature = "void"))]
     fn find(&self) -> Abilities {
@@ -88,7 +100,10 @@ fn look_of(folder: &Path) -> Hash {
         let mut entries: Vec<_> =
             std::fs::read_dir(folder).into_iter().flatten().flatten().map(|e| e.path()).collect();
         entries.sort();
-        for path in entries {
+        // What begins with a dot is no weights: files that are being fetched, for one.
+        let is_hidden =
+            |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+        for path in entries.into_iter().filter(|path| !is_hidden(path)) {
             let Ok(about) = std::fs::metadata(&path) else { continue };
             if about.is_dir() {
                 if deep > 0 {
@@ -193,6 +208,11 @@ mod with_libtorch {
                 }
             };
             Abilities { void, sam2: self.find_sam2() }
+        }
+
+        /// Why a pass cannot be run here; `None`: it can.
+        pub fn lacks(&self, pass: Pass) -> Option<String> {
+            Model::open(&self.folder, pass).err().map(|error| error.to_string())
         }
 
         /// Gives `work` the model of a pass, opened now unless it still is from the job before.

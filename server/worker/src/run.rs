@@ -17,7 +17,8 @@ use crate::context::{Context, Place, Pulse};
 use crate::handlers;
 use crate::models::{self, Models};
 
-const KINDS: [&str; 8] =
+/// Kinds of jobs that workers do.
+pub const KINDS: [&str; 8] =
     ["ingest", "segment", "reason", "remove", "import_quadmask", "export_quadmask", "package", "demo"];
 const LEASE: Duration = Duration::from_secs(15);
 const SEEN: Duration = Duration::from_secs(5);
@@ -86,6 +87,12 @@ async fn work(args: &Args) -> anyhow::Result<()> {
     queue.register(&name, &host, pid, &models::about(&abilities, threads), &abilities).await?;
     sweep_workplaces(&queue, &store).await;
     let exact = tokio::spawn(crate::exact::serve(queue.db().clone(), store.clone(), stopping.clone()));
+    let clicks = tokio::spawn(crate::clicks::serve(
+        queue.db().clone(),
+        store.clone(),
+        Arc::clone(&models),
+        stopping.clone(),
+    ));
     tracing::info!("Worker {name} is ready");
     let mut seen = Instant::now();
     while !*stopping.borrow() {
@@ -124,6 +131,7 @@ async fn work(args: &Args) -> anyhow::Result<()> {
         }
     }
     exact.await.ok();
+    clicks.await.ok();
     queue.gone(&name).await.ok();
     Ok(())
 }
@@ -257,9 +265,15 @@ async fn beat(queue: &Queue, lease: &Lease, pulse: &Pulse, started: Instant) -> 
         Place { log, ..place.clone() }
     };
     let (began, from) = origin.unwrap_or((started, 0.0));
-    let (spent, done) = (began.elapsed().as_secs_f32(), fraction - from);
-    let seconds_left = (done > 0.03 && spent > 1.5).then(|| (spent / done * (1.0 - fraction)).ceil() as u32);
+    let seconds_left = seconds_left(began.elapsed().as_secs_f32(), from, fraction);
     queue.beat(lease, Beat { step, fraction, seconds_left, log: &log.join("\n") }).await
+}
+
+/// Seconds that the rest of a job takes if it goes on as it went from `from` to `fraction` in `spent` seconds; `None` while
+/// that is too little to tell.
+fn seconds_left(spent: f32, from: f32, fraction: f32) -> Option<u32> {
+    let done = fraction - from;
+    (done > 0.03 && spent > 1.5).then(|| (spent / done * (1.0 - fraction)).ceil() as u32)
 }
 
 async fn conclude(queue: &Queue, lease: &Lease, end: End, asked_to_cancel: bool) {
@@ -301,5 +315,36 @@ async fn conclude(queue: &Queue, lease: &Lease, end: End, asked_to_cancel: bool)
     };
     if let Err(error) = outcome {
         tracing::error!(error = &error as &dyn std::error::Error, job.id = %lease.job_id, "A job's end could not be written");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_left_is_not_told_before_there_is_something_to_tell_it_from() {
+        assert_eq!(seconds_left(0.0, 0.0, 0.0), None);
+        assert_eq!(seconds_left(600.0, 0.0, 0.0), None, "nothing is done");
+        assert_eq!(seconds_left(600.0, 0.0, 0.02), None, "next to nothing is done");
+        assert_eq!(seconds_left(1.0, 0.0, 0.5), None, "it only began");
+        assert_eq!(seconds_left(600.0, 0.6, 0.6), None, "this attempt did nothing yet");
+    }
+
+    #[test]
+    fn time_left_falls_to_nothing_at_the_end() {
+        assert_eq!(seconds_left(10.0, 0.0, 0.25), Some(30));
+        // The first half was another attempt's: only the pace of this one counts.
+        assert_eq!(seconds_left(10.0, 0.5, 0.75), Some(10));
+        // A job that keeps its pace: 100 s in all, told every second.
+        let told: Vec<u32> = (4..=100)
+            .map(|second| seconds_left(second as f32, 0.0, second as f32 / 100.0).expect("there is a pace"))
+            .collect();
+        assert!(told.windows(2).all(|pair| pair[0] >= pair[1]), "{told:?}");
+        assert!((95..=97).contains(&told[0]), "{told:?}");
+        // The same work in more time leaves more.
+        assert!(seconds_left(20.0, 0.0, 0.5) > seconds_left(10.0, 0.0, 0.5));
+        assert_eq!(seconds_left(100.0, 0.0, 1.0), Some(0));
+        assert_eq!(seconds_left(100.0, 0.9, 1.0), Some(0));
     }
 }

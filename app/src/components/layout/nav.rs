@@ -65,6 +65,7 @@ pub fn SideNav(
             </Show>
             <Show when=move || me.may(Action::ViewJobs)>
                 <NavLink to=href::JOBS.to_owned() word="Jobs & workers".to_owned() here=at(href::JOBS)/>
+                <NavLink to=href::MODELS.to_owned() word="Models".to_owned() here=at(href::MODELS)/>
             </Show>
         </nav>
     }

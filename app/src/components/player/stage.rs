@@ -111,7 +111,11 @@ fn Labels() -> impl IntoView {
     let desk = use_desk();
     let result = move || {
         let words = |v: domain::version::Version| {
-            let test = if v.is_of_test_model() { " · test model" } else { "" };
+            let test = match (v.is_of_test_model(), v.is_preview()) {
+                (true, _) => " · test model",
+                (false, true) => " · quick preview",
+                (false, false) => "",
+            };
             format!("Result v{} · {}{test}", v.n, v.engine_words())
         };
         desk.version().map(words).unwrap_or_default()

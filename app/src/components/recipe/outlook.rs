@@ -1,7 +1,7 @@
 //! What a run of VOID will be, before anybody presses run: canvas, windows, length, and what earlier runs took.
 
 use domain::VoidOrder;
-use domain::recipe::{Forecast, Plan};
+use domain::recipe::{Forecast, Plan, When};
 use leptos::prelude::*;
 
 use crate::components::words;
@@ -15,7 +15,21 @@ pub fn Outlook(order: Memo<Result<VoidOrder, String>>) -> impl IntoView {
         let size = (clip.width, clip.height);
         order.with(|order| {
             let order = order.as_ref().ok()?;
-            Some((order.knobs.plan(clip.frames, size, order.first_pass.is_some()), order.need(), clip.frames))
+            Some((
+                order.knobs.running().plan(clip.frames, size, order.first_pass.is_some()),
+                order.need(),
+                clip.frames,
+            ))
+        })
+    });
+    let then = Memo::new(move |_| {
+        order.with(|order| match order.as_ref() {
+            Ok(order) if order.first_pass.is_none() && !order.knobs.preview => match order.knobs.pass2.when {
+                When::Auto => Some("pass 2, where what was made changes its shape"),
+                When::Always => Some("pass 2"),
+                When::Never => None,
+            },
+            _ => None,
         })
     });
     let rows = move || {
@@ -23,6 +37,7 @@ pub fn Outlook(order: Memo<Result<VoidOrder, String>>) -> impl IntoView {
         let forecast = desk.view.with(|v| v.engines.forecast(&plan, need));
         let mut rows = about(&plan, frames);
         rows.extend(costs(forecast));
+        rows.extend(then.get().map(|then| ("Then", then.to_owned())));
         let rows = rows.into_iter().map(|(word, value)| view! { <div><dt>{word}</dt><dd>{value}</dd></div> });
         Some(view! { <dl class="proof__rows" aria-label="What will run">{rows.collect_view()}</dl> })
     };

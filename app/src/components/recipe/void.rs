@@ -65,8 +65,7 @@ pub fn VoidForm() -> impl IntoView {
             known.iter().filter_map(|name| place_of(name)).collect()
         } else {
             let all = VoidRecipe::KNOBS.iter().enumerate();
-            // Whether pass 2 follows is asked of people here; only the command line goes on by itself.
-            all.filter(|(_, knob)| !known.contains(&knob.name) && knob.name != "pass2.when")
+            all.filter(|(_, knob)| !known.contains(&knob.name))
                 .filter(|(_, knob)| knob.pass().is_none_or(|of| of == pass))
                 .map(|(place, _)| place)
                 .collect()

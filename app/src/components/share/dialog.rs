@@ -15,13 +15,14 @@ use crate::state::live::use_live;
 pub const NEW: &str = "new-link";
 pub const LINKS: &str = "links";
 
-/// In the review of a shot with a version; nothing for those who make no links.
+/// In the review of a shot with a version; nothing for those who make no links. In an archived project links are only looked at
+/// and withdrawn.
 #[component]
 pub fn ShareButton() -> impl IntoView {
     let desk = use_desk();
     let open = RwSignal::new(false);
     let is_here =
-        move || desk.tab.get() == Tab::Review && desk.may(Action::Share) && desk.version().is_some();
+        move || desk.tab.get() == Tab::Review && desk.may(Action::Withdraw) && desk.version().is_some();
     let project = desk.view.with_untracked(|v| v.project_id);
     let title = Signal::derive(move || "Share with the client".to_owned());
     view! {
@@ -32,7 +33,8 @@ pub fn ShareButton() -> impl IntoView {
             {move || {
                 let (chosen, name) =
                     untrack(|| (desk.version().map(|v| v.version_id), desk.view.with(|v| v.shot.name.clone())));
-                view! { <Sharing project chosen name/> }
+                let makes = untrack(|| desk.may(Action::Share));
+                view! { <Sharing project chosen name makes/> }
             }}
         </Dialog>
     }
@@ -41,8 +43,8 @@ pub fn ShareButton() -> impl IntoView {
 
 /// Read when it opens, and again when a link is made, opened or withdrawn.
 #[component]
-fn Sharing(project: ProjectId, chosen: Option<VersionId>, name: String) -> impl IntoView {
-    let side = RwSignal::new(NEW);
+fn Sharing(project: ProjectId, chosen: Option<VersionId>, name: String, makes: bool) -> impl IntoView {
+    let side = RwSignal::new(if makes { NEW } else { LINKS });
     let view: RwSignal<Option<Result<SharesView, ApiError>>> = RwSignal::new(None);
     let read = move || {
         spawn_local(async move {
@@ -59,9 +61,9 @@ fn Sharing(project: ProjectId, chosen: Option<VersionId>, name: String) -> impl 
     let count = Signal::derive(move || {
         view.with(|v| v.as_ref()?.as_ref().ok().map(|v| v.links.len() as u32)).filter(|n| *n > 0)
     });
-    let tabs = vec![Choice::new(NEW, "New link"), Choice { key: LINKS, word: "Links", count }];
-    let reach =
-        move || view.with(|v| v.as_ref()?.as_ref().ok().map(|v| v.reach.sentence())).unwrap_or_default();
+    let new = makes.then(|| Choice::new(NEW, "New link"));
+    let tabs = new.into_iter().chain([Choice { key: LINKS, word: "Links", count }]).collect::<Vec<_>>();
+    let reach = move || view.with(|v| v.as_ref()?.as_ref().ok().map(|v| v.reach.clone())).unwrap_or_default();
     let versions = Memo::new(move |_| {
         view.with(|v| {
             v.as_ref().and_then(|v| v.as_ref().ok()).map(|v| v.versions.clone()).unwrap_or_default()
@@ -76,7 +78,7 @@ fn Sharing(project: ProjectId, chosen: Option<VersionId>, name: String) -> impl 
         {move || problem().map(|why| view! { <p class="error-line" role="alert">{why}</p> })}
         <Show when=is_read fallback=move || view.with(Option::is_none).then(|| view! { <Loading/> })>
             <div role="tabpanel" id="panel-new-link" aria-labelledby="tab-new-link" hidden=move || side.get() != NEW>
-                <NewLink project versions chosen name=name.get_value() done=move |()| read()/>
+                {makes.then(|| view! { <NewLink project versions chosen name=name.get_value() done=move |()| read()/> })}
             </div>
             <div role="tabpanel" id="panel-links" aria-labelledby="tab-links" hidden=move || side.get() != LINKS>
                 <LinkList view/>

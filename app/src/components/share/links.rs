@@ -64,6 +64,8 @@ fn Entry(view: RwSignal<Option<Result<SharesView, ApiError>>>, id: LinkId) -> im
     };
     let is_in = move |state: LinkState| link.with(|l| l.as_ref().is_some_and(|l| l.state == state));
     let is_open = move || is_in(LinkState::Open);
+    // An archived project's links open again with it, so they can be taken back meanwhile.
+    let may_withdraw = move || is_open() || is_in(LinkState::Archived);
     let changing = RwSignal::new(false);
     // An expired one can be opened again by another end.
     let may_change = move || is_open() || is_in(LinkState::Expired);
@@ -71,8 +73,8 @@ fn Entry(view: RwSignal<Option<Result<SharesView, ApiError>>>, id: LinkId) -> im
         <li class="link-entry">
             {move || link.get().map(|link| view! { <About link/> })}
             <Show when=move || may_change() && changing.get()>
-                {move || link.with_untracked(|l| l.as_ref().map(|l| (l.grants, l.expires_at))).map(|(grants, expires_at)| view! {
-                    <Change id grants expires_at open=changing/>
+                {move || link.with_untracked(|l| l.as_ref().map(|l| (l.grants, l.expires_at, l.has_password))).map(|(grants, expires_at, has_password)| view! {
+                    <Change id grants expires_at has_password open=changing/>
                 })}
             </Show>
             <Show when=move || is_in(LinkState::Expired) && !changing.get()>
@@ -80,11 +82,13 @@ fn Entry(view: RwSignal<Option<Result<SharesView, ApiError>>>, id: LinkId) -> im
                     <Button small=true on:click=move |_| changing.set(true)>"Change…"</Button>
                 </div>
             </Show>
-            <Show when=move || is_open() && !changing.get()>
+            <Show when=move || may_withdraw() && !changing.get()>
                 <div class="row">
-                    <a class="button" data-kind="plain" data-small="true" href=href::share_preview(id) target="_blank" rel="external">"Preview as client"</a>
-                    <Button small=true on:click=move |_| changing.set(true)>"Change…"</Button>
-                    <Button small=true on:click=renew>"New address"</Button>
+                    <Show when=is_open>
+                        <a class="button" data-kind="plain" data-small="true" href=href::share_preview(id) target="_blank" rel="external">"Preview as client"</a>
+                        <Button small=true on:click=move |_| changing.set(true)>"Change…"</Button>
+                        <Button small=true on:click=renew>"New address"</Button>
+                    </Show>
                     <Show
                         when=move || asks.get()
                         fallback=move || view! { <Button small=true on:click=move |_| asks.set(true)>"Withdraw…"</Button> }

@@ -1,11 +1,12 @@
 //! Decisions between the threads: who approved and who asked for what, where it belongs in time.
 
 use domain::version::Decision;
-use domain::{Action, PersonId, Verdict, may};
+use domain::{Action, PersonId, QuadmaskId, Verdict, may};
 use leptos::prelude::*;
 
 use crate::components::ui::{Ago, Avatar};
-use crate::state::desk::Desk;
+use crate::components::versions::Stale;
+use crate::state::desk::{Desk, use_desk};
 use crate::state::talk::Filter;
 
 /// A decision and what it was about.
@@ -14,7 +15,8 @@ pub struct Decided {
     pub decision: Decision,
     /// `result v2`
     pub about: String,
-    pub is_stale: bool,
+    /// The quadmask that it was about, or that the result was made of.
+    pub quadmask_id: QuadmaskId,
 }
 
 impl Decided {
@@ -32,22 +34,27 @@ impl Decided {
 /// All decisions about the shot that the viewer knows of.
 pub fn decided(desk: Desk) -> Vec<Decided> {
     desk.view.with(|v| {
-        let of_masks = v.quadmasks.iter().flat_map(|q| {
-            q.decisions.iter().map(move |d| (d, format!("quadmask v{}", q.n), d.subject != q.subject))
-        });
-        let of_results = v.versions.iter().flat_map(|r| {
-            r.decisions.iter().map(move |d| (d, format!("result v{}", r.n), d.subject != r.subject))
-        });
+        let of_masks = v
+            .quadmasks
+            .iter()
+            .flat_map(|q| q.decisions.iter().map(move |d| (d, format!("quadmask v{}", q.n), q.quadmask_id)));
+        let of_results = v
+            .versions
+            .iter()
+            .flat_map(|r| r.decisions.iter().map(move |d| (d, format!("result v{}", r.n), r.quadmask_id)));
         of_masks
             .chain(of_results)
-            .map(|(d, about, is_stale)| Decided { decision: d.clone(), about, is_stale })
+            .map(|(d, about, quadmask_id)| Decided { decision: d.clone(), about, quadmask_id })
             .collect()
     })
 }
 
 #[component]
 pub fn DecidedCard(one: Decided) -> impl IntoView {
-    let Decided { decision, about, is_stale } = one;
+    let desk = use_desk();
+    let Decided { decision, about, quadmask_id } = one;
+    // Read by itself: the card of a decision stays the same card.
+    let is_stale = move || desk.view.with(|v| v.is_stale(quadmask_id));
     let (icon, words, tone) = match decision.verdict {
         Verdict::Approve => ("✓", format!("approved {about}"), "approved"),
         Verdict::Changes => ("↺", format!("asked for changes to {about}"), "changes"),
@@ -66,7 +73,7 @@ pub fn DecidedCard(one: Decided) -> impl IntoView {
                 <p class="thread__verdict">
                     <span aria-hidden="true">{icon}" "</span>
                     {words}
-                    {is_stale.then_some(" · stale: it was about an older state")}
+                    <Show when=is_stale>" "<Stale/></Show>
                 </p>
                 {(!decision.note.is_empty()).then(|| view! { <p class="prose">{decision.note}</p> })}
             </div>

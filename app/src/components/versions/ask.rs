@@ -71,16 +71,16 @@ fn take(desk: Desk, ask: Ask, note: String) {
     let id = desk.shot_id;
     match ask {
         Ask::Submit => {
-            desk.write_last(submit_quadmask(id, note), move |quadmask| {
+            desk.write_last(on_its_way(desk, ask, submit_quadmask(id, note)), move |quadmask| {
                 desk.toasts.say(format!("Quadmask v{} is in review", quadmask.n));
             });
         }
-        Ask::Reopen => desk.write(reopen(id)),
+        Ask::Reopen => desk.write(on_its_way(desk, ask, reopen(id))),
         Ask::ApproveQuadmask | Ask::QuadmaskChanges => {
             let Some(quadmask) = desk.view.with_untracked(|v| v.quadmasks.first().cloned()) else { return };
             let verdict = ask.verdict();
             desk.write_then(
-                decide_quadmask(quadmask.quadmask_id, quadmask.subject, verdict, note),
+                on_its_way(desk, ask, decide_quadmask(quadmask.quadmask_id, quadmask.subject, verdict, note)),
                 move |()| {
                     desk.toasts.say(match verdict {
                         Verdict::Approve => format!("You approved quadmask v{}", quadmask.n),
@@ -94,7 +94,8 @@ fn take(desk: Desk, ask: Ask, note: String) {
             let verdict = ask.verdict();
             let (road, n) = (desk.road, version.n);
             road.named(move || {
-                let sent = road.decide(version.version_id, version.subject, verdict, note);
+                let sent =
+                    on_its_way(desk, ask, road.decide(version.version_id, version.subject, verdict, note));
                 desk.write_then(sent, move |()| {
                     desk.toasts.say(match verdict {
                         Verdict::Approve => format!("You approved result v{n}"),
@@ -106,6 +107,16 @@ fn take(desk: Desk, ask: Ask, note: String) {
     }
 }
 
+/// Its buttons wait until the answer is there: a long shot is sent for seconds.
+fn on_its_way<T>(desk: Desk, ask: Ask, answer: impl Future<Output = T>) -> impl Future<Output = T> {
+    desk.sending.set(Some(ask));
+    async move {
+        let answer = answer.await;
+        desk.sending.try_set(None);
+        answer
+    }
+}
+
 /// A button that asks, where the step is possible.
 #[component]
 pub fn AskButton(
@@ -114,7 +125,13 @@ pub fn AskButton(
     #[prop(into)] word: Signal<String>,
 ) -> impl IntoView {
     let desk = use_desk();
-    view! { <Button kind on:click=move |_| desk.ask.set(Some(ask))>{move || word.get()}</Button> }.into_any()
+    let is_sending = Signal::derive(move || desk.sending.get() == Some(ask));
+    view! {
+        <Button kind disabled=is_sending on:click=move |_| desk.ask.set(Some(ask))>
+            {move || if is_sending.get() { "Sending…".to_owned() } else { word.get() }}
+        </Button>
+    }
+    .into_any()
 }
 
 /// What may be decided about the quadmask now; empty where nothing may.
@@ -129,7 +146,7 @@ pub fn QuadmaskSteps() -> impl IntoView {
             <Show when=move || desk.can(ShotStep::AskQuadmaskChanges) && counts().is_ok()>
                 <AskButton ask=Ask::QuadmaskChanges word="Ask for changes".to_owned()/>
             </Show>
-            <Show when=move || desk.can(ShotStep::ApproveQuadmask) && counts().is_ok()>
+            <Show when=move || desk.can(ShotStep::ApproveQuadmask) && counts().is_ok() && !desk.has_approved_quadmask()>
                 <AskButton ask=Ask::ApproveQuadmask kind=Kind::Primary word=Signal::derive(move || format!("Approve quadmask v{}", n.get()))/>
             </Show>
             <Show when=move || desk.can(ShotStep::SubmitQuadmask) && !desk.is_other_editing()>

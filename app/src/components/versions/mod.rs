@@ -9,7 +9,7 @@ mod quadmasks;
 mod transfer;
 
 pub use ask::{AskButton, AskDialog, QuadmaskSteps};
-pub use decisions::{Approvals, DecisionList};
+pub use decisions::{Approvals, DecisionList, Stale};
 pub use package::{HistoryFiles, MovieTake, PackagePanel};
 pub use pills::{VersionPills, step_version};
 pub use proof::{ProofPanel, TestModel};

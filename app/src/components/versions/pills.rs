@@ -14,6 +14,7 @@ pub fn VersionPills() -> impl IntoView {
         let chosen = desk.version().map(|v| v.version_id);
         desk.view.with(|v| {
             let is_team = v.may.contains(&Action::ViewShot);
+            let newest = v.versions.first().map(|version| version.version_id);
             v.versions
                 .iter()
                 .rev()
@@ -22,10 +23,18 @@ pub fn VersionPills() -> impl IntoView {
                     // To the team a client's word is a wish: what it says stands among the comments.
                     let counts = |d: &&Decision| !is_team || may(d.role, Action::DecideQuadmask);
                     let last = version.decisions.iter().rfind(counts).map(|d| d.verdict);
+                    // One of several that the policy asks for is not an approval, and a word that does not count asks for nothing.
+                    let last = match (is_team, version.is_approved(), last) {
+                        (true, true, _) => Some(Verdict::Approve),
+                        (true, false, Some(Verdict::Approve)) => None,
+                        (_, _, last) => last,
+                    };
                     let (state, tone) = match last {
                         Some(Verdict::Approve) => ("✓ approved", "approved"),
                         Some(Verdict::Changes) => ("↺ changes asked", "changes"),
-                        None => ("◉ to review", "review"),
+                        None if Some(id) == newest => ("◉ to review", "review"),
+                        // Only the newest is decided about.
+                        None => ("○ not decided", "idle"),
                     };
                     view! {
                         <button
@@ -36,6 +45,7 @@ pub fn VersionPills() -> impl IntoView {
                             <strong>{format!("v{}", version.n)}</strong>
                             <span>{made_with(version)}</span>
                             {version.is_of_test_model().then(|| view! { <span class="pill__test">"! test model"</span> })}
+                            {(version.is_preview() && !version.is_of_test_model()).then(|| view! { <span class="pill__test">"! quick preview"</span> })}
                             <span class="pill__state">{state}</span>
                         </button>
                     }

@@ -1,11 +1,13 @@
 //! What a result measured about itself: that kept samples are the plate's own, and where the filled ones came from.
 
-use domain::version::{MadeBy, TEST_MODEL, Version};
+use domain::version::{MadeBy, PREVIEW, TEST_MODEL, Version};
 use leptos::prelude::*;
 
 #[component]
 pub fn ProofPanel(version: Version) -> impl IntoView {
     let is_test = version.is_of_test_model();
+    let is_preview = version.is_preview();
+    let notes = version.made_by.as_ref().map(|made_by| made_by.notes.clone()).unwrap_or_default();
     let networks = version.made_by.map(network_rows).unwrap_or_default();
     let proof = version.proof;
     let is_proven = proof.max_delta_outside == 0;
@@ -36,6 +38,10 @@ pub fn ProofPanel(version: Version) -> impl IntoView {
         <section class="proof" aria-label="Proof">
             <p class="proof__claim" data-tone=tone><span aria-hidden="true">{icon}</span>{said}</p>
             {is_test.then(|| view! { <TestModel/> })}
+            {is_preview.then(|| view! {
+                <p class="note-line" data-tone="changes"><strong>{PREVIEW}</strong>". It cannot be approved: run it with all its steps."</p>
+            })}
+            <ul class="proof__notes">{notes.into_iter().map(|note| view! { <li>{note}</li> }).collect_view()}</ul>
             <dl class="proof__rows">
                 {rows.into_iter().chain(networks).map(|(word, value)| view! { <div><dt>{word}</dt><dd>{value}</dd></div> }).collect_view()}
             </dl>

@@ -14,7 +14,9 @@ pub fn QuadmaskList() -> impl IntoView {
     let marking = desk.marking;
     let pressed = move |what: Shown| if marking.shown.get() == what { "true" } else { "false" };
     let row = move |q: Quadmask| {
-        let shown = Shown::Version(q.quadmask_id);
+        let id = q.quadmask_id;
+        let shown = Shown::Version(id);
+        let is_stale = Signal::derive(move || desk.view.with(|v| v.is_stale(id)));
         let note = (!q.note.is_empty()).then(|| view! { <p class="decision__note">{q.note.clone()}</p> });
         view! {
             <li class="mask-version">
@@ -29,7 +31,7 @@ pub fn QuadmaskList() -> impl IntoView {
                     </code>
                 </div>
                 {note}
-                <DecisionList decisions=q.decisions subject=q.subject/>
+                <DecisionList decisions=q.decisions is_stale/>
             </li>
         }
     };

@@ -24,6 +24,7 @@ use crate::state::asking::Ask;
 use crate::state::desk::{Desk, Tab, use_desk};
 use crate::state::live::{Connection, use_live};
 use crate::state::road::Road;
+use crate::state::settled::said_now;
 use crate::state::visit::Visit;
 
 #[component]
@@ -41,7 +42,7 @@ pub fn Look(token: String, share: ShareView) -> impl IntoView {
     let share = StoredValue::new(share);
     let is_open = move || visit.over.with(Option::is_none);
     view! {
-        <Title text=move || format!("{} · {}", name(), heading)/>
+        <Title text=said_now(move || format!("{} · {}", name(), heading))/>
         <Show when=is_open fallback=move || visit.over.get().map(|error| view! { <Closed error/> })>
             <div class="shot share" data-tab="review" data-preview=is_preview.then_some("true")>
                 <ShareBar share=share.get_value() visit middle=view! { <CompareBar/> }.into_any()/>
@@ -70,6 +71,10 @@ fn Foot(visit: Visit, download: bool) -> impl IntoView {
     let n = Signal::derive(move || desk.version().map_or(0, |v| v.n));
     let file = move || {
         let version = desk.version().filter(|_| download)?;
+        // Files are handed out of approved versions only.
+        if !desk.view.with(|v| v.deliveries.approved.contains(&version.version_id)) {
+            return None;
+        }
         let to = href::share_version(&visit.token(), version.version_id, "result.mkv");
         let words = format!("Download v{}, full size", version.n);
         Some(view! { <a class="button" data-kind="plain" href=to download=true rel="external">{words}</a> })
@@ -79,9 +84,12 @@ fn Foot(visit: Visit, download: bool) -> impl IntoView {
             <Show when=move || desk.may_decide_result()>
                 <div class="panel__actions">
                     <AskButton ask=Ask::ResultChanges word="Ask for changes".to_owned()/>
-                    <AskButton ask=Ask::ApproveResult kind=Kind::Primary word=Signal::derive(move || format!("Approve v{}", n.get()))/>
+                    <Show when=move || desk.may_approve_result()>
+                        <AskButton ask=Ask::ApproveResult kind=Kind::Primary word=Signal::derive(move || format!("Approve v{}", n.get()))/>
+                    </Show>
                 </div>
             </Show>
+            {move || desk.result_is_closed().map(|why| view! { <p class="muted">{why}</p> })}
             {move || file().map(|file| view! { <div class="panel__actions">{file}</div> })}
             {download.then(|| view! { <MovieTake visit/> })}
         </footer>

@@ -21,7 +21,7 @@ pub fn Header() -> impl IntoView {
     let to = href::project(desk.view.with_untracked(|v| v.project_id));
     let words = Signal::derive(move || status_words(desk));
     let phase = Signal::derive(move || desk.phase());
-    let editor = move || desk.view.with(|v| v.draft.editor_name.clone());
+    let editor = move || desk.editor();
     view! {
         <TopBar
             middle=view! { <Steps/> }.into_any()

@@ -31,6 +31,7 @@ use crate::state::desk::{Desk, Tab};
 use crate::state::live::use_live;
 use crate::state::marking::{Shown, Tool};
 use crate::state::road::Road;
+use crate::state::settled::said_now;
 use crate::state::talk::side_of;
 
 #[component]
@@ -85,7 +86,7 @@ fn Workspace(view: ShotView, slug: Memo<Tab>) -> impl IntoView {
     });
     let name = move || desk.view.with(|v| v.shot.name.clone());
     view! {
-        <Title text=move || format!("{} · {}", name(), tab.get().word())/>
+        <Title text=said_now(move || format!("{} · {}", name(), tab.get().word()))/>
         <div class="shot" data-tab=move || tab.get().slug()>
             <Header/>
             <main class="shot__body">

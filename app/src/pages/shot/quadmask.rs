@@ -62,7 +62,7 @@ fn Standing() -> impl IntoView {
     move || {
         newest.get().map(|(policy, q)| {
             view! {
-                <Approvals policy decisions=q.decisions subject=q.subject author=q.author/>
+                <Approvals policy decisions=q.decisions author=q.author stands=None/>
                 {move || objection().map(|why| view! { <p class="faint">{why}</p> })}
             }
         })
@@ -73,7 +73,7 @@ fn Standing() -> impl IntoView {
 #[component]
 pub fn EditorLine() -> impl IntoView {
     let desk = use_desk();
-    let editor = move || desk.view.with(|v| v.draft.editor_name.clone());
+    let editor = move || desk.editor();
     view! {
         <Show when=move || desk.is_other_editing()>
             <p class="editor-line" role="status">

@@ -96,8 +96,12 @@ fn Gate() -> impl IntoView {
         ResultReview | ResultChanges | Approved => "A result is there. Another recipe makes another version.",
     };
     let approvals = move || {
-        desk.view.with(|v| v.quadmasks.first().cloned().map(|q| (v.policy.clone(), q))).map(|(policy, q)| {
-            view! { <Approvals policy decisions=q.decisions subject=q.subject author=q.author/> }
+        let newest = desk.view.with(|v| {
+            let current = v.quadmasks.first().filter(|q| !v.is_stale(q.quadmask_id));
+            current.cloned().map(|q| (v.policy.clone(), q))
+        });
+        newest.map(|(policy, q)| {
+            view! { <Approvals policy decisions=q.decisions author=q.author stands=None/> }
         })
     };
     view! {

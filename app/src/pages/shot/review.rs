@@ -9,7 +9,7 @@ use crate::components::compare::CompareBar;
 use crate::components::run::JobCard;
 use crate::components::ui::{Check, Kind};
 use crate::components::versions::{
-    AskButton, DecisionList, HistoryFiles, PackagePanel, ProofPanel, VersionPills,
+    Approvals, AskButton, DecisionList, HistoryFiles, PackagePanel, ProofPanel, VersionPills,
 };
 use crate::routes::href;
 use crate::state::asking::Ask;
@@ -59,9 +59,12 @@ pub fn ReviewFoot() -> impl IntoView {
             <Show when=move || desk.may_decide_result()>
                 <div class="panel__actions">
                     <AskButton ask=Ask::ResultChanges word="Ask for changes".to_owned()/>
-                    <AskButton ask=Ask::ApproveResult kind=Kind::Primary word=Signal::derive(move || format!("Approve v{}", n.get()))/>
+                    <Show when=move || desk.may_approve_result()>
+                        <AskButton ask=Ask::ApproveResult kind=Kind::Primary word=Signal::derive(move || format!("Approve v{}", n.get()))/>
+                    </Show>
                 </div>
             </Show>
+            {move || desk.result_is_closed().map(|why| view! { <p class="muted">{why}</p> })}
             <Show when=move || desk.can(domain::ShotStep::Reopen)>
                 <div class="panel__actions">
                     <AskButton ask=Ask::Reopen word="Re-open the quadmask".to_owned()/>
@@ -102,8 +105,14 @@ fn About(version: Version) -> impl IntoView {
     };
     let recipe = recipe_words(&version);
     let decisions = version.decisions.clone();
-    let subject = version.subject;
+    let is_stale = Signal::derive(move || desk.view.with(|v| v.is_stale(quadmask_id)));
     let has_decisions = !decisions.is_empty();
+    let approvals = desk
+        .view
+        .with_untracked(|v| v.may.contains(&Action::ViewShot).then(|| v.policy.clone()))
+        .map(|policy| {
+            view! { <Approvals policy decisions=decisions.clone() author=version.author stands=Some(version.is_approved())/> }
+        });
     view! {
         <section class="panel__section">
             <h2 class="caption">{format!("Proof of v{}", version.n)}</h2>
@@ -123,8 +132,9 @@ fn About(version: Version) -> impl IntoView {
         </section>
         <section class="panel__section">
             <h2 class="caption">"Decisions"</h2>
+            {approvals}
             {(!has_decisions).then(|| view! { <p class="muted">"Nobody has decided about this version yet."</p> })}
-            <DecisionList decisions subject/>
+            <DecisionList decisions is_stale/>
             {visibility(desk, id, is_visible)}
         </section>
     }

@@ -19,8 +19,13 @@ pub fn TargetsPanel() -> impl IntoView {
     let is_growing = move || job_of(desk, &["segment"]).is_some_and(|job| !job.state.is_over());
     let is_marked = move || desk.view.with(|v| v.targets.iter().any(Target::is_marked));
     let covered = move || desk.view.with(|v| v.draft.frames.iter().filter(|f| f.primary_area > 0).count());
-    let grown =
-        move || job_of(desk, &["segment"]).is_some_and(|job| job.state == JobState::Done) || covered() > 0;
+    // Answers to clicks cover their frames; a mask that grew, or came whole, covers more.
+    let covers_more =
+        move || desk.view.with(|v| v.draft.grown_by.is_some()) || covered() == desk.clip().frames as usize;
+    let grown = move || {
+        job_of(desk, &["segment"]).is_some_and(|job| job.state == JobState::Done)
+            || (covered() > 0 && covers_more())
+    };
     view! {
         <div class="panel">
             <Show when=move || desk.phase() == Phase::IngestFailed>
@@ -41,7 +46,12 @@ pub fn TargetsPanel() -> impl IntoView {
                 <p>
                     {move || match covered() {
                         0 => "Click the target on one frame, or on a few where it looks different. The mask grows from there, both ways.".to_owned(),
-                        n => format!("The target is covered on {n} of {} frames.", desk.clip().frames),
+                        n => {
+                            let frames = desk.clip().frames;
+                            let more = n < frames as usize && !is_growing();
+                            let then = if more { " Click where it looks different, then grow the mask over the others." } else { "" };
+                            format!("The target is covered on {n} of {frames} frames.{then}")
+                        }
                     }}
                 </p>
                 <GrownWith/>

@@ -15,6 +15,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use sqlx::Row as _;
 use storage::Store;
+use tokio::task::JoinHandle;
 
 use crate::bench::{Bench, On, back_up, contents, files_under};
 use crate::harness::{Studio, combined, facts, finished, made};
@@ -96,7 +97,12 @@ async fn during_edits(source: &Bench, count: u64, seed: u64, tally: &mut Tally) 
     let mut random = StdRng::seed_from_u64(seed);
     let to = source.folder.path().join("backup");
     for _ in 0..count {
+        let least = edits.load(Ordering::Relaxed) + EDITORS;
         tokio::time::sleep(Duration::from_millis(random.random_range(20..400))).await;
+        // However slow the machine is, something happened since.
+        while edits.load(Ordering::Relaxed) < least && !editors.iter().any(JoinHandle::is_finished) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
         let low = ledger(&db).await;
         let began = Instant::now();
         let made = back_up(&db, &source.store, &to).await;

@@ -296,28 +296,56 @@ pub enum Until {
     Set(Option<i64>),
 }
 
-/// Changes what a link allows and until when it is open; one that has expired opens again with a later end, one that was
-/// withdrawn never. Whoever looks through it sees the change with their next step.
-pub async fn change(tx: &mut AnyConnection, link_id: LinkId, grants: Grants, until: Until) -> Result<()> {
-    let Grants { comment, approve, download } = grants;
-    let (keep, expires_at) = match until {
+/// What a link's password is to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Password {
+    /// As it was.
+    Kept,
+    /// Its hash (argon2id, in PHC form); `None`: whoever has the address comes in.
+    Set(Option<String>),
+}
+
+/// How a link is changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    pub grants: Grants,
+    pub until: Until,
+    pub password: Password,
+}
+
+/// Changes what a link allows, until when it is open and what it asks for; one that has expired opens again with a later end, one
+/// that was withdrawn never. Whoever looks through it sees the change with their next step, and is asked for another password.
+pub async fn change(tx: &mut AnyConnection, link_id: LinkId, change: &Change) -> Result<()> {
+    let Change { grants: Grants { comment, approve, download }, until, password } = change;
+    let (keeps_end, expires_at) = match until {
         Until::Kept => (1, None),
-        Until::Set(at) => (0, at),
+        Until::Set(at) => (0, *at),
+    };
+    let (keeps_password, hash) = match password {
+        Password::Kept => (1, None),
+        Password::Set(hash) => (0, hash.as_deref()),
     };
     let row = sqlx::query(
         "update share_link set may_comment = $2, may_approve = $3, may_download = $4,
-             expires_at = case when $5 = 1 then expires_at else $6 end
+             expires_at = case when $5 = 1 then expires_at else $6 end,
+             password_hash = case when $7 = 1 then password_hash else $8 end
          where link_id = $1 and revoked_at is null returning project_id",
     )
     .bind(link_id.to_string())
-    .bind(i64::from(comment))
-    .bind(i64::from(approve))
-    .bind(i64::from(download))
-    .bind(keep)
+    .bind(i64::from(*comment))
+    .bind(i64::from(*approve))
+    .bind(i64::from(*download))
+    .bind(keeps_end)
     .bind(expires_at)
+    .bind(keeps_password)
+    .bind(hash)
     .fetch_optional(&mut *tx)
     .await?
     .ok_or_else(|| Error::Conflict("This link was withdrawn: make a new one.".into()))?;
+    if keeps_password == 0 {
+        // Slips with the one before say nothing about this one.
+        crate::sign_in::forget_link(tx, link_id).await?;
+    }
     tell(tx, row.word("project_id")?).await
 }
 
@@ -358,4 +386,37 @@ pub async fn check_open(tx: &mut AnyConnection, link_id: LinkId) -> Result<()> {
         None => Ok(()),
         Some(sentence) => Err(Error::Conflict(sentence.to_owned())),
     }
+}
+
+/// What everybody behind one link may write within an hour: more than any review needs, less than would fill a disk.
+pub const MOST_AN_HOUR: i64 = 300;
+
+/// Refuses while those behind the link have said and decided [`MOST_AN_HOUR`] times within the last hour. What lies longer
+/// ago does not count.
+///
+/// # Errors
+/// [`Error::Conflict`] with a sentence that says what to do.
+pub async fn check_pace(tx: &mut AnyConnection, link_id: LinkId) -> Result<()> {
+    const HOUR_MICROS: i64 = 3_600_000_000;
+    let count = |what: &str, by: &str, when: &str| {
+        format!(
+            "(select count(*) from {what} w join guest g on g.guest_id = w.{by} where g.link_id = $1 and w.{when} > $2)"
+        )
+    };
+    let text = format!(
+        "select {} + {} as written",
+        count("comment", "author", "created_at"),
+        count("decision", "person_id", "at")
+    );
+    let row = sqlx::query(sqlx::AssertSqlSafe(text))
+        .bind(link_id.to_string())
+        .bind(now() - HOUR_MICROS)
+        .fetch_one(tx)
+        .await?;
+    if row.int("written")? < MOST_AN_HOUR {
+        return Ok(());
+    }
+    Err(Error::Conflict(format!(
+        "Through this link {MOST_AN_HOUR} comments and decisions were written within an hour, and that is the most. Wait a little and send this again."
+    )))
 }

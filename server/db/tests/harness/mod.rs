@@ -199,6 +199,7 @@ pub fn finished(name: &str) -> Finished {
         seconds: 1.5,
     };
     Finished {
+        follow: None,
         manifest: serde_json::json!({ "name": name, "edge_px": 4 }),
         proof,
         result: Hash::of(b"result"),

@@ -79,8 +79,8 @@ async fn full(studio: &Studio, name: &str) -> Full {
     db::exact::ask(db, &wish).await.expect("asked");
     let invitation = format!("invited to {name}");
     transact!(db, [invitation], |tx| async move {
-        db::uploads::create(tx, project_id, None, artist, "next.mov", 10).await?;
-        let of_shot = db::uploads::create(tx, project_id, None, artist, "this.mov", 10).await?;
+        db::uploads::create(tx, project_id, None, artist, "next.mov", 10, None).await?;
+        let of_shot = db::uploads::create(tx, project_id, None, artist, "this.mov", 10, None).await?;
         db::uploads::finish(tx, of_shot, shot_id).await?;
         db::projects::create_sequence(tx, project_id, "NL_204").await?;
         db::people::invite(tx, &invitation, Role::Artist, Some(project_id), supervisor, db::now() + 1_000_000)
@@ -424,21 +424,26 @@ rules! {
     }
 
     async fn a_link_is_changed_while_it_is_not_withdrawn(db) {
-        use db::share::{Until, change};
+        use db::share::{Change, Password, Until};
+        let change = |grants, until| Change { grants, until, password: Password::Kept };
         let studio = Studio::new(&db).await;
         let full = full(&studio, "pillow").await;
         let (link_id, supervisor) = (full.link_id, studio.supervisor);
         let all = Grants { comment: false, approve: false, download: true };
         let over = Until::Set(Some(db::now() - 1));
-        transact!(db, [], |tx| change(tx, link_id, all, over)).expect("changed");
+        let expired = change(all, over);
+        transact!(db, [expired], |tx| db::share::change(tx, link_id, &expired)).expect("changed");
         let link = db::share::get(db.pool(), link_id).await.expect("there");
         assert_eq!((link.grants, link.state()), (all, LinkState::Expired));
-        transact!(db, [], |tx| change(tx, link_id, Grants::default(), Until::Kept)).expect("changed");
+        let fewer = change(Grants::default(), Until::Kept);
+        transact!(db, [fewer], |tx| db::share::change(tx, link_id, &fewer)).expect("changed");
         assert_eq!(db::share::get(db.pool(), link_id).await.expect("there").expires_at, link.expires_at);
-        transact!(db, [], |tx| change(tx, link_id, Grants::default(), Until::Set(None))).expect("changed");
+        let endless = change(Grants::default(), Until::Set(None));
+        transact!(db, [endless], |tx| db::share::change(tx, link_id, &endless)).expect("changed");
         assert_eq!(db::share::get(db.pool(), link_id).await.expect("there").state(), LinkState::Open);
         transact!(db, [], |tx| db::share::revoke(tx, link_id, supervisor)).expect("withdrawn");
-        assert!(transact!(db, [], |tx| change(tx, link_id, all, Until::Kept)).is_err());
+        let late = change(all, Until::Kept);
+        assert!(transact!(db, [late], |tx| db::share::change(tx, link_id, &late)).is_err());
     }
 }
 

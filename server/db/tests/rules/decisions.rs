@@ -213,6 +213,9 @@ rules! {
                 transact!(db, [ballot], |tx| on_version(tx, version_id, &ballot))
             }
         };
+        let hidden = vote(studio.client, Role::Client, Verdict::Approve).await;
+        assert!(matches!(hidden, Err(db::Error::NotFound)), "{hidden:?}");
+        transact!(db, [], |tx| db::versions::show_client(tx, version_id, true)).expect("shown");
         let client = vote(studio.client, Role::Client, Verdict::Approve).await.expect("recorded");
         assert_eq!(client.phase, Phase::ResultReview);
         let boss = vote(studio.supervisor, Role::Supervisor, Verdict::Changes).await.expect("asked");
@@ -222,6 +225,117 @@ rules! {
         let versions = db::versions::list(&db, shot_id, false).await.expect("listed");
         assert_eq!(versions[0].decisions.len(), 3);
         assert_eq!(verify_chain(&db, shot_id).await.expect("read"), Ok(4));
+    }
+
+    async fn a_result_is_approved_when_the_policy_is_met_and_not_before(db) {
+        let studio = Studio::new(&db).await;
+        let (shot_id, project_id) = (studio.shot("lime").await, studio.project_id);
+        let (id, seen) = studio.submitted(shot_id).await;
+        let sam = (studio.supervisor, Role::Supervisor);
+        let (run_id, _) = decide(&studio, id, seen, sam, Verdict::Approve).await.expect("approved").run.expect("queued");
+        let version_id = run(&studio, run_id).await.expect("made");
+        let subject = db::versions::get(db.pool(), version_id).await.expect("there").subject;
+        let vote = async |person_id, verdict| {
+            let ballot = Ballot { person_id, role: Role::Supervisor, seen: subject, verdict, note: "why" };
+            transact!(db, [ballot], |tx| on_version(tx, version_id, &ballot)).map(|outcome| outcome.phase)
+        };
+        let asks = async |policy: ApprovalPolicy| {
+            transact!(db, [policy], |tx| db::projects::update(tx, project_id, "First", 1001, &policy)).expect("a policy");
+        };
+        let delivered = async || {
+            let mut tx = db.snapshot().await.expect("a snapshot");
+            db::deliveries::is_approved(&mut tx, version_id).await.expect("read")
+        };
+        let two = ApprovalPolicy { needed: 2, ..ApprovalPolicy::default() };
+        asks(two.clone()).await;
+        assert_eq!(vote(studio.supervisor, Verdict::Approve).await.expect("recorded"), Phase::ResultReview);
+        assert!(!delivered().await, "one of two");
+        assert_eq!(vote(studio.second, Verdict::Approve).await.expect("approved"), Phase::Approved);
+        assert!(delivered().await);
+        assert_eq!(vote(studio.second, Verdict::Changes).await.expect("asked"), Phase::ResultChanges);
+        assert!(!delivered().await, "taken back");
+        assert_eq!(vote(studio.owner, Verdict::Approve).await.expect("approved"), Phase::Approved);
+        assert!(delivered().await, "the first and the owner");
+
+        // Stricter afterwards: what was approved stays so, and who is not named decides nothing any more.
+        asks(ApprovalPolicy { of: vec![studio.second, studio.owner], needed: 2, not_author: false }).await;
+        assert!(delivered().await);
+        assert_eq!(vote(studio.second, Verdict::Approve).await.expect("recorded"), Phase::Approved, "and it stays");
+        assert!(delivered().await, "an approval takes none back");
+        let refused = vote(studio.supervisor, Verdict::Changes).await;
+        assert!(matches!(&refused, Err(db::Error::Invalid(why)) if why.contains("not among them")), "{refused:?}");
+
+        // Looser: what has enough approvals moves at once; what somebody wants changed does not.
+        asks(two).await;
+        assert_eq!(vote(studio.second, Verdict::Changes).await.expect("asked"), Phase::ResultChanges);
+        asks(ApprovalPolicy { needed: 3, ..ApprovalPolicy::default() }).await;
+        assert_eq!(vote(studio.second, Verdict::Approve).await.expect("recorded"), Phase::Approved, "all three");
+        assert_eq!(vote(studio.owner, Verdict::Changes).await.expect("asked"), Phase::ResultChanges);
+        let (artist, four) = (studio.artist, ApprovalPolicy { needed: 4, ..ApprovalPolicy::default() });
+        asks(four).await;
+        assert_eq!(vote(studio.owner, Verdict::Approve).await.expect("recorded"), Phase::ResultChanges, "three of four");
+        assert!(!delivered().await);
+        let three = ApprovalPolicy { needed: 3, not_author: true, ..ApprovalPolicy::default() };
+        asks(three.clone()).await;
+        assert_eq!(phase(&db, shot_id).await, Phase::ResultChanges, "changes were asked for");
+        sqlx::query("update shot set phase = 'result_review'").execute(db.pool()).await.expect("in review");
+        asks(three).await;
+        assert_eq!(phase(&db, shot_id).await, Phase::Approved, "the policy asks for no more now");
+        assert!(delivered().await);
+        let own = transact!(db, [], |tx| on_version(tx, version_id, &Ballot {
+            person_id: artist, role: Role::Producer, seen: subject, verdict: Verdict::Changes, note: "why"
+        }));
+        assert!(matches!(&own, Err(db::Error::Invalid(why)) if why.contains("author")), "{own:?}");
+    }
+
+    async fn who_approved_may_approve_again_once_somebody_asked_for_changes(db) {
+        let studio = Studio::new(&db).await;
+        let shot_id = studio.shot("lime").await;
+        let (id, seen) = studio.submitted(shot_id).await;
+        let sam = (studio.supervisor, Role::Supervisor);
+        let (run_id, _) = decide(&studio, id, seen, sam, Verdict::Approve).await.expect("approved").run.expect("queued");
+        let version_id = run(&studio, run_id).await.expect("made");
+        let subject = db::versions::get(db.pool(), version_id).await.expect("there").subject;
+        let vote = async |person_id, verdict| {
+            let ballot = Ballot { person_id, role: Role::Supervisor, seen: subject, verdict, note: "why" };
+            transact!(db, [ballot], |tx| on_version(tx, version_id, &ballot)).map(|outcome| outcome.phase)
+        };
+        assert_eq!(vote(studio.supervisor, Verdict::Approve).await.expect("approved"), Phase::Approved);
+        let twice = vote(studio.supervisor, Verdict::Approve).await;
+        assert!(matches!(&twice, Err(db::Error::Conflict(why)) if why.contains("already")), "{twice:?}");
+        assert_eq!(vote(studio.second, Verdict::Changes).await.expect("asked"), Phase::ResultChanges);
+        assert_eq!(vote(studio.supervisor, Verdict::Approve).await.expect("again"), Phase::Approved);
+        assert!(db::versions::get(db.pool(), version_id).await.expect("there").is_approved());
+        assert_eq!(verify_chain(&db, shot_id).await.expect("read"), Ok(4));
+    }
+
+    async fn only_the_newest_version_that_somebody_sees_is_decided_about(db) {
+        let studio = Studio::new(&db).await;
+        let shot_id = studio.shot("lime").await;
+        let (id, seen) = studio.submitted(shot_id).await;
+        let sam = (studio.supervisor, Role::Supervisor);
+        let (run_id, _) = decide(&studio, id, seen, sam, Verdict::Approve).await.expect("approved").run.expect("queued");
+        let first = run(&studio, run_id).await.expect("made");
+        sqlx::query("update job set state = 'done' where kind = 'remove'").execute(db.pool()).await.expect("done");
+        let recipe = PlateRecipe { seed: 7, ..PlateRecipe::default() };
+        let (again, _) = transact!(db, [recipe], |tx| db::runs::start(tx, shot_id, recipe, studio.artist)).expect("queued");
+        let second = run(&studio, again).await.expect("made");
+        let vote = async |version_id, person_id, role| {
+            let seen = db::versions::get(db.pool(), version_id).await.expect("there").subject;
+            let ballot = Ballot { person_id, role, seen, verdict: Verdict::Approve, note: "" };
+            transact!(db, [ballot], |tx| on_version(tx, version_id, &ballot))
+        };
+        let show = async |version_id| {
+            transact!(db, [], |tx| db::versions::show_client(tx, version_id, true)).expect("shown");
+        };
+        let late = vote(first, studio.supervisor, Role::Supervisor).await;
+        assert!(matches!(&late, Err(db::Error::Conflict(why)) if why.contains("version 2")), "{late:?}");
+        show(first).await;
+        vote(first, studio.client, Role::Client).await.expect("the newest that clients see");
+        show(second).await;
+        let late = vote(first, studio.client, Role::Client).await;
+        assert!(matches!(&late, Err(db::Error::Conflict(why)) if why.contains("version 2")), "{late:?}");
+        vote(second, studio.client, Role::Client).await.expect("recorded");
     }
 
     async fn a_reopened_quadmask_takes_its_waiting_removal_back(db) {

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use db::Engine;
 use db::disk::{COLUMNS, JOB, MANIFEST, forget, plan, usage};
 use domain::Hash;
 use sqlx::Row;
 
-use crate::harness::{Studio, made};
+use crate::harness::{self, Studio, made};
 use crate::{rules, transact};
 
 /// Text columns that hold no hash of a blob. A migration that adds a text column must say of it here that it does not, or
@@ -39,7 +40,10 @@ const OTHERS: &[(&str, &[&str])] = &[
             "said_colour",
         ],
     ),
-    ("upload", &["upload_id", "project_id", "sequence_id", "person_id", "file_name", "state", "shot_id"]),
+    (
+        "upload",
+        &["upload_id", "project_id", "sequence_id", "person_id", "file_name", "state", "shot_id", "metadata"],
+    ),
     ("target", &["target_id", "shot_id", "name", "colour", "points", "boxes"]),
     ("deletion", &["shot_id"]),
     ("words", &["shot_id", "removal", "after"]),
@@ -56,8 +60,8 @@ const OTHERS: &[(&str, &[&str])] = &[
         "draft_edit",
         &["shot_id", "person_id", "cells_before", "cells_after", "item", "item_before", "item_after"],
     ),
-    // The subject is a hash of a text that lies beside it.
-    ("quadmask", &["quadmask_id", "shot_id", "author", "note", "subject_json", "subject"]),
+    // The subject is a hash of a text that lies beside it, and what it was made of one of rows.
+    ("quadmask", &["quadmask_id", "shot_id", "author", "note", "subject_json", "subject", "made_of"]),
     ("run", &["run_id", "shot_id", "quadmask_id", "engine", "recipe", "started_by"]),
     // What the manifest names is named by other rows of the same shot too, which go no sooner.
     (
@@ -113,6 +117,7 @@ const OTHERS: &[(&str, &[&str])] = &[
     ("mention", &["comment_id", "person_id"]),
     ("thread_seen", &["thread_id", "person_id"]),
     ("exact_frame", &["shot_id", "version_id", "problem"]),
+    ("click", &["shot_id"]),
     (
         "share_link",
         &["link_id", "project_id", "name", "token_hash", "password_hash", "created_by", "revoked_by"],
@@ -214,6 +219,7 @@ rules! {
     }
 
     async fn only_what_no_row_needs_is_planned_and_forgotten(db) {
+        assert!(plan(&db, yesterday()).await.expect("a plan").knows_none);
         let studio = Studio::new(&db).await;
         let shot_id = studio.shot("pillow").await;
         studio.submitted(shot_id).await;
@@ -228,6 +234,7 @@ rules! {
         aged(&db).await;
         let found = plan(&db, yesterday()).await.expect("a plan");
         assert_eq!(found.unused, [(idle, 5)]);
+        assert!(!found.knows_none);
         for text in ["pillow", "first mask", "a file to import"] {
             assert!(found.needed.has(Hash::of(text.as_bytes())), "{text}");
         }
@@ -279,6 +286,20 @@ rules! {
         assert_eq!(db::disk::recorded(&db, &[hash]).await.expect("asked"), [hash]);
     }
 
+    async fn a_database_has_one_id(db) {
+        let mut asked = Vec::new();
+        for _ in 0..6 {
+            let db = db.clone();
+            asked.push(tokio::spawn(async move { db::upkeep::database_id(&db).await }));
+        }
+        let mut ids = BTreeSet::new();
+        for one in asked {
+            ids.insert(one.await.expect("ended").expect("an id"));
+        }
+        ids.insert(db::upkeep::database_id(&db).await.expect("an id"));
+        assert_eq!(ids.len(), 1, "{ids:?}");
+    }
+
     async fn one_of_several_takes_a_turn(db) {
         let mut turns = Vec::new();
         for _ in 0..6 {
@@ -293,5 +314,39 @@ rules! {
         transact!(db, [], |tx| db::upkeep::said(tx, db::upkeep::SWEEP, "nothing")).expect("said");
         assert_eq!(db::upkeep::last(&db, db::upkeep::SWEEP).await.expect("asked").expect("there").1, "nothing");
         assert!(!db::upkeep::take_turn(&db, db::upkeep::SWEEP, 1_000_000_000).await.expect("asked"));
+    }
+}
+
+/// SQLite is told that its file is as large as it may be, and does as on a full disk; PostgreSQL says what it says there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_full_disk_is_an_error_of_its_own_and_costs_no_connection() {
+    for fresh in [Some(harness::sqlite().await), harness::postgres().await].into_iter().flatten() {
+        let (db, engine) = (&fresh.db, fresh.db.engine());
+        let Studio { project_id, artist, .. } = Studio::new(db).await;
+        let long = "x".repeat(4 << 20);
+        // More often than there are connections.
+        for n in 0..20 {
+            let full = transact!(db, [long], |tx| async move {
+                db::uploads::create(tx, project_id, None, artist, "before.mov", 1, None).await?;
+                if engine == Engine::Sqlite {
+                    // It takes no fewer pages than there are.
+                    sqlx::query("pragma max_page_count = 1").execute(&mut *tx).await?;
+                    db::uploads::create(tx, project_id, None, artist, &long, 1, None).await?;
+                } else {
+                    sqlx::query("do $$ begin raise disk_full; end $$").execute(&mut *tx).await?;
+                }
+                Ok::<_, db::Error>(())
+            });
+            assert!(matches!(full, Err(db::Error::Full)), "{engine:?} {n}: {full:?}");
+        }
+        assert!(db::uploads::open(db).await.expect("read").is_empty(), "{engine:?}: half of it is there");
+        transact!(db, [long], |tx| async move {
+            if engine == Engine::Sqlite {
+                sqlx::query("pragma max_page_count = 1000000").execute(&mut *tx).await?;
+            }
+            db::uploads::create(tx, project_id, None, artist, &long, 1, None).await
+        })
+        .expect("room again");
+        assert_eq!(db::uploads::open(db).await.expect("read").len(), 1, "{engine:?}");
     }
 }

@@ -1,10 +1,10 @@
 //! Runs of VOID: what they begin with, what they leave, and which of them may still go on.
 
-use db::decisions::{Ballot, on_quadmask};
+use db::decisions::{Ballot, on_quadmask, on_version};
 use domain::recipe::VoidRecipe;
 use domain::version::MadeBy;
 use domain::{
-    Hash, JobId, PlateRecipe, QuadmaskId, Recipe, Role, RunId, ShotId, Verdict, VersionId, VoidOrder,
+    Hash, JobId, Phase, PlateRecipe, QuadmaskId, Recipe, Role, RunId, ShotId, Verdict, VersionId, VoidOrder,
 };
 
 use crate::harness::{Studio, finished};
@@ -40,6 +40,7 @@ fn made_by(pass: u32) -> MadeBy {
         pass,
         model: "test model".into(),
         is_test_model: true,
+        is_preview: false,
         fingerprint: Hash::of(b"weights"),
         host: "host".into(),
         device: "cpu".into(),
@@ -51,6 +52,7 @@ fn made_by(pass: u32) -> MadeBy {
         resumed_steps: 0,
         seconds: 3.0,
         peak_rss_bytes: None,
+        notes: Vec::new(),
     }
 }
 
@@ -138,6 +140,50 @@ rules! {
         let outcome = transact!(db, [ballot], |tx| on_quadmask(tx, quadmask_id, &ballot)).expect("approved");
         made(&studio, outcome.run.expect("queued").0, None).await;
         assert!(refused(first, plain()).await.contains("another quadmask"));
+    }
+
+    async fn pass_2_follows_with_its_version_and_takes_nothing_with_it_when_it_ends(db) {
+        let studio = Studio::new(&db).await;
+        let (shot_id, ..) = approved(&studio, "lime", "An empty table.").await;
+        let phase = async || db::shots::get(db.pool(), shot_id).await.expect("there").phase;
+        let (first_run, _) = start(&studio, shot_id, VoidOrder::default()).await.expect("queued");
+        let finished = db::versions::Finished {
+            made_by: Some(made_by(1)),
+            model_output: Some(Hash::of(b"model output")),
+            follow: Some(VoidOrder::default()),
+            ..finished("first")
+        };
+        // Twice, as after a kill between the rows and the end of the job.
+        for _ in 0..2 {
+            transact!(db, [finished], |tx| async move {
+                if db::versions::of_run(&mut *tx, first_run).await?.is_none() {
+                    db::runs::started(tx, first_run).await?;
+                }
+                db::versions::create(tx, first_run, &finished).await
+            }).expect("a version");
+        }
+        let first = db::versions::of_run(db.pool(), first_run).await.expect("read").expect("made");
+        assert_eq!(phase().await, Phase::Running);
+        let second = db::runs::newest(&db, shot_id).await.expect("read").expect("queued");
+        let order = VoidOrder { first_pass: Some(first), ..VoidOrder::default() };
+        assert_eq!(db::runs::get(db.pool(), second).await.expect("there").recipe, Recipe::Void(order));
+        let waiting: i64 = sqlx::query_scalar("select count(*) from job where kind = 'remove' and needs = 'void_pass2' and state = 'queued'")
+            .fetch_one(db.pool()).await.expect("counted");
+        assert_eq!(waiting, 1);
+        let third = words(start(&studio, shot_id, PlateRecipe::default()).await);
+        assert!(third.contains("in the queue or running"), "{third}");
+
+        // Nothing came of it: the first result is in review again, and decided about.
+        transact!(db, [], |tx| db::runs::failed(tx, second, "The GPU is gone.")).expect("over");
+        assert_eq!(phase().await, Phase::ResultReview);
+        sqlx::query("update job set state = 'done' where kind = 'remove'").execute(db.pool()).await.expect("done");
+        let seen = db::versions::get(db.pool(), first).await.expect("there").subject;
+        let no = Ballot { person_id: studio.supervisor, role: Role::Supervisor, seen, verdict: Verdict::Changes, note: "Softer." };
+        transact!(db, [no], |tx| on_version(tx, first, &no)).expect("asked");
+        let again = VoidOrder { first_pass: Some(first), ..VoidOrder::default() };
+        let (again, _) = start(&studio, shot_id, again).await.expect("queued");
+        transact!(db, [], |tx| db::runs::cancelled(tx, again)).expect("over");
+        assert_eq!(phase().await, Phase::ResultChanges, "as people left it");
     }
 
     async fn only_the_newest_run_that_is_not_over_may_go_on(db) {

@@ -28,6 +28,7 @@ async fn reviewed(studio: &Studio, name: &str) -> (ShotId, VersionId, Hash) {
         db::versions::create(tx, run_id, &finished).await
     })
     .expect("a version");
+    transact!(studio.db, [], |tx| db::versions::show_client(tx, version_id, true)).expect("shown");
     let subject = db::versions::get(studio.db.pool(), version_id).await.expect("there").subject;
     (shot_id, version_id, subject)
 }

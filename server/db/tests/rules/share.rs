@@ -1,10 +1,12 @@
 //! Links and guests: what holds whoever asks.
 
+use db::decisions::{Ballot, on_version_of_link};
+use db::inbox::Reader;
 use db::share::guests::{Look, join, opened};
-use db::share::{New, by_token, create, list, renew, revoke};
+use db::share::{New, by_token, check_pace, create, list, renew, revoke};
 use db::threads::Eyes;
 use domain::share::{Grants, LinkState};
-use domain::{FrameRange, LinkId, PersonId, ShotId, VersionId};
+use domain::{FrameRange, LinkId, PersonId, Role, ShotId, Verdict, VersionId};
 
 use crate::harness::{Studio, finished};
 use crate::{rules, transact};
@@ -119,6 +121,43 @@ rules! {
         assert!(found.client_visible && found.comments[0].author.as_ref().is_some_and(|a| a.is_guest));
     }
 
+    async fn what_a_guest_says_and_decides_reaches_those_whose_shot_it_is(db) {
+        let studio = Studio::new(&db).await;
+        let (shot_id, version_id) = versioned(&studio, "pillow").await;
+        let link_id = made(&studio, "one", &[version_id]).await;
+        let visitor = PersonId(db::new_uuid());
+        transact!(db, [], |tx| join(tx, link_id, visitor, "The client")).expect("joined");
+        let heard = async |person_id, role| {
+            let reader = Reader { person_id, role, projects: &[studio.project_id] };
+            let list = db::inbox::list(&db, reader).await.expect("entries");
+            list.into_iter().filter(|one| one.by.as_deref() == Some("The client")).map(|one| one.sentence()).collect::<Vec<_>>()
+        };
+        let place = db::comments::Place { shot_id, version_id: Some(version_id), frames: None, client_visible: true };
+        let said = db::comments::Said { text: "A rim.".into(), drawing: None };
+        let mine = Eyes::Guest(link_id);
+        let thread = transact!(db, [said], |tx| db::comments::start(tx, place, visitor, mine, &said)).expect("said");
+        let seen = db::versions::get(db.pool(), version_id).await.expect("there").subject;
+        let no = Ballot { person_id: visitor, role: Role::Client, seen, verdict: Verdict::Changes, note: "Wider." };
+        transact!(db, [no], |tx| on_version_of_link(tx, version_id, link_id, &no)).expect("recorded");
+        let wanted = ["The client asked for changes to result v1", "The client commented, for the client’s side"];
+        assert_eq!(heard(studio.artist, Role::Artist).await, wanted, "who made the quadmask");
+        assert_eq!(heard(studio.supervisor, Role::Supervisor).await, wanted, "who made the link");
+        assert_eq!(heard(studio.second, Role::Supervisor).await, [""; 0]);
+
+        // As much as any review needs, and no more.
+        transact!(db, [], |tx| check_pace(tx, link_id)).expect("two of many");
+        let fill = "insert into comment (comment_id, thread_id, n, kind, author, text, created_at)
+             with recursive counted(i) as (select 2 union all select i + 1 from counted where i < 299)
+             select '00000000-0000-7000-8000-' || substr(cast(1000000000000 + i as text), 2), $1, i, 'said', $2, 'x', $3 from counted";
+        sqlx::query(fill)
+            .bind(thread.to_string()).bind(visitor.to_string()).bind(db::now())
+            .execute(db.pool()).await.expect("filled");
+        let refused = transact!(db, [], |tx| check_pace(tx, link_id));
+        assert!(matches!(&refused, Err(db::Error::Conflict(why)) if why.contains("Wait a little")), "{refused:?}");
+        sqlx::query("update comment set created_at = created_at - 3600000001").execute(db.pool()).await.expect("an hour later");
+        transact!(db, [], |tx| check_pace(tx, link_id)).expect("open again");
+    }
+
     async fn looking_twice_within_minutes_is_one_look(db) {
         let studio = Studio::new(&db).await;
         let (_, version_id) = versioned(&studio, "pillow").await;
@@ -134,5 +173,83 @@ rules! {
         kept.sort_unstable();
         assert_eq!(kept, [("", true, 1), ("Client", false, 1), ("Client", true, 1)]);
         assert_eq!(listed[0].guests.len(), 1);
+    }
+
+    async fn pieces_of_a_download_are_one_line_and_those_of_others_are_others(db) {
+        let studio = Studio::new(&db).await;
+        let note = |by, about: &str, address: &str| db::audit::Note {
+            deed: domain::Deed::PackageTaken,
+            by,
+            who: "a guest".into(),
+            project_id: Some(studio.project_id),
+            about: about.into(),
+            address: address.into(),
+        };
+        let artist = note(Some(studio.artist), "“lime” version 1: movie of H.264", "10.0.0.1");
+        let pieces = (0..12).map(|_| {
+            let (db, piece) = (db.clone(), artist.clone());
+            tokio::spawn(async move { transact!(db, [piece], |tx| db::audit::add_once(tx, &piece)) })
+        });
+        let mut lines = 0;
+        for piece in pieces.collect::<Vec<_>>() {
+            lines += usize::from(piece.await.expect("ran").expect("kept"));
+        }
+        assert_eq!(lines, 1, "all at once");
+        let (browser, other) = (PersonId(db::new_uuid()), PersonId(db::new_uuid()));
+        for (by, about, address, is_first) in [
+            (Some(studio.artist), "“lime” version 1: movie of H.264", "10.0.0.2", false),
+            (Some(studio.artist), "“lime” version 2: movie of H.264", "10.0.0.1", true),
+            (Some(studio.second), "“lime” version 1: movie of H.264", "10.0.0.1", true),
+            // Nobody known yet, who gets a cookie with the first piece or keeps none.
+            (None, "“lime” version 1: movie of H.264", "10.0.0.1", true),
+            (None, "“lime” version 1: movie of H.264", "10.0.0.1", false),
+            (Some(browser), "“lime” version 1: movie of H.264", "10.0.0.1", false),
+            (None, "“lime” version 1: movie of H.264", "10.0.0.2", true),
+            // Known by their browsers, whatever they are called.
+            (Some(browser), "“lime” version 2: movie of H.264", "10.0.0.1", true),
+            (Some(browser), "“lime” version 2: movie of H.264", "10.0.0.3", false),
+            (Some(other), "“lime” version 2: movie of H.264", "10.0.0.1", true),
+        ] {
+            let piece = note(by, about, address);
+            let kept = transact!(db, [piece], |tx| db::audit::add_once(tx, &piece)).expect("kept");
+            assert_eq!(kept, is_first, "{piece:?}");
+        }
+    }
+
+    async fn a_links_password_stays_or_is_changed_with_its_rights(db) {
+        use db::share::{Change, Password, Until, change};
+        let studio = Studio::new(&db).await;
+        let (_, version_id) = versioned(&studio, "pillow").await;
+        let (link_id, other) = (made(&studio, "one", &[version_id]).await, made(&studio, "two", &[version_id]).await);
+        let to = |password| Change { grants: Grants::default(), until: Until::Kept, password };
+        let hash_of = async |id| db::share::get(db.pool(), id).await.expect("there").password_hash;
+        let slips = async || -> (Option<u32>, Option<u32>) {
+            let mut waits = Vec::new();
+            for id in [link_id, other] {
+                for _ in 0..6 {
+                    waits.push(transact!(db, [], |tx| db::sign_in::may_try_link(tx, id, "10.0.0.1")).expect("counted"));
+                }
+            }
+            (waits[5], waits[11])
+        };
+        let set = to(Password::Set(Some("one hash".into())));
+        transact!(db, [set], |tx| change(tx, link_id, &set)).expect("changed");
+        assert_eq!(hash_of(link_id).await.as_deref(), Some("one hash"));
+        assert_eq!(hash_of(other).await, None, "of one link only");
+        let (here, there) = slips().await;
+        assert!(here.is_some() && there.is_some());
+        let kept = to(Password::Kept);
+        transact!(db, [kept], |tx| change(tx, link_id, &kept)).expect("changed");
+        assert_eq!(hash_of(link_id).await.as_deref(), Some("one hash"), "it stays");
+        assert!(transact!(db, [], |tx| db::sign_in::may_try_link(tx, link_id, "10.0.0.1")).expect("counted").is_some());
+        let none = to(Password::Set(None));
+        transact!(db, [none], |tx| change(tx, link_id, &none)).expect("changed");
+        assert_eq!(hash_of(link_id).await, None);
+        // Slips with the one before are forgotten, those of other links are not.
+        assert_eq!(transact!(db, [], |tx| db::sign_in::may_try_link(tx, link_id, "10.0.0.1")).expect("counted"), None);
+        assert!(transact!(db, [], |tx| db::sign_in::may_try_link(tx, other, "10.0.0.1")).expect("counted").is_some());
+        let by = studio.owner;
+        transact!(db, [], |tx| revoke(tx, link_id, by)).expect("withdrawn");
+        assert!(transact!(db, [set], |tx| change(tx, link_id, &set)).is_err(), "withdrawn is for good");
     }
 }

@@ -176,8 +176,13 @@ rules! {
         let version_id = run(&studio, outcome.run.expect("queued").0).await;
         assert_eq!(asked(&studio, studio.supervisor, Role::Supervisor).await, [Asked::DecideResult]);
 
+        // The policy holds for the result too.
         let seen = db::versions::get(db.pool(), version_id).await.expect("there").subject;
         let yes = Ballot { seen, ..ballot(studio.second, Role::Supervisor) };
+        transact!(db, [yes], |tx| on_version(tx, version_id, &yes)).expect("approved");
+        assert_eq!(asked(&studio, studio.second, Role::Supervisor).await, []);
+        assert_eq!(asked(&studio, studio.supervisor, Role::Supervisor).await, [Asked::DecideResult]);
+        let yes = Ballot { seen, ..ballot(studio.supervisor, Role::Supervisor) };
         transact!(db, [yes], |tx| on_version(tx, version_id, &yes)).expect("approved");
         assert_eq!(asked(&studio, studio.supervisor, Role::Supervisor).await, []);
         assert_eq!(asked(&studio, studio.owner, Role::Producer).await, [Asked::ShowClient]);

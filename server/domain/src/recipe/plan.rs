@@ -130,6 +130,7 @@ mod tests {
             pass: 1,
             model: "void".into(),
             is_test_model: false,
+            is_preview: false,
             fingerprint: Hash::of(b"weights"),
             host: "gpu-1".into(),
             device: "cuda".into(),
@@ -141,6 +142,7 @@ mod tests {
             resumed_steps: 0,
             seconds: 30.0,
             peak_rss_bytes: Some(5),
+            notes: Vec::new(),
         };
         let said = plan.forecast(|_| true, std::slice::from_ref(&made)).expect("measured");
         assert_eq!((said.seconds, said.peak_rss_bytes, said.runs), (60.0, Some(5), 1));

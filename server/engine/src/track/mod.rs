@@ -301,17 +301,23 @@ impl<'a> Track<'a> {
     /// The track that is handed out.
     fn grow(&mut self) -> Result<()> {
         let mut session = self.session()?;
-        self.ask(&mut session, true)?;
+        let outcome = self.grow_in(&mut session);
+        // What is seen of a plate serves the next track, also where somebody ended this one.
+        self.segmenter.keep_seen(session.into_features());
+        outcome
+    }
+
+    fn grow_in(&mut self, session: &mut Session) -> Result<()> {
+        self.ask(session, true)?;
         let start = *self.asked.keys().next().expect("something is asked about");
         for direction in [Direction::Forwards, Direction::Backwards] {
             if direction == Direction::Backwards && start == 0 {
                 continue;
             }
-            self.propagate(&mut session, start, direction, None, &mut |track, frame, found| {
+            self.propagate(session, start, direction, None, &mut |track, frame, found| {
                 track.hand_out(frame, found)
             })?;
         }
-        self.segmenter.keep_seen(session.into_features());
         Ok(())
     }
 

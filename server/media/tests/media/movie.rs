@@ -29,7 +29,7 @@ fn delivered(plate: &Path, movie: Movie, to: &Path) -> (PlateFacts, PlateFacts) 
     let (facts, index) = probe(plate).expect("a plate");
     let mut reader = Reader::open(plate, &index).expect("opens");
     let from = reader.read(0).expect("reads").format;
-    let sound = Some(SoundFrom { path: plate, skip: 0.0 });
+    let sound = Some(SoundFrom { path: plate, skip: 0.0, is_whole: true });
     let carried = Carried { sound, timecode: facts.start_timecode.as_deref() };
     let mut writer = MovieWriter::create(to, movie, &facts, from, carried).expect("creates");
     for frame in 0..facts.frames {

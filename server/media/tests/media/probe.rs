@@ -1,6 +1,6 @@
 //! What probing finds out about good files.
 
-use crate::clips::{facts, ffmpeg, folder, probe, rate};
+use crate::clips::{facts, ffmpeg, folder, hashes, hashes_by_ffmpeg, probe, rate};
 
 #[test]
 fn rates_are_exact_in_every_container() {
@@ -119,6 +119,20 @@ fn one_frame_and_odd_sizes_are_accepted() {
     let about = facts(&folder.path().join("a.mp4"));
     assert_eq!((about.coded_width, about.coded_height, about.frames), (17, 19, 1));
     assert_eq!(about.rate, rate(24, 1));
+}
+
+#[test]
+fn the_largest_pictures_are_read_either_way_up() {
+    let folder = folder();
+    let path = folder.path().join("a.mp4");
+    // One thread: each that the encoder has holds pictures of its own.
+    let options = "-frames:v 1 -c:v libx264 -preset ultrafast -threads 1 -pix_fmt yuv420p";
+    for (width, height) in [(8192, 4320), (4320, 8192)] {
+        ffmpeg(folder.path(), &format!("-f lavfi -i testsrc2=s={width}x{height}:r=24 {options} a.mp4"));
+        let (about, index) = probe(&path).expect("probes");
+        assert_eq!((about.coded_width, about.coded_height, about.frames), (width, height, 1));
+        assert_eq!(hashes(&path, &index), hashes_by_ffmpeg(&path, "yuv420p"), "{width}×{height}");
+    }
 }
 
 #[test]

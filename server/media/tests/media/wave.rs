@@ -11,7 +11,7 @@ const PITCHES: &str = "aevalsrc=0.5*sin(2*PI*(300+200*floor(t))*t):s=44100:d=4";
 
 fn wave(source: &Path, skip: f64, length: f64) -> (u16, Vec<Vec<f64>>) {
     let path = source.with_extension("wav");
-    let heard = write_wave(SoundFrom { path: source, skip }, length, &path, &mut || Ok(()));
+    let heard = write_wave(SoundFrom { path: source, skip, is_whole: false }, length, &path, &mut || Ok(()));
     assert_eq!(heard.expect("writes"), Heard::Written, "{}", source.display());
     let bytes = std::fs::read(&path).expect("read");
     let word = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four"));
@@ -89,7 +89,7 @@ fn a_silent_plate_leaves_no_file() {
     ffmpeg(folder.path(), "-f lavfi -i testsrc2=s=64x48:r=25:d=1 -c:v ffv1 mute.mkv");
     let to = folder.path().join("sound.wav");
     let source = folder.path().join("mute.mkv");
-    let heard = write_wave(SoundFrom { path: &source, skip: 0.0 }, 1.0, &to, &mut || Ok(()));
+    let heard = write_wave(SoundFrom { path: &source, skip: 0.0, is_whole: true }, 1.0, &to, &mut || Ok(()));
     assert_eq!(heard.expect("reads"), Heard::Nothing);
     assert!(!to.exists());
 }

@@ -133,7 +133,7 @@ fn sound_is_copied_in_step() {
         48,
         rate(25, 1),
         &colour,
-        Some(Carried { sound: Some(SoundFrom { path: &source, skip: 0.0 }), timecode: None }),
+        Some(Carried { sound: Some(SoundFrom { path: &source, skip: 0.0, is_whole: true }), timecode: None }),
     )
     .expect("creates");
     (0..50).for_each(|seed| writer.write(&noise(yuv, 64, 48, seed)).expect("writes"));
@@ -149,7 +149,7 @@ fn sound_is_copied_in_step() {
         48,
         rate(25, 1),
         &colour,
-        Some(Carried { sound: Some(SoundFrom { path: &path, skip: 0.0 }), timecode: None }),
+        Some(Carried { sound: Some(SoundFrom { path: &path, skip: 0.0, is_whole: true }), timecode: None }),
     )
     .expect("creates");
     writer.write(&noise(yuv, 64, 48, 0)).expect("writes");
@@ -168,7 +168,8 @@ fn sound_of_a_part_begins_with_the_part() {
     let yuv = format("yuv420p");
     let loudness = |name: &str, skip: f64| {
         let path = folder.path().join(name);
-        let carried = Carried { sound: Some(SoundFrom { path: &source, skip }), timecode: None };
+        let carried =
+            Carried { sound: Some(SoundFrom { path: &source, skip, is_whole: false }), timecode: None };
         let mut writer =
             Ffv1Writer::create(&path, &yuv, 64, 48, rate(25, 1), &colour("bt709", "tv"), Some(carried))
                 .expect("creates");
@@ -176,6 +177,7 @@ fn sound_of_a_part_begins_with_the_part() {
         writer.finish().expect("finishes");
         ffmpeg(folder.path(), &format!("-i {name} -vn -f s16le -c:a pcm_s16le {name}.raw"));
         let raw = std::fs::read(folder.path().join(format!("{name}.raw"))).expect("samples");
+        assert_eq!(raw.len() / 2, 19_200, "{name}: as long as its ten frames");
         let samples: Vec<i16> = raw.chunks_exact(2).map(|b| i16::from_le_bytes([b[0], b[1]])).collect();
         // The first and the last tenth of a second of the ten frames.
         let mean =

@@ -20,12 +20,51 @@ pub struct Source<'a> {
     pub wave: Option<&'a Path>,
 }
 
-/// Writes the movie to `out` and looks at it again. Where the plate's sound went, as a sentence for the report.
+/// Where a movie's sound comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sound {
+    /// The plate has none.
+    None,
+    /// The plate's tracks as they are.
+    Own,
+    /// The wave that ingest decoded: MOV does not hold the plate's codec.
+    Decoded,
+    /// MOV does not hold the plate's codec, and it could not be decoded.
+    Lost,
+}
+
+impl Sound {
+    /// What becomes of the sound of `plate`; `is_decoded`: whether ingest made a wave of it. The same before and after the movie
+    /// is made.
+    ///
+    /// # Errors
+    /// A plate that cannot be opened.
+    pub fn of(plate: &Path, is_decoded: bool) -> Result<Self> {
+        Ok(match (fits_in_mov(plate)?, is_decoded) {
+            (None, _) => Self::None,
+            (Some(true), _) => Self::Own,
+            (Some(false), true) => Self::Decoded,
+            (Some(false), false) => Self::Lost,
+        })
+    }
+
+    /// For the report.
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::None => "The plate has no sound.",
+            Self::Own => "The plate's own sound, as it is.",
+            Self::Decoded => "The plate's sound as 16-bit PCM at 48 kHz: MOV does not hold its codec.",
+            Self::Lost => "The plate's sound could not be decoded and is left out.",
+        }
+    }
+}
+
+/// Writes the movie to `out` and looks at it again. Where its sound came from.
 ///
 /// # Errors
 /// Files that cannot be read or written, a result of another length than the plate, a full disk, a movie that does not run as
 /// the plate does.
-pub fn deliver(source: Source<'_>, movie: Movie, out: &Path, report: &mut dyn Reporter) -> Result<String> {
+pub fn deliver(source: Source<'_>, movie: Movie, out: &Path, report: &mut dyn Reporter) -> Result<Sound> {
     let Source { result, plate, wave } = source;
     let mut pictures = PlateFile::open(result, &mut ())?;
     let path = plate.path.clone();
@@ -37,17 +76,13 @@ pub fn deliver(source: Source<'_>, movie: Movie, out: &Path, report: &mut dyn Re
             pictures.frames()
         )));
     }
-    let (sound, said) = match (fits_in_mov(&path)?, wave) {
-        (None, _) => (None, "The plate has no sound."),
-        (Some(true), _) => (
-            Some(SoundFrom { path: &path, skip: shot.skipped_seconds() }),
-            "The plate's own sound, as it is.",
-        ),
-        (Some(false), Some(wave)) => (
-            Some(SoundFrom { path: wave, skip: 0.0 }),
-            "The plate's sound as 16-bit PCM at 48 kHz: MOV does not hold its codec.",
-        ),
-        (Some(false), None) => (None, "The plate's sound could not be decoded and is left out."),
+    let found = Sound::of(&path, wave.is_some())?;
+    let sound = match (found, wave) {
+        (Sound::Own, _) => {
+            Some(SoundFrom { path: &path, skip: shot.skipped_seconds(), is_whole: shot.is_whole() })
+        }
+        (Sound::Decoded, Some(wave)) => Some(SoundFrom { path: wave, skip: 0.0, is_whole: shot.is_whole() }),
+        _ => None,
     };
     let first = pictures.picture(0)?;
     let carried = Carried { sound, timecode: facts.start_timecode.as_deref() };
@@ -61,7 +96,7 @@ pub fn deliver(source: Source<'_>, movie: Movie, out: &Path, report: &mut dyn Re
     writer.finish()?;
     check(&facts, out)?;
     report.step(Step::Movie, u64::from(frames), u64::from(frames))?;
-    Ok(said.to_owned())
+    Ok(found)
 }
 
 /// Whether the movie runs as the plate does.

@@ -78,7 +78,7 @@ fn sound(
     report: &mut dyn Reporter,
 ) -> Result<Option<PathBuf>> {
     let path = out.join("sound.wav");
-    let from = SoundFrom { path: plate, skip: file.skipped_seconds() };
+    let from = SoundFrom { path: plate, skip: file.skipped_seconds(), is_whole: file.is_whole() };
     let length = f64::from(file.frames()) / file.facts.rate.per_second();
     let mut go_on = || report.step(Step::Sound, 0, 1).map_err(|_| media::Error::Cancelled);
     let heard = write_wave(from, length, &path, &mut go_on).map_err(|error| match error {
@@ -128,5 +128,23 @@ mod tests {
         assert_eq!(said.frame_hashes, assumed.frame_hashes);
         assert_ne!(shown, other);
         assert!(said.notes.iter().any(|note| note.contains("was chosen for it")), "{:?}", said.notes);
+    }
+
+    #[test]
+    fn the_smallest_plate_has_all_that_the_page_shows() {
+        let folder = tempfile::tempdir().unwrap();
+        let plate = folder.path().join("plate.mkv");
+        let mut ffmpeg = Command::new("ffmpeg");
+        ffmpeg.args(["-v", "error", "-f", "lavfi", "-i", "testsrc2=s=64x64:r=24", "-frames:v", "3"]);
+        ffmpeg.args(["-vf", "scale=16:16", "-pix_fmt", "yuv420p", "-c:v", "ffv1"]);
+        assert!(ffmpeg.arg(&plate).status().unwrap().success());
+        let done = ingest(&plate, None, None, folder.path(), &mut ()).unwrap();
+        assert_eq!((done.facts.width(), done.facts.height(), done.facts.frames), (16, 16, 3));
+        assert_eq!((done.facts.frame_hashes.len(), done.proxy_index.len()), (3, 3));
+        let (proxy, _) = media::probe(&done.proxy, &mut |_| Ok(())).unwrap();
+        assert_eq!((proxy.coded_width, proxy.coded_height, proxy.frames), (16, 16, 3));
+        for picture in [done.poster, done.strip] {
+            assert!(std::fs::read(&picture).unwrap().starts_with(b"\xFF\xD8"), "{}", picture.display());
+        }
     }
 }

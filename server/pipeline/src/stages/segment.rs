@@ -1,7 +1,8 @@
 //! Segment: from clicks and boxes to a primary mask on every frame, by the engine that needs no weights.
 
 use plate::segment::{
-    FrameMask, Frames, Locks, Prompts, SegmentParams, SourceError, Stop, segment_targets as run,
+    self as by_plate, FrameMask, Frames, Locks, Prompts, SegmentParams, SourceError, Stop,
+    segment_targets as run,
 };
 
 use crate::plate_file::PlateFile;
@@ -25,6 +26,18 @@ impl Frames for Look<'_> {
         let (colour, rotation) = (&self.0.facts.colour, self.0.facts.rotation);
         Ok(picture.to_rgb(width, height, colour, rotation)?.data)
     }
+}
+
+/// What a click on `frame` says at once; see [`by_plate::glance()`].
+pub fn glance(
+    plate: &mut PlateFile,
+    targets: &[Prompts],
+    frame: u32,
+    beside: Option<(u32, &[u8])>,
+    locks: &mut dyn Locks,
+    params: &SegmentParams,
+) -> Result<Option<FrameMask>> {
+    Ok(by_plate::glance(&mut Look(plate), targets, frame, beside, locks, params)?)
 }
 
 /// Masks the union of `targets`, each followed for itself; hands every frame to `each` as it is done, once for each target and

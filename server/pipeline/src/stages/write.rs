@@ -50,9 +50,9 @@ pub fn write<T, E: From<Error>>(
 ) -> std::result::Result<(T, Written), E> {
     let names = ["result.mkv", "matte.mkv", "proxy.mov"];
     let unfinished = names.map(|name| out.join(format!("unfinished-{name}")));
-    let (facts, skip) = {
+    let (facts, skip, is_whole) = {
         let plate = plate.borrow();
-        (plate.facts.clone(), plate.skipped_seconds())
+        (plate.facts.clone(), plate.skipped_seconds(), plate.is_whole())
     };
     let first = plate.borrow_mut().picture(0)?;
     let kept_as = ffv1_format(&first.format).map_err(Error::from)?;
@@ -61,7 +61,7 @@ pub fn write<T, E: From<Error>>(
         let [result_path, matte_path, proxy_path] = &unfinished;
         let (width, height) = (facts.coded_width, facts.coded_height);
         let timecode = facts.start_timecode.as_deref();
-        let carried = Some(Carried { sound: Some(SoundFrom { path, skip }), timecode });
+        let carried = Some(Carried { sound: Some(SoundFrom { path, skip, is_whole }), timecode });
         let result =
             Ffv1Writer::create(result_path, &kept_as, width, height, facts.rate, &facts.colour, carried)?;
         let matte = MatteWriter::create(matte_path, width, height, facts.rate, timecode)?;

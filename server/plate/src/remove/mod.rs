@@ -26,7 +26,7 @@ pub(crate) mod survey;
 mod views;
 
 use domain::recipe::BadRecipe;
-use domain::{Cause, Consequence, Levels, PlateRecipe, Step};
+use domain::{Cause, Levels, PlateRecipe, Step};
 
 pub use picture::{Picture16, Rect, Small};
 pub use setter::{Made, Setter, marked};
@@ -135,7 +135,7 @@ pub fn remove(
     out: &mut dyn FnMut(Filled) -> Result<(), Stop>,
 ) -> Result<Summary, Error> {
     let recipe = recipe.clone().checked()?;
-    if let Some(cause) = causes.iter().find(|c| c.consequence == Consequence::React && c.path.is_empty()) {
+    if let Some(cause) = causes.iter().find(|cause| cause.lacks_path()) {
         return Err(Error::NoPath { name: cause.name.clone() });
     }
     if source.count() == 0 {

@@ -5,6 +5,7 @@ mod background;
 mod colour;
 mod cut;
 pub(crate) mod flow;
+mod glance;
 mod keyframe;
 mod matching;
 mod propagate;
@@ -17,6 +18,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use background::Background;
 use flow::Dis;
+pub use glance::glance;
 use keyframe::Marks;
 use propagate::Tracker;
 use raster::{Lab, Raster};

@@ -59,7 +59,7 @@ pub fn segment_targets(
 }
 
 /// The marks of all targets as those of one.
-fn all_of(targets: &[Prompts]) -> Prompts {
+pub(super) fn all_of(targets: &[Prompts]) -> Prompts {
     let mut all = Prompts::default();
     for Prompts { positive, negative, boxes } in targets {
         let points = [(&mut all.positive, positive), (&mut all.negative, negative)];

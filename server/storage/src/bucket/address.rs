@@ -1,12 +1,14 @@
 //! `s3://BUCKET/PREFIX?endpoint=…&region=…`: where a bucket is and how it wants to be spoken to. Never a key.
 
 use std::str::FromStr;
+use std::time::Duration;
 
 use crate::Error;
 
 /// What an address says. Options: `endpoint` (other than Amazon's), `region` (default: `AWS_REGION`, then `us-east-1`),
 /// `path_style` (the bucket's name in the path and not in the host), `cache_gb` (of local copies, default 20), `presign`
-/// (large downloads are fetched from the bucket itself), `checksums=false` (for services that do not know S3's newer sums).
+/// (the team's large downloads are fetched from the bucket itself), `timeout_s` (how long it may be silent before it is asked
+/// again, at most three times; default 30), `checksums=false` (for services that do not know S3's newer sums).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Address {
     pub bucket: String,
@@ -17,6 +19,7 @@ pub struct Address {
     pub path_style: bool,
     pub cache_bytes: u64,
     pub presign: bool,
+    pub patience: Duration,
     pub checksums: bool,
 }
 
@@ -53,6 +56,7 @@ impl FromStr for Address {
             path_style: false,
             cache_bytes: 20 << 30,
             presign: false,
+            patience: Duration::from_secs(30),
             checksums: true,
         };
         for pair in options.split('&').filter(|pair| !pair.is_empty()) {
@@ -81,6 +85,14 @@ impl FromStr for Address {
                         .filter(|gb| *gb > 0.0)
                         .ok_or_else(|| wrong("has a cache_gb that is no size"))?;
                     address.cache_bytes = (gigabytes * 1e9) as u64;
+                }
+                "timeout_s" => {
+                    let seconds: u64 = value
+                        .parse()
+                        .ok()
+                        .filter(|seconds| (1..=600).contains(seconds))
+                        .ok_or_else(|| wrong("has a timeout_s that is not 1 to 600"))?;
+                    address.patience = Duration::from_secs(seconds);
                 }
                 _ => return Err(wrong("has an option that is not known")),
             }
@@ -127,6 +139,7 @@ mod tests {
             "s3://plates?path_style=maybe",
             "s3://plates?secret_key=geheim",
             "s3://plates?cache_gb=-1",
+            "s3://plates?timeout_s=0",
         ] {
             let said = wrong.parse::<Address>().expect_err(wrong).to_string();
             assert!(said.contains("s3://BUCKET") && !said.contains("geheim"), "{said}");

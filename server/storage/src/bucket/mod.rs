@@ -2,6 +2,7 @@
 //! anywhere and a caller's runtime may end before the store does.
 
 mod address;
+mod sweep;
 
 use std::error::Error as _;
 use std::io::{self, Read};
@@ -10,12 +11,14 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use aws_sdk_s3::Client;
+use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{
     BehaviorVersion, Credentials, Region, RequestChecksumCalculation, ResponseChecksumValidation,
 };
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
+use aws_sdk_s3::operation::head_object::HeadObjectOutput;
 use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::primitives::{ByteStream, Length};
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
@@ -32,6 +35,16 @@ use crate::{Error, Result};
 const WHOLE_BYTES: u64 = 16 << 20;
 /// S3 takes 10,000 parts.
 const MOST_PARTS: u64 = 9000;
+/// How slowly bytes may be on their way, a second: between here and the bucket, and within it.
+const SLOWEST_SENT: u64 = 256 << 10;
+const SLOWEST_MOVED: u64 = 16 << 20;
+/// Longest that what a bucket does within itself is waited for beyond its patience.
+const LONGEST_MOVE: u64 = 300;
+/// A blob that is gone so often after it was put is not kept there.
+const MOST_ROUNDS: u32 = 5;
+
+/// What services say when keys are wrong or may not do it.
+const REFUSALS: [&str; 3] = ["AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch"];
 
 static THREADS: LazyLock<Runtime> = LazyLock::new(|| {
     let mut threads = tokio::runtime::Builder::new_multi_thread();
@@ -43,6 +56,19 @@ static THREADS: LazyLock<Runtime> = LazyLock::new(|| {
 pub struct Bucket {
     client: Client,
     pub address: Address,
+}
+
+/// What keeps a bucket from being used, in words for everybody: they say nothing of where it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Ailment {
+    #[error("The bucket does not answer")]
+    Silent,
+    #[error("The bucket is not there")]
+    Missing,
+    #[error("The bucket refuses the server’s keys")]
+    Refused,
+    #[error("The bucket answers with an error")]
+    Failing,
 }
 
 /// Part of a blob, on its way.
@@ -72,8 +98,8 @@ impl Bucket {
             .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
             .build_https();
         let patience = TimeoutConfig::builder()
-            .connect_timeout(Duration::from_secs(5))
-            .read_timeout(Duration::from_secs(30))
+            .connect_timeout(address.patience.min(Duration::from_secs(5)))
+            .read_timeout(address.patience)
             .build();
         let sums = match address.checksums {
             true => RequestChecksumCalculation::WhenSupported,
@@ -95,17 +121,27 @@ impl Bucket {
         Ok(Self { client: Client::from_conf(config.build()), address })
     }
 
-    fn key(&self, hash: Hash) -> String {
-        let (name, prefix) = (hash.to_string(), &self.address.prefix);
+    /// Under the studio's own prefix.
+    fn place(&self, below: &str) -> String {
+        let prefix = &self.address.prefix;
         let slash = if prefix.is_empty() { "" } else { "/" };
-        format!("{prefix}{slash}blobs/{}/{}/{name}", &name[..2], &name[2..4])
+        format!("{prefix}{slash}{below}")
+    }
+
+    fn key(&self, hash: Hash) -> String {
+        let name = hash.to_string();
+        self.place(&format!("blobs/{}/{}/{name}", &name[..2], &name[2..4]))
     }
 
     /// Bytes of a blob; `None` where there is none.
     pub async fn size(&self, hash: Hash) -> Result<Option<u64>> {
+        self.head(hash).await?.map(|found| self.length(found.content_length())).transpose()
+    }
+
+    async fn head(&self, hash: Hash) -> Result<Option<HeadObjectOutput>> {
         let asked = self.client.head_object().bucket(&self.address.bucket).key(self.key(hash)).send().await;
         match asked {
-            Ok(found) => self.length(found.content_length()).map(Some),
+            Ok(found) => Ok(Some(found)),
             Err(SdkError::ServiceError(error)) if error.raw().status().as_u16() == 404 => Ok(None),
             Err(error) => Err(self.failed("asked for a blob", &error)),
         }
@@ -113,13 +149,25 @@ impl Bucket {
 
     /// Sends a file whose hash is known; under its name only when it is whole.
     pub async fn put(&self, path: &Path, hash: Hash, size: u64) -> Result<()> {
+        for _ in 0..MOST_ROUNDS {
+            self.put_once(path, hash, size).await?;
+            // A sweep may have judged these bytes by an earlier put.
+            if self.is_settled(hash, size).await? {
+                return Ok(());
+            }
+        }
+        let bucket = &self.address.bucket;
+        Err(Error::Bucket(format!("the bucket “{bucket}” does not keep a blob that it was given")))
+    }
+
+    async fn put_once(&self, path: &Path, hash: Hash, size: u64) -> Result<()> {
         if size > WHOLE_BYTES {
             return self.put_in_parts(path, hash, size).await;
         }
         let body = ByteStream::from_path(path).await.map_err(|error| unreadable(path, error))?;
-        let request = self.client.put_object().bucket(&self.address.bucket).key(self.key(hash));
-        request.body(body).send().await.map_err(|error| self.failed("given a blob", &error))?;
-        Ok(())
+        let request = self.client.put_object().bucket(&self.address.bucket).key(self.key(hash)).body(body);
+        let sent = request.customize().config_override(self.patient(sending(size))).send().await;
+        sent.map(|_| ()).map_err(|error| self.failed("given a blob", &error))
     }
 
     async fn put_in_parts(&self, path: &Path, hash: Hash, size: u64) -> Result<()> {
@@ -132,7 +180,8 @@ impl Bucket {
             Ok(parts) => {
                 let all = CompletedMultipartUpload::builder().set_parts(Some(parts)).build();
                 let request = self.client.complete_multipart_upload().bucket(bucket).key(&key).upload_id(&id);
-                let done = request.multipart_upload(all).send().await;
+                let request = request.multipart_upload(all).customize();
+                let done = request.config_override(self.patient(moving(size))).send().await;
                 done.map(|_| ()).map_err(|error| self.failed("given a blob in parts", &error))
             }
             Err(error) => Err(error),
@@ -143,11 +192,16 @@ impl Bucket {
             return outcome;
         }
         match self.size(hash).await? {
-            Some(found) if found == size => Ok(()),
-            found => Err(Error::Bucket(format!(
-                "the bucket “{bucket}” says it has {} bytes of a blob of {size}",
-                found.unwrap_or_default()
-            ))),
+            Some(found) if found != size => {
+                // What is not whole must not pass for the blob: not every reading compares it with its hash. Under a mark and by
+                // its size, since somebody else may have put the whole of it meanwhile, and been told that it is there.
+                self.remove_if(hash, |bytes, _| bytes != size).await.ok();
+                Err(Error::Bucket(format!(
+                    "the bucket “{bucket}” says it has {found} bytes of a blob of {size}"
+                )))
+            }
+            // Gone already: a sweep took it, which whoever puts it looks for next.
+            _ => Ok(()),
         }
     }
 
@@ -155,15 +209,17 @@ impl Bucket {
         let length = WHOLE_BYTES.max(size.div_ceil(MOST_PARTS));
         let mut parts = Vec::new();
         for (number, offset) in (1..).zip((0..size).step_by(length as usize)) {
+            let length = length.min(size - offset);
             let body = ByteStream::read_from()
                 .path(path)
                 .offset(offset)
-                .length(Length::Exact(length.min(size - offset)))
+                .length(Length::Exact(length))
                 .build()
                 .await
                 .map_err(|error| unreadable(path, error))?;
             let request = self.client.upload_part().bucket(&self.address.bucket).key(key).upload_id(id);
-            let sent = request.part_number(number).body(body).send().await;
+            let request = request.part_number(number).body(body).customize();
+            let sent = request.config_override(self.patient(sending(length))).send().await;
             let sent = sent.map_err(|error| self.failed("given a part of a blob", &error))?;
             let part =
                 CompletedPart::builder().part_number(number).set_e_tag(sent.e_tag().map(str::to_owned));
@@ -202,15 +258,39 @@ impl Bucket {
         Ok(Opened { total, part, body })
     }
 
-    /// An address at which a browser fetches the blob itself, for ten minutes, as a file called `name`.
-    pub async fn presigned(&self, hash: Hash, name: &str, kind: &str) -> Result<String> {
-        let soon = PresigningConfig::expires_in(Duration::from_secs(600))
-            .map_err(|error| Error::Bucket(error.to_string()))?;
+    /// An address at which a browser begins to fetch the blob itself within `open`, at least a second, as a file called `name`.
+    pub async fn presigned(&self, hash: Hash, name: &str, kind: &str, open: Duration) -> Result<String> {
+        let soon = PresigningConfig::expires_in(open).map_err(|error| Error::Bucket(error.to_string()))?;
         let request = self.client.get_object().bucket(&self.address.bucket).key(self.key(hash));
         let request = request.response_content_disposition(name).response_content_type(kind);
         let signed =
             request.presigned(soon).await.map_err(|error| self.failed("asked for an address", &error))?;
         Ok(signed.uri().to_owned())
+    }
+
+    /// Whether it can be used, asked once and for no longer than `patience`.
+    pub async fn answers(&self, patience: Duration) -> std::result::Result<(), (Ailment, Error)> {
+        let request = self.client.list_objects_v2().bucket(&self.address.bucket).max_keys(1);
+        let request = request.prefix(self.place("blobs/"));
+        let answer = request.customize().config_override(once(patience)).send().await;
+        answer.map(|_| ()).map_err(|error| {
+            let ailment = match error.as_service_error().and_then(|service| service.code()) {
+                None => Ailment::Silent,
+                Some("NoSuchBucket") => Ailment::Missing,
+                Some(code) if REFUSALS.contains(&code) => Ailment::Refused,
+                Some(_) => Ailment::Failing,
+            };
+            (ailment, self.failed("asked what it holds", &error))
+        })
+    }
+
+    /// For what takes longer the more bytes there are: each try gets so much `more` time.
+    fn patient(&self, more: Duration) -> aws_sdk_s3::config::Builder {
+        // The client's limit on an answer runs while the body is still being sent. And it keeps connections for every limit of
+        // that kind apart, so here it has none, and the try as a whole has one.
+        let limit = self.address.patience + more;
+        let limits = TimeoutConfig::builder().disable_read_timeout().operation_attempt_timeout(limit).build();
+        aws_sdk_s3::config::Builder::new().timeout_config(limits)
     }
 
     /// A length that an answer must have: taken as 0, a blob would come out empty.
@@ -229,7 +309,13 @@ impl Bucket {
     {
         let bucket = &self.address.bucket;
         let code = error.as_service_error().and_then(|service| service.code()).unwrap_or_default();
+        // Answers to HEAD have no words.
+        let status = error.raw_response().map(|raw| raw.status().as_u16());
         let why = match code {
+            "" if matches!(status, Some(401 | 403)) => {
+                "refuses these keys: they need to read, list, write and delete there".to_owned()
+            }
+            "" if status.is_some() => format!("answers with the error {}", status.unwrap_or_default()),
             "" => {
                 let mut why = error.to_string();
                 let mut source = error.source();
@@ -240,13 +326,29 @@ impl Bucket {
                 format!("does not answer ({why})")
             }
             "NoSuchBucket" => "is not there".to_owned(),
-            "AccessDenied" | "InvalidAccessKeyId" | "SignatureDoesNotMatch" => {
-                format!("refuses these keys ({code}): they need to read and write there")
+            code if REFUSALS.contains(&code) => {
+                format!("refuses these keys ({code}): they need to read, list, write and delete there")
             }
             code => format!("refuses ({code})"),
         };
         Error::Bucket(format!("the bucket “{bucket}”, {doing}, {why}"))
     }
+}
+
+/// For so many bytes on their way to the bucket.
+fn sending(bytes: u64) -> Duration {
+    Duration::from_secs(bytes / SLOWEST_SENT)
+}
+
+/// For so many bytes that a bucket puts together or copies.
+fn moving(bytes: u64) -> Duration {
+    Duration::from_secs((bytes / SLOWEST_MOVED).min(LONGEST_MOVE))
+}
+
+/// One try, and no longer than that.
+fn once(limit: Duration) -> aws_sdk_s3::config::Builder {
+    let limits = TimeoutConfig::builder().operation_timeout(limit).build();
+    aws_sdk_s3::config::Builder::new().timeout_config(limits).retry_config(RetryConfig::disabled())
 }
 
 fn unreadable(path: &Path, error: impl std::error::Error + Send + Sync + 'static) -> Error {

@@ -1,13 +1,19 @@
-//! The same rules for both stores: a folder, and a bucket behind a server of S3 in this process.
+//! The same rules for both stores: a folder, and the bucket of `TEST_STORAGE_URL`, where none is named one behind a server of S3 in
+//! this process.
 
+mod faults;
 mod s3;
+mod sweep;
 
 use std::fs;
 use std::io::Cursor;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use domain::Hash;
 use storage::{Error, Served, Store};
+
+const MINUTES: Duration = Duration::from_secs(600);
 
 struct Place {
     store: Store,
@@ -20,6 +26,7 @@ fn folder() -> Place {
     Place { store: Store::open(folder.path()).expect("a store"), folder, server: None }
 }
 
+/// For tests that reach into the bucket's files, or have its server do something wrong.
 fn bucket(options: &str) -> Place {
     let folder = tempfile::tempdir().expect("a folder");
     let server = s3::Server::start();
@@ -27,8 +34,16 @@ fn bucket(options: &str) -> Place {
     Place { store, folder, server: Some(server) }
 }
 
+/// The bucket that tests were given, in a place of its own, else one of this process.
+fn any_bucket(options: &str) -> Place {
+    let Some(url) = s3::given(options) else { return bucket(options) };
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = Store::open_at(folder.path(), Some(&url)).expect("a store");
+    Place { store, folder, server: None }
+}
+
 impl Place {
-    /// Where the bytes themselves are.
+    /// Where the bytes themselves are: in the folder, or with the server of this process.
     fn kept(&self, hash: Hash) -> PathBuf {
         match &self.server {
             None => self.store.path_of(hash),
@@ -38,7 +53,7 @@ impl Place {
 }
 
 fn each() -> [Place; 2] {
-    [folder(), bucket("")]
+    [folder(), any_bucket("")]
 }
 
 #[test]
@@ -78,7 +93,7 @@ fn a_file_is_taken_over_and_survives_the_original() {
 
 #[test]
 fn damage_is_noticed_and_mended() {
-    for place in each() {
+    for place in [folder(), bucket("")] {
         let hash = place.store.put_blocking(b"matte").expect("stored");
         fs::write(place.kept(hash), b"other").expect("damaged");
         assert!(matches!(place.store.verify_blocking(hash), Err(Error::Damaged { .. })));
@@ -102,7 +117,7 @@ fn a_damaged_blob_is_never_handed_out_as_a_copy() {
 #[test]
 fn the_oldest_copies_go_and_none_that_is_used() {
     // 10 copies of 1 MB fit.
-    let place = bucket("&cache_gb=0.0105");
+    let place = any_bucket("&cache_gb=0.0105");
     let store = &place.store;
     let put = |n: u8| store.put_blocking(&vec![n; 1_000_000]).expect("stored");
     let first = put(0);
@@ -120,7 +135,7 @@ fn the_oldest_copies_go_and_none_that_is_used() {
 
 #[tokio::test]
 async fn parts_are_sent_on_and_others_refused() {
-    let place = bucket("");
+    let place = any_bucket("");
     let hash = place.store.put(b"0123456789".to_vec()).await.expect("stored");
     assert!(matches!(place.store.serve(hash).await, Served::File(_, Some(_))));
     fs::remove_file(place.store.path_of(hash)).expect("cleared");
@@ -131,18 +146,19 @@ async fn parts_are_sent_on_and_others_refused() {
     let whole = there.open(None).await.expect("all");
     assert_eq!((whole.total, whole.part), (10, None));
     assert!(matches!(there.open(Some("bytes=99-".into())).await, Err(Error::Range(10))));
-    assert_eq!(place.store.presigned(hash, "attachment", "video/mp4").await.expect("asked"), None);
+    assert_eq!(place.store.presigned(hash, "attachment", "video/mp4", MINUTES).await.expect("asked"), None);
 }
 
+/// In this process: the address is fetched by hand, over plain http.
 #[tokio::test]
 async fn a_presigned_address_opens_that_blob() {
     let place = bucket("&presign=true");
     let hash = place.store.put(b"a movie".to_vec()).await.expect("stored");
     let disposition = "attachment; filename=\"a.mov\"";
-    let address =
-        place.store.presigned(hash, disposition, "video/quicktime").await.expect("signed").expect("asked");
+    let address = place.store.presigned(hash, disposition, "video/quicktime", MINUTES).await;
+    let address = address.expect("signed").expect("asked");
     assert!(address.contains(&hash.to_string()) && address.contains("X-Amz-Expires=600"), "{address}");
-    assert!(!address.contains(s3::SECRET), "{address}");
+    assert!(!address.contains(s3::secret()), "{address}");
     let (status, body) = s3::fetch(&address).await;
     assert_eq!((status, body.as_slice()), (200, b"a movie".as_slice()));
     let (status, _) = s3::fetch(&address.replace("X-Amz-Signature=", "X-Amz-Signature=0")).await;
@@ -155,6 +171,6 @@ fn a_bucket_that_fails_is_named_in_words() {
     let dead = "s3://plates?endpoint=http://127.0.0.1:9&path_style=true";
     let store = Store::open_at(place.folder.path(), Some(dead)).expect("nobody is asked yet");
     let said = store.put_blocking(b"x").expect_err("nobody there").to_string();
-    assert!(said.contains("does not answer") && !said.contains(s3::SECRET), "{said}");
+    assert!(said.contains("does not answer") && !said.contains(s3::secret()), "{said}");
     assert!(!store.path_of(Hash::of(b"x")).exists(), "no copy of what is not in the bucket");
 }

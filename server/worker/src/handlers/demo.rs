@@ -1,6 +1,9 @@
 //! Fills the demo project with shots that the product renders itself, each brought to another phase by the same rows,
 //! stages and decisions as anybody's. Killed anywhere, it goes on from where each shot stands.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -31,8 +34,23 @@ const SHOTS: [(Kind, u64, &str, Phase); 9] = [
     (Kind::BallPins, 7, "DEMO_030", Phase::QuadmaskApproved),
     (Kind::CarriedBox, 7, "DEMO_030", Phase::RunFailed),
 ];
-const WIDTH: u32 = 640;
-const HEIGHT: u32 = 360;
+
+/// How large and how long shots are rendered.
+#[derive(Clone, Copy)]
+struct Size {
+    width: u32,
+    height: u32,
+    frames: fn(Kind) -> u32,
+}
+
+const SIZE: Size = Size { width: 640, height: 360, frames: Kind::usual_frames };
+
+impl Size {
+    fn scene(self, kind: Kind, seed: u64) -> Scene {
+        let rate = Rate::new(24, 1).expect("24 is a rate");
+        Scene::new(kind, seed, self.width, self.height, (self.frames)(kind), rate)
+    }
+}
 
 /// Not a video: shows how a refusal reads.
 const BROKEN: (&str, &[u8]) =
@@ -40,14 +58,17 @@ const BROKEN: (&str, &[u8]) =
 
 /// Makes one shot, then queues itself again behind everybody's work, until nothing is left to do.
 pub fn run(context: &Context, project_id: ProjectId) -> anyhow::Result<()> {
+    make_next(context, project_id, SIZE)
+}
+
+fn make_next(context: &Context, project_id: ProjectId, size: Size) -> anyhow::Result<()> {
     let cast = context.wait(db::demo::cast(&context.db, project_id))?;
     let mut report = context.reporter();
     let total = SHOTS.len() as u64;
     broken_plate(context, &cast)?;
     for (at, (kind, seed, sequence, goal)) in (0u64..).zip(SHOTS) {
         report.step(Step::Render, at, total)?;
-        let rate = Rate::new(24, 1).expect("24 is a rate");
-        let scene = Scene::new(kind, seed, WIDTH, HEIGHT, kind.usual_frames(), rate);
+        let scene = size.scene(kind, seed);
         let (shot_id, is_new) =
             match context.wait(db::demo::shot_named(&context.db, project_id, &scene.name()))? {
                 Some(shot_id) => (shot_id, false),
@@ -344,31 +365,4 @@ fn decide_version(
     context
         .write(move |tx| Box::pin(async move { db::decisions::on_version(tx, version_id, &ballot).await }))?;
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_demo_rests_in_every_phase_that_waits_for_a_person() {
-        let reached: Vec<Phase> = SHOTS.iter().map(|shot| shot.3).chain([Phase::IngestFailed]).collect();
-        for &(from, _, to, _) in domain::phase::TABLE {
-            for phase in [from, to] {
-                // In these the worker is at work: a shot passes through them while the demo is made.
-                let passes = matches!(phase, Phase::Uploaded | Phase::Running);
-                assert!(passes || reached.contains(&phase), "no demo shot is in {phase:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn the_removal_that_fails_has_something_to_draw() {
-        for (kind, seed, ..) in SHOTS.into_iter().filter(|shot| shot.3 == Phase::RunFailed) {
-            let rate = Rate::new(24, 1).expect("24 is a rate");
-            let scene = Scene::new(kind, seed, 160, 90, kind.usual_frames(), rate);
-            let reacts = scene.causes().iter().any(|c| c.consequence == Consequence::React);
-            assert!(reacts, "{} has nothing that reacts", scene.name());
-        }
-    }
 }

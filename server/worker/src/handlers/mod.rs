@@ -15,6 +15,7 @@ use domain::{Job, Step};
 use crate::context::Context;
 
 pub use remove::sweep;
+pub use segment::answer;
 
 /// What a job does and how its time is spread, learnt from real shots.
 ///
@@ -28,8 +29,7 @@ pub fn plan(job: &Job) -> &'static [(Step, f32)] {
             (Step::Probe, 0.02),
             (Step::Register, 0.2),
             (Step::Background, 0.18),
-            (Step::Fill, 0.15),
-            (Step::Composite, 0.3),
+            (Step::Fill, 0.45), // each frame is composited and written as it is filled
             (Step::Verify, 0.13),
             (Step::Store, 0.02),
         ],

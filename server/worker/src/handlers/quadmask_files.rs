@@ -162,9 +162,9 @@ mod tests {
     }
 
     /// An archive with the frames under these names, written in the order of the text as some programs do.
-    fn archive(names: &[String]) -> Vec<u8> {
+    fn archive(names: &[String], of: fn(u32) -> Levels) -> Vec<u8> {
         let mut entries: Vec<(&str, Vec<u8>)> =
-            (0u32..).zip(names).map(|(frame, name)| (name.as_str(), truth(frame).to_grey_png())).collect();
+            (0u32..).zip(names).map(|(frame, name)| (name.as_str(), of(frame).to_grey_png())).collect();
         entries.push(("__MACOSX/._quadmask.9998.png", b"no picture".to_vec()));
         entries.push((".DS_Store", Vec::new()));
         entries.sort();
@@ -174,6 +174,33 @@ mod tests {
             archive.write_all(&bytes).expect("written");
         }
         archive.finish().expect("whole").into_inner()
+    }
+
+    /// Names of pictures that are numbered from `first` on.
+    fn names(first: u32, count: u32) -> Vec<String> {
+        (first..first + count).map(|n| format!("quadmask.{n:04}.png")).collect()
+    }
+
+    fn movie_of(frames: u32, of: fn(u32) -> Levels) -> Vec<u8> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("quadmask.mp4");
+        let (width, height) = (of(0).width(), of(0).height());
+        let rate = domain::Rate::new(24, 1).expect("a rate");
+        let mut writer = QuadmaskWriter::create(&path, width, height, rate).expect("begun");
+        (0..frames).for_each(|frame| writer.write(&of(frame).to_grey()).expect("written"));
+        writer.finish().expect("whole");
+        std::fs::read(path).expect("read")
+    }
+
+    async fn bring(
+        db: &db::Db,
+        store: &Store,
+        shot_id: ShotId,
+        bytes: &[u8],
+        name: &str,
+    ) -> anyhow::Result<()> {
+        let file = store.put_blocking(bytes).expect("stored");
+        work(db, store, Job::ImportQuadmask { shot_id, file, name: name.to_owned() }, false).await
     }
 
     async fn draft(db: &db::Db, store: &Store, shot_id: ShotId) -> Vec<Levels> {
@@ -194,21 +221,17 @@ mod tests {
         let store = Store::open(folder.path()).expect("a store");
         let (db, studio) = (fresh.db.clone(), rows::Studio::new(&fresh.db).await);
         let wanted: Vec<Levels> = (0..rows::FRAMES).map(truth).collect();
-        let import = |shot_id, bytes: &[u8], name: &str| {
-            let file = store.put_blocking(bytes).expect("stored");
-            work(&db, &store, Job::ImportQuadmask { shot_id, file, name: name.to_owned() }, false)
-        };
 
         // As the server writes an archive whose first frame is 9998.
-        let names: Vec<String> =
-            (9998..9998 + rows::FRAMES).map(|n| format!("quadmask.{n:04}.png")).collect();
+        let names = names(9998, rows::FRAMES);
         let first = studio.shot("first").await;
-        import(first, &archive(&names), "quadmask.zip").await.expect("imported");
+        bring(&db, &store, first, &archive(&names, truth), "quadmask.zip").await.expect("imported");
         assert_eq!(draft(&db, &store, first).await, wanted);
 
         let mut lost = names.clone();
         lost[2] = "quadmask.10007.png".into();
-        let refused = import(first, &archive(&lost), "lost.zip").await.expect_err("refused");
+        let refused =
+            bring(&db, &store, first, &archive(&lost, truth), "lost.zip").await.expect_err("refused");
         assert!(format!("{refused:#}").contains("10000"), "{refused:#}");
         assert_eq!(draft(&db, &store, first).await, wanted, "nothing was changed");
 
@@ -229,7 +252,45 @@ mod tests {
         let movie = db::media::of_quadmask(&db, quadmask_id).await.expect("there").movie.expect("made");
         let second = studio.shot("second").await;
         let bytes = store.get_blocking(movie).expect("stored");
-        import(second, &bytes, "quadmask_0.mp4").await.expect("imported");
+        bring(&db, &store, second, &bytes, "quadmask_0.mp4").await.expect("imported");
         assert_eq!(draft(&db, &store, second).await, wanted);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_mask_of_another_size_or_length_is_refused_and_the_draft_stays() {
+        const FRAMES: u32 = rows::FRAMES;
+        fn small(_: u32) -> Levels {
+            Levels::from_primary(32, 24, &[1; 32 * 24]).expect("sizes agree")
+        }
+        // All but the last picture could be taken.
+        fn mixed(frame: u32) -> Levels {
+            if frame + 1 < FRAMES { truth(frame) } else { small(frame) }
+        }
+        let fresh = rows::sqlite().await;
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open(folder.path()).expect("a store");
+        let (db, studio) = (fresh.db.clone(), rows::Studio::new(&fresh.db).await);
+        let shot_id = studio.shot("first").await;
+        bring(&db, &store, shot_id, &archive(&names(1, FRAMES), truth), "good.zip").await.expect("imported");
+        let before = draft(&db, &store, shot_id).await;
+        let revision = db::draft::state(db.pool(), shot_id).await.expect("read").revision;
+
+        let size = "The quadmask is 32×24, the plate is 64×48. Export it at the plate's size.";
+        let short = "The quadmask has 4 frames, the plate has 5. Export one mask frame per plate frame.";
+        let long = "The quadmask has 6 frames, the plate has 5. Export one mask frame per plate frame.";
+        for (name, bytes, sentence) in [
+            ("small.mp4", movie_of(FRAMES, small), size),
+            ("short.mp4", movie_of(FRAMES - 1, truth), short),
+            ("long.mp4", movie_of(FRAMES + 1, truth), long),
+            ("small.zip", archive(&names(1, FRAMES), mixed), size),
+            ("short.zip", archive(&names(1, FRAMES - 1), truth), short),
+            ("long.zip", archive(&names(1, FRAMES + 1), truth), long),
+        ] {
+            let refused = bring(&db, &store, shot_id, &bytes, name).await.expect_err(name);
+            assert_eq!(refused.to_string(), sentence, "{name}");
+            assert_eq!(draft(&db, &store, shot_id).await, before, "{name}");
+            let now = db::draft::state(db.pool(), shot_id).await.expect("read").revision;
+            assert_eq!(now, revision, "{name}");
+        }
     }
 }

@@ -6,10 +6,12 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
+use db::clicks::{Answered, Click};
 use db::draft::{Frame, MadeFrame};
+use domain::project::Shot;
 use domain::run::{GrownBy, Segmenter};
 use domain::{Cover, Hash, Levels, ShotId, Target};
-use pipeline::stages::segment::segment;
+use pipeline::stages::segment::{glance, segment};
 use pipeline::{Error, PlateFile};
 use plate::segment::{FrameMask, Locked, Locks, Prompts, SegmentParams, SourceError};
 
@@ -26,18 +28,7 @@ pub fn run(context: &Context, shot_id: ShotId, by: Segmenter) -> anyhow::Result<
     let mut report = context.reporter();
     let mut plate = PlateFile::open(plate, &mut report)?;
     let (width, height) = plate.size();
-    let rows = context.wait(db::draft::frames(context.db.pool(), shot_id))?;
-    let mut draft = Draft {
-        context,
-        shot_id,
-        width,
-        height,
-        had: rows.iter().filter(|row| row.cover.primary_area > 0).map(|row| row.frame).collect(),
-        grown: BTreeSet::new(),
-        rows: rows.into_iter().map(|row| (row.frame, row)).collect(),
-        waiting: Vec::new(),
-        written: Instant::now(),
-    };
+    let mut draft = Draft::read(context, shot_id, (width, height))?;
     let mut locks = draft.locks();
     let mut each = |mask: FrameMask| draft.take(mask);
     // Each target is an object of its own.
@@ -48,13 +39,74 @@ pub fn run(context: &Context, shot_id: ShotId, by: Segmenter) -> anyhow::Result<
             segment(&mut plate, &targets, &mut locks, &SegmentParams::default(), &mut report, &mut each)?;
         }
         Segmenter::Sam2 => {
-            let seen_as =
-                Hash::of(format!("{} {:?} {:?}", shot.plate, shot.trim, shot.said_colour).as_bytes());
+            let seen_as = seen_as(&shot);
             sam2::run(context, shot_id, seen_as, &mut plate, &targets, &mut locks, &mut report, &mut each)?;
         }
     }
     draft.flush()?;
     Ok(())
+}
+
+/// Answers a click: the mask of its frame, as the marks on it say now. Nothing marked there any more takes away what an earlier
+/// click had put, unless the mask beside says otherwise.
+pub fn answer(context: &Context, click: Click) -> anyhow::Result<()> {
+    let Click { shot_id, frame, .. } = click;
+    let shot = context.wait(db::shots::get(context.db.pool(), shot_id))?;
+    let targets = context.wait(db::brief::targets(context.db.pool(), shot_id))?;
+    let targets: Vec<Prompts> = targets.iter().map(prompts).collect();
+    let mut plate = PlateFile::open(context.plate(&shot)?, &mut ())?;
+    let (width, height) = plate.size();
+    let mut draft = Draft::read(context, shot_id, (width, height))?;
+    let beside = draft.beside(frame)?;
+    let beside = beside.as_ref().map(|(at, mask)| (*at, mask.as_slice()));
+    let mut locks = draft.locks();
+    let by = context.models.segmenter(context.wait(db::draft::state(context.db.pool(), shot_id))?.grown_by);
+    let found = match by {
+        Segmenter::Plate => {
+            glance(&mut plate, &targets, frame, beside, &mut locks, &SegmentParams::default())?
+        }
+        // What it has tracked, a correction leads on only by growing again.
+        Segmenter::Sam2 if beside.is_some() => {
+            return context.write(|tx| Box::pin(db::clicks::forget(tx, click))).map_err(Into::into);
+        }
+        Segmenter::Sam2 => {
+            let here: Vec<Prompts> = targets.iter().map(|target| on_frame(target, frame)).collect();
+            locks.rows.retain(|at, _| *at == frame);
+            sam2::glance(context, seen_as(&shot), &mut plate, &here, frame, &mut locks)?
+        }
+    };
+    let none =
+        || FrameMask { frame, mask: vec![0; width as usize * height as usize], confidence: 0.0, whole: true };
+    let (is_none, mask) = (found.is_none(), found.unwrap_or_else(none));
+    loop {
+        let mut made = draft.merge(&mask)?;
+        // A frame on which nothing is looked for was not judged.
+        made.confidence = made.confidence.filter(|_| !is_none);
+        let answered = context.write(|tx| {
+            let made = made.clone();
+            Box::pin(async move { db::clicks::answer(tx, click, &made).await })
+        })?;
+        match answered {
+            Answered::Put | Answered::TooLate => return Ok(()),
+            Answered::Again => draft.read_again(frame)?,
+        }
+    }
+}
+
+/// The marks of one frame.
+fn on_frame(target: &Prompts, frame: u32) -> Prompts {
+    let mut here = Prompts::default();
+    let points = [(&mut here.positive, &target.positive), (&mut here.negative, &target.negative)];
+    for (to, from) in points {
+        to.extend(from.get(&frame).map(|points| (frame, points.clone())));
+    }
+    here.boxes.extend(target.boxes.get(&frame).map(|boxes| (frame, boxes.clone())));
+    here
+}
+
+/// What the pictures of a shot are told by.
+fn seen_as(shot: &Shot) -> Hash {
+    Hash::of(format!("{} {:?} {:?}", shot.plate, shot.trim, shot.said_colour).as_bytes())
 }
 
 /// Says what grows the mask, so that the page can.
@@ -84,6 +136,17 @@ mod sam2 {
         anyhow::bail!(
             "This worker was built without libtorch, so it has no SAM 2. Grow the mask without weights instead."
         )
+    }
+
+    pub fn glance(
+        _: &Context,
+        _: Hash,
+        _: &mut PlateFile,
+        _: &[Prompts],
+        _: u32,
+        _: &mut DraftLocks<'_>,
+    ) -> anyhow::Result<Option<FrameMask>> {
+        anyhow::bail!("This worker was built without libtorch, so it has no SAM 2.")
     }
 }
 
@@ -117,6 +180,34 @@ mod sam2 {
         })?;
         said
     }
+
+    /// The mask of the one frame on which something is marked: a track hands those out first, and ends there.
+    pub fn glance(
+        context: &Context,
+        seen_as: Hash,
+        plate: &mut PlateFile,
+        targets: &[Prompts],
+        frame: u32,
+        locks: &mut DraftLocks<'_>,
+    ) -> anyhow::Result<Option<FrameMask>> {
+        if !targets.iter().any(|target| !target.positive.is_empty() || !target.boxes.is_empty()) {
+            return Ok(None);
+        }
+        let mut found = None;
+        let mut each = |mask: FrameMask| {
+            let is_it = mask.frame == frame;
+            found = found.take().or(is_it.then_some(mask));
+            if is_it { Err(Error::Cancelled) } else { Ok(()) }
+        };
+        let outcome = context.models.with_sam2(|segmenter| {
+            let options = Options { plate: Some(seen_as), ..Options::default() };
+            track::segment(segmenter, plate, targets, locks, options, &mut (), &mut each)
+        });
+        match outcome {
+            Ok(()) | Err(engine::Error::Pipeline(Error::Cancelled)) => Ok(found),
+            Err(error) => Err(error.into()),
+        }
+    }
 }
 
 fn prompts(target: &Target) -> Prompts {
@@ -146,6 +237,29 @@ struct Draft<'a> {
 }
 
 impl<'a> Draft<'a> {
+    fn read(context: &'a Context, shot_id: ShotId, (width, height): (u32, u32)) -> anyhow::Result<Self> {
+        let rows = context.wait(db::draft::frames(context.db.pool(), shot_id))?;
+        Ok(Self {
+            context,
+            shot_id,
+            width,
+            height,
+            had: rows.iter().filter(|row| row.cover.primary_area > 0).map(|row| row.frame).collect(),
+            grown: BTreeSet::new(),
+            rows: rows.into_iter().map(|row| (row.frame, row)).collect(),
+            waiting: Vec::new(),
+            written: Instant::now(),
+        })
+    }
+
+    /// The mask of a frame right beside this one, if one has any: the earlier one first.
+    fn beside(&self, frame: u32) -> anyhow::Result<Option<(u32, Vec<u8>)>> {
+        let mut near = [frame.checked_sub(1), frame.checked_add(1)].into_iter().flatten();
+        let Some(at) = near.find(|at| self.had.contains(at)) else { return Ok(None) };
+        let found = self.rows.get(&at).and_then(|row| row.levels);
+        Ok(Some((at, levels(self.context, found, self.width, self.height)?.primary())))
+    }
+
     fn locks(&self) -> DraftLocks<'a> {
         let rows: BTreeMap<u32, Frame> = self
             .rows

@@ -1,9 +1,15 @@
 //! Other processes that a proof starts: this binary's own headless stages and FFmpeg's command line, timed.
 
 use std::process::{Command, Stdio};
-use std::time::Instant;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
+
+use crate::memory;
+
+/// How often a process is asked for its peak memory. The peak only grows: what is missed is growth in its last moment.
+const LOOK: Duration = Duration::from_millis(5);
 
 /// How a process ended and what it took.
 #[derive(Debug, Clone)]
@@ -13,6 +19,8 @@ pub struct Ended {
     pub seconds: f64,
     /// Processor time of all its threads, in seconds.
     pub processor_seconds: f64,
+    /// Most resident memory, in bytes, as last read before it ended; `None` when it ended before it was read.
+    pub peak_bytes: Option<u64>,
     /// What it wrote to standard error.
     pub said: String,
 }
@@ -34,16 +42,26 @@ pub fn ourselves() -> anyhow::Result<Command> {
 pub fn run(command: &mut Command) -> anyhow::Result<Ended> {
     let before = processor_seconds_of_children();
     let started = Instant::now();
-    let output = command
+    let child = command
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
-        .output()
+        .spawn()
         .with_context(|| format!("starting {}", command.get_program().display()))?;
+    let (pid, has_ended) = (child.id(), AtomicBool::new(false));
+    let (output, seconds, peak_bytes) = std::thread::scope(|scope| {
+        let watching = scope.spawn(|| last_peak(pid, &has_ended));
+        let output = child.wait_with_output();
+        let seconds = started.elapsed().as_secs_f64();
+        has_ended.store(true, Ordering::Relaxed);
+        (output, seconds, watching.join().expect("reading a file does not panic"))
+    });
+    let output = output.with_context(|| format!("waiting for {}", command.get_program().display()))?;
     Ok(Ended {
         code: output.status.code(),
-        seconds: started.elapsed().as_secs_f64(),
+        seconds,
         processor_seconds: processor_seconds_of_children() - before,
+        peak_bytes,
         said: String::from_utf8_lossy(&output.stderr).into_owned(),
     })
 }
@@ -55,6 +73,17 @@ pub fn run_well(command: &mut Command) -> anyhow::Result<Ended> {
         bail!("{} failed: {}", command.get_program().display(), ended.last_words());
     }
     Ok(ended)
+}
+
+/// The peak as it was read last before the process ended. It is not the largest of all: in its first moment a process is
+/// still a copy of this one.
+fn last_peak(pid: u32, has_ended: &AtomicBool) -> Option<u64> {
+    let mut peak = None;
+    while !has_ended.load(Ordering::Relaxed) {
+        std::thread::sleep(LOOK);
+        peak = memory::peak_rss_bytes_of(pid).or(peak);
+    }
+    peak
 }
 
 /// Processor time of all children that have ended, in seconds: the 16th and 17th word of `/proc/self/stat`, in
@@ -82,5 +111,16 @@ mod tests {
         assert_eq!((ended.code, ended.last_words().as_str()), (Some(3), "alas"));
         assert!(ended.processor_seconds > 0.0);
         assert!(run_well(&mut Command::new("false")).is_err());
+    }
+
+    #[test]
+    fn the_peak_of_a_process_is_its_own_and_not_of_who_started_it() {
+        const TEXT: u64 = 20_000_000;
+        let much = vec![1_u8; 400 << 20];
+        // The last word keeps the shell from becoming `sleep`.
+        let words = format!("text=$(head -c {TEXT} /dev/zero | tr '\\0' x); sleep 0.3; :");
+        let ended = run_well(Command::new("sh").args(["-c", &words])).unwrap();
+        let peak = ended.peak_bytes.unwrap();
+        assert!((TEXT..much.len() as u64 / 2).contains(&peak), "{peak} bytes");
     }
 }

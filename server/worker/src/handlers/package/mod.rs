@@ -15,7 +15,7 @@ use domain::project::Shot;
 use domain::version::Version;
 use domain::{Hash, Levels, Movie, Step, VersionId};
 use pipeline::Reporter;
-use pipeline::stages::deliver::{Source, deliver};
+use pipeline::stages::deliver::{Sound, Source, deliver};
 use provenance::History;
 use serde_json::Value;
 
@@ -51,28 +51,28 @@ pub fn run(context: &Context, version_id: VersionId, movie: Movie, what: What) -
     let history = context.wait(db::history::of_shot(&context.db, version.shot_id))?;
     let stem = stem(&history.project.name, history.sequence.as_deref(), &history.shot.name, version.n);
     let order = Order { context, version, shot, history, movie, stem };
-    let (film, said) = order.film()?;
+    let film = order.film()?;
     if what == What::Package {
-        order.pack(&film, said.as_deref())?;
+        order.pack(&film)?;
     }
     Ok(())
 }
 
 impl Order<'_> {
-    /// The movie alone, as it lies in the store; and where its sound came from, when it was made just now.
-    fn film(&self) -> anyhow::Result<((Delivery, Hash), Option<String>)> {
+    /// The movie alone, as it lies in the store.
+    fn film(&self) -> anyhow::Result<(Delivery, Hash)> {
         let Self { context, version, shot, movie, .. } = self;
         if let Some(there) = self.made(What::Movie)? {
-            return Ok((there, None));
+            return Ok(there);
         }
         let path = context.scratch.path().join("movie.mov");
         let wave = shot.sound.map(|sound| context.file(sound)).transpose()?;
         let result = context.named(version.result, "result.mkv")?;
         let source = Source { result: &result, plate: context.plate(shot)?, wave: wave.as_deref() };
-        let said = deliver(source, *movie, &path, &mut context.reporter())?;
-        context.log(said.clone());
+        let sound = deliver(source, *movie, &path, &mut context.reporter())?;
+        context.log(sound.sentence());
         self.keep(What::Movie, &path, format!("{}_{}.mov", self.stem, movie.slug()))?;
-        Ok((self.made(What::Movie)?.context(DELETED)?, Some(said)))
+        self.made(What::Movie)?.context(DELETED)
     }
 
     fn made(&self, what: What) -> anyhow::Result<Option<(Delivery, Hash)>> {
@@ -98,7 +98,7 @@ impl Order<'_> {
         }
     }
 
-    fn pack(&self, (film, film_hash): &(Delivery, Hash), sound: Option<&str>) -> anyhow::Result<()> {
+    fn pack(&self, (film, film_hash): &(Delivery, Hash)) -> anyhow::Result<()> {
         let Self { context, version, shot, history, movie: _, stem } = self;
         let (store, pool) = (&context.store, context.db.pool());
         let mut reporter = context.reporter();
@@ -148,6 +148,7 @@ impl Order<'_> {
         files.push(archive.add_bytes("causes.json", pretty(&causes).as_bytes(), &mut tell)?);
         files.push(archive.add_bytes("history.json", history.to_json().as_bytes(), &mut tell)?);
         let manifest = context.wait(db::versions::manifest(pool, version.version_id))?;
+        let sound = Sound::of(&context.named(shot.plate, &shot.file_name)?, shot.sound.is_some())?;
         let report =
             Report { version, shot, history, manifest, movie: self.movie, sound, first_frame, files };
         archive.add_bytes("report.json", pretty(&report.to_json()).as_bytes(), &mut tell)?;

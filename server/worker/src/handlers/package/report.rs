@@ -4,6 +4,7 @@
 use domain::project::Shot;
 use domain::version::Version;
 use domain::{Movie, moment};
+use pipeline::stages::deliver::Sound;
 use provenance::History;
 use serde_json::{Value, json};
 
@@ -16,8 +17,8 @@ pub struct Report<'a> {
     /// Of the version: its canonical JSON has the version's subject as its SHA-256.
     pub manifest: Value,
     pub movie: Movie,
-    /// Where the movie's sound came from; not known when the movie was made before.
-    pub sound: Option<&'a str>,
+    /// Where the movie's sound came from.
+    pub sound: Sound,
     /// Number shown for frame 0.
     pub first_frame: u32,
     pub files: Vec<Packed>,
@@ -62,7 +63,7 @@ impl Report<'_> {
             "plate": plate,
             "quadmask": quadmask.map(|q| json!({ "id": q.quadmask_id, "n": q.n, "subject": q.subject })),
             "engine": version.engine,
-            "label": version.is_of_test_model().then_some(domain::version::TEST_MODEL),
+            "label": version.label(),
             "recipe": version.recipe,
             "proof": version.proof,
             "proof_in_words": if version.proof.max_delta_outside == 0 {
@@ -73,7 +74,7 @@ impl Report<'_> {
             "movie": {
                 "codec": movie.word(),
                 "purpose": movie.purpose(),
-                "sound": sound,
+                "sound": sound.sentence(),
                 "claim": "Encoded from the master; the proof is about the master, not about this movie.",
             },
             "record": history.check,

@@ -12,7 +12,7 @@ use db::runs::Run;
 use db::versions::Finished;
 use domain::project::Shot;
 use domain::version::{MadeBy, Proof};
-use domain::{Cause, Hash, Levels, Recipe, RunId, Step, Words};
+use domain::{Cause, Hash, Levels, Recipe, RunId, Step, VoidOrder, Words};
 use pipeline::stages::remove::remove;
 use pipeline::{Plate, Reporter};
 use serde::Deserialize;
@@ -59,6 +59,8 @@ struct Networks {
     made_by: MadeBy,
     /// For the manifest.
     used: Value,
+    /// Pass 2, where it is to follow.
+    follow: Option<VoidOrder>,
 }
 
 pub fn run(context: &Context, run_id: RunId) -> anyhow::Result<()> {
@@ -159,6 +161,7 @@ impl Removal<'_> {
             proxy_index: serde_json::to_string(proxy_index)?,
             made_by: networks.as_ref().map(|networks| networks.made_by.clone()),
             model_output,
+            follow: networks.as_ref().and_then(|networks| networks.follow.clone()),
         };
         let run_id = run.run_id;
         context.write(|tx| {

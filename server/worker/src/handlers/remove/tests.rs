@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use domain::recipe::{FirstPass, SecondPass};
+use domain::recipe::{FirstPass, SecondPass, When};
 use domain::version::Version;
 use domain::{Job, Recipe, RunId, Step, VersionId, VoidOrder, VoidRecipe};
 
@@ -22,7 +22,7 @@ fn order(steps: u32, first_pass: Option<VersionId>) -> VoidOrder {
         window_frames: 13,
         overlap_frames: 8,
         pass1: FirstPass { steps, ..FirstPass::default() },
-        pass2: SecondPass { steps: 2, ..SecondPass::default() },
+        pass2: SecondPass { steps: 2, when: When::Never, ..SecondPass::default() },
         ..VoidRecipe::default()
     };
     VoidOrder { first_pass, knobs, ..VoidOrder::default() }
@@ -138,4 +138,60 @@ async fn a_stopped_run_goes_on_and_gives_the_same_bits() {
     over.execute(fresh.db.pool()).await.expect("cancelled");
     assert_eq!(sweep(&studio.made.db, &store).await.expect("swept"), 1);
     assert!(store.workplaces().is_empty() && Path::new(store.root()).exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pass_two_follows_by_itself_where_it_is_wanted_and_can_run() {
+    let fresh = rows::sqlite().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let weights = folder.path().join("models/void");
+    engine::test_model::make(&weights).expect("a model");
+    let made = Made::new(fresh.db.clone(), folder.path()).await;
+    let models = Arc::new(Models::new(&folder.path().join("models")));
+    let studio = Studio { made, models };
+    let wanted = |when| {
+        let mut order = order(4, None);
+        order.knobs.pass2.when = when;
+        order
+    };
+    let waiting = async || {
+        let text = "select payload from job where kind = 'remove' and state = 'queued'";
+        let rows: Vec<String> = sqlx::query_scalar(text).fetch_all(fresh.db.pool()).await.expect("read");
+        rows.iter().map(|job| serde_json::from_str::<Job>(job).expect("a job")).collect::<Vec<_>>()
+    };
+    // The run itself stays open while its attempt goes on, as a worker's job does.
+    let run_id = studio.start(wanted(When::Always)).await;
+    studio.attempt(run_id, None).await.expect("made");
+    let first = studio.newest().await;
+    assert!(first.is_first_pass());
+    let notes = &first.made_by.as_ref().expect("by networks").notes;
+    assert!(notes.iter().any(|note| note == "Pass 2 follows by itself."), "{notes:?}");
+    let second = waiting().await.into_iter().find_map(|job| match job {
+        Job::Remove { run_id: other } if other != run_id => Some(other),
+        _ => None,
+    });
+    let second = second.expect("queued with the version");
+    assert_eq!(
+        db::shots::get(fresh.db.pool(), studio.made.shot_id).await.expect("there").phase,
+        domain::Phase::Running
+    );
+    studio.attempt(second, None).await.expect("refined");
+    let refined = studio.newest().await;
+    assert_eq!((refined.engine_words().as_str(), refined.n), ("VOID pass 2", first.n + 1));
+    let manifest = db::versions::manifest(fresh.db.pool(), refined.version_id).await.expect("there");
+    assert_eq!(manifest["networks"]["first_pass"]["version"], first.version_id.to_string());
+
+    // A quick look is not refined; nor is anything where the weights of pass 2 are not there.
+    let mut quick = wanted(When::Always);
+    quick.knobs.preview = true;
+    let quick = studio.start(quick).await;
+    studio.attempt(quick, None).await.expect("made");
+    assert!(studio.newest().await.is_preview());
+    assert_eq!(waiting().await, [Job::Remove { run_id: quick }]);
+    std::fs::remove_file(weights.join("void_pass2.safetensors")).expect("gone");
+    let alone = studio.start(wanted(When::Always)).await;
+    studio.attempt(alone, None).await.expect("made");
+    let notes = studio.newest().await.made_by.expect("by networks").notes;
+    assert!(notes.iter().any(|note| note.starts_with("Pass 2 should follow, and cannot")), "{notes:?}");
+    assert_eq!(waiting().await, [Job::Remove { run_id: alone }]);
 }

@@ -106,7 +106,7 @@ mod with_libtorch {
         let about = &removed.about;
         let (width, height) = (removal.manifest.width, removal.manifest.height);
         let frames = removed.proof.frames;
-        let plan = order.knobs.plan(frames, (width, height), first.is_some());
+        let plan = order.knobs.running().plan(frames, (width, height), first.is_some());
         let mut notes = removed.notes;
         if about.resumed_steps > 0 {
             notes.push(format!(
@@ -114,10 +114,20 @@ mod with_libtorch {
                 about.resumed_steps, plan.steps
             ));
         }
+        // What is not the picture itself is not refined.
+        let wanted = !about.is_preview && engine::wants_second(&order.knobs, about);
+        let follow = wanted.then(|| context.models.lacks(Pass::Two));
+        match &follow {
+            Some(None) => notes.push("Pass 2 follows by itself.".to_owned()),
+            Some(Some(why)) => notes.push(format!("Pass 2 should follow, and cannot: {why}")),
+            None => {}
+        }
+        let follow = matches!(follow, Some(None)).then(|| order.clone());
         let made_by = MadeBy {
             pass: about.pass,
             model: about.model.name.clone(),
             is_test_model: about.model.is_test_model,
+            is_preview: about.is_preview,
             fingerprint: about.model.fingerprint,
             host: jobs::host(),
             device: about.device.clone(),
@@ -129,11 +139,17 @@ mod with_libtorch {
             resumed_steps: about.resumed_steps,
             seconds: removed.proof.seconds,
             peak_rss_bytes: knows_peak.then(memory::peak_rss_bytes),
+            notes: notes.iter().filter(|note| !labelled(note)).cloned().collect(),
+        };
+        let label = match (made_by.is_test_model, made_by.is_preview) {
+            (true, _) => Some(domain::version::TEST_MODEL),
+            (false, true) => Some(domain::version::PREVIEW),
+            (false, false) => None,
         };
         let used = json!({
             "about": about,
             "host": made_by.host,
-            "label": made_by.is_test_model.then_some(domain::version::TEST_MODEL),
+            "label": label,
             "prompt": prompt,
             "negative_prompt": order.negative_prompt,
             "first_pass": first.as_ref().map(|version| json!({
@@ -148,12 +164,17 @@ mod with_libtorch {
             proxy_index: removed.files.proxy_index,
             proof: removed.proof,
             notes,
-            networks: Some(Networks { output: removed.made, made_by, used }),
+            networks: Some(Networks { output: removed.made, made_by, used, follow }),
         })?;
         drop(place);
         // A folder that is left goes with the next sweep.
         context.store.clear_workplace(&removal.run.run_id.to_string());
         Ok(())
+    }
+
+    /// What the page says as a label anyway.
+    fn labelled(note: &str) -> bool {
+        [engine::PREVIEW_NOTE, engine::TEST_NOTE].contains(&note)
     }
 
     /// The run's folder; waits until a worker that lost the job has left it.

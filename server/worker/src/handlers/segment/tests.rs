@@ -1,12 +1,50 @@
-//! Two targets through the handler: both are followed over all frames, and a stop leaves the mask as whole as it was.
+//! Two targets through the handler: both are followed over all frames, and a stop leaves the mask as whole as it was. And
+//! clicks: each is answered on its frame alone.
 
+use std::path::Path;
+use std::sync::Arc;
+
+use db::Db;
 use db::draft::Frame;
+use db::edits::Walk;
 use domain::run::Segmenter;
-use domain::{BoxPrompt, Job, PointPrompt};
+use domain::{BoxPrompt, Job, PointPrompt, ShotId};
+use storage::Store;
 
 use super::*;
+use crate::context::Pulse;
 use crate::handlers::package::tests::{HEIGHT, WIDTH, plate, rows, work};
+use crate::models::Models;
 use crate::transact;
+
+/// Answers the clicks that wait; how many.
+async fn answer_clicks(db: &Db, store: &Store) -> usize {
+    let mut answered = 0;
+    while let Some(click) = db::clicks::take(db).await.expect("asked") {
+        let (db, store) = (db.clone(), store.clone());
+        let stage = tokio::task::spawn_blocking(move || {
+            let models = Arc::new(Models::new(Path::new("none")));
+            answer(&Context::new(db, store, Arc::new(Pulse::default()), models, &[])?, click)
+        });
+        stage.await.expect("no panic").expect("answered");
+        answered += 1;
+    }
+    answered
+}
+
+/// Whether the primary mask of a frame covers these places; `None`: it has no mask.
+async fn covers(
+    db: &Db,
+    store: &Store,
+    shot_id: ShotId,
+    frame: u32,
+    places: [(u32, u32); 3],
+) -> Option<[bool; 3]> {
+    let row = db::draft::frame(db.pool(), shot_id, frame).await.expect("read");
+    let levels = Levels::from_png(&store.get_blocking(row.levels?).expect("stored")).expect("levels");
+    let primary = levels.primary();
+    Some(places.map(|(x, y)| primary[(y * WIDTH + x) as usize] != 0))
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn targets_are_followed_each_for_itself_and_the_mask_stays_whole() {
@@ -54,4 +92,73 @@ async fn targets_are_followed_each_for_itself_and_the_mask_stays_whole() {
     let stopped = work(&db, &store, job(), true).await.expect_err("stopped");
     assert!(matches!(stopped.downcast_ref(), Some(Error::Cancelled)), "{stopped:#}");
     assert_eq!(db::draft::frames(db.pool(), shot_id).await.expect("read"), frames);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clicks_are_answered_on_their_frame_alone_and_taken_back_with_it() {
+    let fresh = rows::sqlite().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let (db, store) = (fresh.db.clone(), Store::open(folder.path().join("data")).expect("a store"));
+    let studio = rows::Studio::new(&db).await;
+    let bytes = plate(folder.path());
+    let (file, size) = (store.put_blocking(&bytes).expect("stored"), bytes.len() as i64);
+    let (project_id, artist) = (studio.project_id, studio.artist);
+    let shot_id = transact!(db, [], |tx| async move {
+        db::blobs::record(tx, file, size).await?;
+        db::shots::create(tx, project_id, None, artist, "plate.mov", file, size).await
+    })
+    .expect("a shot")
+    .shot_id;
+    work(&db, &store, Job::Ingest { shot_id }, false).await.expect("ingested");
+    let target =
+        transact!(db, [], |tx| async move { db::brief::add_target(tx, shot_id, artist, "square").await });
+    let target = target.expect("a target");
+    assert_eq!(answer_clicks(&db, &store).await, 0, "nothing is marked");
+
+    let square = |frame: u32| PointPrompt { frame, x: (18 + 8 * frame) as f32, y: 48.0, positive: true };
+    let save = async |points: Vec<PointPrompt>| {
+        let target = domain::Target { points, ..target.clone() };
+        let saved = transact!(db, [target], |tx| async move {
+            db::brief::save_target(tx, shot_id, artist, &target).await
+        });
+        saved.expect("saved");
+    };
+    // On the square, beside it, and where the other frame has it.
+    let places = |frame: u32| [(18 + 8 * frame, 48), (96, 80), (18 + 8 * (5 - frame), 48)];
+    save(vec![square(0)]).await;
+    save(vec![square(0), square(5)]).await;
+    assert_eq!(answer_clicks(&db, &store).await, 2, "one for each frame");
+    for frame in [0, 5] {
+        let found = covers(&db, &store, shot_id, frame, places(frame)).await;
+        assert_eq!(found, Some([true, false, false]), "frame {frame}");
+    }
+    assert_eq!(db::draft::frames(db.pool(), shot_id).await.expect("read").len(), 2, "of no other frame");
+
+    // Taken back, the click takes its answer along; the other frame keeps its own.
+    let undone =
+        transact!(db, [], |tx| async move { db::edits::walk(tx, shot_id, artist, Walk::Undo).await });
+    undone.expect("undone").expect("there was something");
+    assert_eq!(answer_clicks(&db, &store).await, 1);
+    assert_eq!(covers(&db, &store, shot_id, 5, places(5)).await, None);
+    assert!(covers(&db, &store, shot_id, 0, places(0)).await.is_some());
+    let blank = db::draft::frame(db.pool(), shot_id, 5).await.expect("read");
+    assert_eq!(blank.confidence, None, "nobody judged it");
+
+    // An answer to a click that was followed by another is none.
+    save(vec![square(0), square(3)]).await;
+    let early = db::clicks::take(&db).await.expect("asked").expect("one waits");
+    let stays = PointPrompt { frame: 3, x: 96.0, y: 80.0, positive: false };
+    save(vec![square(0), square(3), stays]).await;
+    let made = MadeFrame {
+        frame: 3,
+        seen_revision: 0,
+        levels: None,
+        confidence: Some(1.0),
+        cover: Cover::default(),
+    };
+    let late = transact!(db, [made], |tx| async move { db::clicks::answer(tx, early, &made).await });
+    assert_eq!(late.expect("asked"), Answered::TooLate);
+    assert_eq!(answer_clicks(&db, &store).await, 1);
+    let found = covers(&db, &store, shot_id, 3, [(42, 48), (96, 80), (70, 48)]).await;
+    assert_eq!(found, Some([true, false, false]));
 }

@@ -1,0 +1,148 @@
+//! Clicks that wait for their frame's mask: a row until a worker has put it into the draft. Growing over the whole shot is a
+//! job; this is the answer before it.
+
+use std::collections::BTreeSet;
+
+use domain::ShotId;
+use sqlx::AnyConnection;
+
+use crate::draft::{self, MadeFrame};
+use crate::row::Cells;
+use crate::{Db, Result, now, queue, shots};
+
+/// Nobody waits longer than this for the mask of one frame.
+const FORGOTTEN_MICROS: i64 = 60_000_000;
+/// A worker that took a click and is not done by then is gone.
+const TAKEN_MICROS: i64 = 30_000_000;
+/// Frames that one change asks about at most.
+const MOST: usize = 8;
+
+/// A frame on which somebody marked something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Click {
+    pub shot_id: ShotId,
+    pub frame: u32,
+    asked_at: i64,
+}
+
+/// Asks for the masks of these frames; of too many, for the last ones. Asks nothing while the mask grows anyway. Lock the shot
+/// first.
+pub(crate) async fn ask(tx: &mut AnyConnection, shot_id: ShotId, frames: &BTreeSet<u32>) -> Result<()> {
+    if frames.is_empty() || queue::is_open(tx, shot_id, &["segment"]).await? {
+        return Ok(());
+    }
+    let at = now();
+    sqlx::query("delete from click where asked_at < $1")
+        .bind(at - FORGOTTEN_MICROS)
+        .execute(&mut *tx)
+        .await?;
+    for (later, frame) in (0..).zip(frames.iter().rev().take(MOST)) {
+        // Two clicks within a microsecond are two all the same.
+        sqlx::query(
+            "insert into click (shot_id, frame, asked_at) values ($1, $2, $3)
+             on conflict (shot_id, frame) do update set taken_until = 0,
+                 asked_at = case when click.asked_at < excluded.asked_at then excluded.asked_at else click.asked_at + 1 end",
+        )
+        .bind(shot_id.to_string())
+        .bind(i64::from(*frame))
+        .bind(at - later)
+        .execute(&mut *tx)
+        .await?;
+    }
+    Ok(())
+}
+
+/// What was asked of a shot is not wanted any more: its mask grows, or another draft takes the place of this one. Lock the shot
+/// first.
+pub async fn withdraw(tx: &mut AnyConnection, shot_id: ShotId) -> Result<()> {
+    sqlx::query("delete from click where shot_id = $1").bind(shot_id.to_string()).execute(&mut *tx).await?;
+    Ok(())
+}
+
+const OPEN: &str = "taken_until < $1 and asked_at >= $2";
+
+/// Takes the newest click in hand: who clicks on waits for the last one.
+pub async fn take(db: &Db) -> Result<Option<Click>> {
+    let waiting: i64 =
+        sqlx::query_scalar(sqlx::AssertSqlSafe(format!("select count(*) from click where {OPEN}")))
+            .bind(now())
+            .bind(now() - FORGOTTEN_MICROS)
+            .fetch_one(&db.pool)
+            .await?;
+    if waiting == 0 {
+        return Ok(None);
+    }
+    db.write(|tx| {
+        Box::pin(async move {
+            let row = sqlx::query(sqlx::AssertSqlSafe(format!(
+                "select shot_id, frame, asked_at from click where {OPEN} order by asked_at desc limit 1"
+            )))
+            .bind(now())
+            .bind(now() - FORGOTTEN_MICROS)
+            .fetch_optional(&mut *tx)
+            .await?;
+            let Some(row) = row else { return Ok(None) };
+            let click = Click {
+                shot_id: row.word("shot_id")?,
+                frame: row.count("frame")?,
+                asked_at: row.int("asked_at")?,
+            };
+            let taken = sqlx::query(
+                "update click set taken_until = $4 where shot_id = $1 and frame = $2 and asked_at = $3 and taken_until < $5",
+            )
+            .bind(click.shot_id.to_string())
+            .bind(i64::from(click.frame))
+            .bind(click.asked_at)
+            .bind(now() + TAKEN_MICROS)
+            .bind(now())
+            .execute(&mut *tx)
+            .await?;
+            Ok((taken.rows_affected() == 1).then_some(click))
+        })
+    })
+    .await
+}
+
+/// What became of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answered {
+    Put,
+    /// Somebody clicked again, or the mask grows: nothing was written.
+    TooLate,
+    /// Somebody painted on the frame meanwhile: nothing was written; look again.
+    Again,
+}
+
+/// Puts the mask into the draft, and the click is answered; both or none.
+///
+/// # Errors
+/// The shot is not edited any more.
+pub async fn answer(tx: &mut AnyConnection, click: Click, made: &MadeFrame) -> Result<Answered> {
+    shots::lock(tx, click.shot_id).await?;
+    let waits: i64 =
+        sqlx::query_scalar("select count(*) from click where shot_id = $1 and frame = $2 and asked_at = $3")
+            .bind(click.shot_id.to_string())
+            .bind(i64::from(click.frame))
+            .bind(click.asked_at)
+            .fetch_one(&mut *tx)
+            .await?;
+    if waits == 0 {
+        return Ok(Answered::TooLate);
+    }
+    if !draft::put_answer(tx, click.shot_id, made).await? {
+        return Ok(Answered::Again);
+    }
+    forget(tx, click).await?;
+    Ok(Answered::Put)
+}
+
+/// There is no answer to it. One on the same frame that came later stays.
+pub async fn forget(tx: &mut AnyConnection, click: Click) -> Result<()> {
+    sqlx::query("delete from click where shot_id = $1 and frame = $2 and asked_at = $3")
+        .bind(click.shot_id.to_string())
+        .bind(i64::from(click.frame))
+        .bind(click.asked_at)
+        .execute(&mut *tx)
+        .await?;
+    Ok(())
+}
