@@ -25,7 +25,7 @@ export default defineConfig<{}, { origin: Origin }>({
   outputDir: join(output, 'results'),
   // A proof may take an hour; a test that takes a minute is broken.
   timeout: proving ? 0 : 60_000,
-  expect: { timeout: 10_000 },
+  expect: { timeout: process.env.CI ? 30_000 : 10_000 },
   fullyParallel: false,
   workers: proving ? 1 : 2,
   forbidOnly: Boolean(process.env.CI),

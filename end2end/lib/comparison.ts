@@ -5,7 +5,7 @@ import { expect, type Page } from '@playwright/test';
 const [WIDTH, HEIGHT] = [192, 108];
 /** A place that differs by more is another picture, and not the same one encoded again. */
 const SEEN = 8;
-const PAINTED = { timeout: 30_000 };
+const PAINTED = { timeout: 60_000 };
 
 /** The stage in small: how bright each place of it is, 0–255, row by row. */
 type Sight = number[];

@@ -45,7 +45,7 @@ export async function goTo(page: Page, index: number, first = 1001): Promise<voi
   const field = page.getByLabel('Frame: type a frame number or a timecode to go there');
   await field.fill(String(first + index));
   await field.press('Enter');
-  await expect(page.locator('.stage__picture')).toHaveAttribute('data-frame', String(index), { timeout: 30_000 });
+  await expect(page.locator('.stage__picture')).toHaveAttribute('data-frame', String(index), { timeout: 60_000 });
 }
 
 /** Mean red, green and blue of the picture around a place of the plate, the levels over it left out. */

@@ -27,6 +27,10 @@ export type Sight = {
   track: [number, number];
 };
 
+/** A look while it plays. The page chose its frame between `since`, the look before, and `at`: a process that got no time in
+ * between, and these share two cores with whatever else runs, may have chosen it long before it was looked at. */
+export type Sample = Sight & { since: number };
+
 type RawSight = Omit<Sight, 'burnt'> & { lines: number[][] };
 
 /** Runs in the page: `minusOneLook()` reads everything at once, the pixels from the canvas itself. */
@@ -126,17 +130,20 @@ export class Player {
   }
 
   /** What is seen on the page's own refreshes for a while. */
-  async samples(ms: number): Promise<Sight[]> {
+  async samples(ms: number): Promise<Sample[]> {
     const raw = await this.page.evaluate(async (length) => {
-      const found: RawSight[] = [];
-      const end = performance.now() + length;
+      const found: (RawSight & { since: number })[] = [];
+      let since = performance.now();
+      const end = since + length;
       while (performance.now() < end) {
         await new Promise((done) => requestAnimationFrame(done));
-        found.push(minusOneLook());
+        const sight = minusOneLook();
+        found.push({ ...sight, since });
+        since = sight.at;
       }
       return found;
     }, ms);
-    return raw.map(seen);
+    return raw.map(({ since, ...sight }) => ({ ...seen(sight), since }));
   }
 
   /** What is wrong with a settled page on which `asked` should be seen; empty when nothing is. */

@@ -12,6 +12,7 @@ type PerTest = {
   /** Messages that this test provokes on purpose. */
   expectedMessages: RegExp[];
   cleanConsole: void;
+  patience: void;
 };
 
 type PerWorker = {
@@ -46,6 +47,15 @@ export const test = base.extend<PerTest, PerWorker>({
     { timeout: 150_000 },
   ],
   baseURL: async ({ server }, use) => use(server.baseURL),
+
+  // What a test is allowed says when it hangs, not how fast it is: a machine that lands changes may be three times as slow.
+  patience: [
+    async ({}, use, info) => {
+      if (process.env.CI) info.setTimeout(info.timeout * 3);
+      await use();
+    },
+    { auto: true },
+  ],
 
   expectedMessages: [[], { option: true }],
   cleanConsole: [

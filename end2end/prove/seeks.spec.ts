@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import type { Browser, Locator, Page } from '@playwright/test';
 import { type Burnt, HEIGHT, LINES, WIDTH, makeBurnt, numberOf } from '../lib/burnt';
 import { becomeOwner, makeProject, signInOwner } from '../lib/people';
-import { FIRST_FRAME, Player, type Sight, prepare } from '../lib/player';
+import { FIRST_FRAME, Player, type Sample, prepare } from '../lib/player';
 import { proving } from '../lib/place';
 import { chance, count, record, seed } from '../lib/proof';
 import { type Origin, Server } from '../lib/server';
@@ -247,14 +247,14 @@ class Session {
     }
   }
 
-  private judge(samples: Sight[], keys: string[], low: number, high: number): void {
+  private judge(samples: Sample[], keys: string[], low: number, high: number): void {
     const length = high - low + 1;
     const forwards = keys[0] === 'l';
     const [pictures, seconds] = this.player.clip.rate;
     // Each press doubles the speed.
     const perMs = (pictures / seconds / 1000) * 2 ** (keys.length - 1);
     let before: number | undefined;
-    let last: Sight | undefined;
+    let last: Sample | undefined;
     for (const sight of samples) {
       const { burnt } = sight;
       this.tally.playing_samples += 1;
@@ -269,19 +269,21 @@ class Session {
           // Back by less than half the range is the loop's end too where that much time went by between two looks; the
           // picture before may have been late by what the page was ahead of it then.
           const late = last === undefined ? 0 : Math.abs(last.wanted - last.painted);
-          const possible = last === undefined ? 0 : (sight.at - last.at) * perMs * 1.25 + late + 3;
+          const possible = last === undefined ? 0 : (sight.at - last.since) * perMs * 1.25 + late + 3;
           if (-by * 2 > length || length < 40 || length + by <= possible) this.tally.loop_wraps += 1;
           else wrong = true;
         }
       }
-      if (inside) [before, last] = [burnt, sight];
       const ahead = forwards ? sight.wanted - sight.painted : sight.painted - sight.wanted;
       const lag = String(((ahead % length) + length) % length);
       this.figures.playing_ahead[lag] = (this.figures.playing_ahead[lag] ?? 0) + 1;
       if (wrong) {
         this.tally.playing_wrong += 1;
-        this.note(keys.join(' '), `playing: pixels ${burnt}, canvas ${sight.painted}, number ${sight.number}, timecode ${sight.timecode}`);
+        const from = last === undefined ? '' : `, ${last.burnt} at most ${Math.round(sight.at - last.since)} ms before`;
+        const words = `number ${sight.number}, timecode ${sight.timecode}, in ${low} to ${high}${from}`;
+        this.note(keys.join(' '), `playing: pixels ${burnt}, canvas ${sight.painted}, ${words}`);
       }
+      if (inside) [before, last] = [burnt, sight];
     }
   }
 }

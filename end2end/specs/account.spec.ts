@@ -143,7 +143,7 @@ async function worksOverHttps(browser: Browser, baseURL: string, folder: string)
   await page.getByLabel('Plates').first().setInputFiles(movingSquare(path(folder, 'square.mp4')).path);
   await expect(page.getByText('Ready to annotate').first()).toBeVisible({ timeout: 60_000 });
   await page.getByRole('link', { name: 'square' }).first().click();
-  await expect(page.locator('.stage__picture[data-frame="0"]')).toBeVisible({ timeout: 30_000 });
+  await expect(page.locator('.stage__picture[data-frame="0"]')).toBeVisible({ timeout: 60_000 });
   expect(said, 'warnings and errors in the browsers').toEqual([]);
   return [context, page];
 }
@@ -210,7 +210,7 @@ test('nothing that opens a link or the metrics is in the log', async ({ browser 
     await expect(client.getByRole('alert')).toContainText('not the link’s password');
     await client.getByLabel('Password').fill(SECRET);
     await client.getByRole('button', { name: 'Open' }).click();
-    await expect(client.locator('.stage__picture')).toHaveAttribute('data-frame', '0', { timeout: 30_000 });
+    await expect(client.locator('.stage__picture')).toHaveAttribute('data-frame', '0', { timeout: 60_000 });
     for (const context of [team, outside]) secrets.push(...(await context.cookies()).map((cookie) => cookie.value));
     await client.close();
 

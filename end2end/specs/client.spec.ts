@@ -32,7 +32,7 @@ test('a client sees what is shown, compares it, and decides on record', async ({
 
   await open(client, board);
   await client.getByRole('link', { name: 'square' }).first().click();
-  await expect(client.locator('.stage__picture')).toHaveAttribute('data-frame', '0', { timeout: 30_000 });
+  await expect(client.locator('.stage__picture')).toHaveAttribute('data-frame', '0', { timeout: 60_000 });
   await client.keyboard.press('w');
   await expect(client.getByLabel('Wipe: plate left, result right')).toBeVisible();
   await client.getByRole('button', { name: 'Ask for changes' }).click();

@@ -105,7 +105,7 @@ test('growing a mask is cancelled, and the mask that was there stays', async ({ 
   const grow = page.getByRole('button', { name: 'Grow mask over the shot' });
   await grow.click();
   const card = page.getByRole('region', { name: 'Grow primary mask' });
-  await expect(card.locator('.job__state')).toHaveText('running', { timeout: 30_000 });
+  await expect(card.locator('.job__state')).toHaveText('running', { timeout: 60_000 });
   await card.getByRole('button', { name: 'Cancel', exact: true }).click();
   await expect(card.locator('.job__state')).toHaveText('cancelled', { timeout: 60_000 });
   await expect(grow).toBeEnabled();

@@ -47,7 +47,7 @@ test('zooming in shows the plate itself, and says so', async ({ page, server, or
   // The probe reads the pixel in the middle while no pointer is there; the value is the plate's.
   await page.keyboard.press('v');
   const probe = page.locator('.probe');
-  await expect(probe).toContainText('exact', { timeout: 30_000 });
+  await expect(probe).toContainText('exact', { timeout: 60_000 });
   const said = (await probe.innerText()).replaceAll('\n', ' ');
   const [, x, y] = said.match(/(\d+), (\d+)/)!.map(Number);
   expect(said).toContain(truth(x, y, 0).join(' '));
@@ -92,7 +92,7 @@ test('zooming in shows the plate itself, and says so', async ({ page, server, or
   // Close up, the canvas holds the very samples; stepping on brings the next frame's.
   await goTo(page, 5);
   for (let press = 0; press < 14; press += 1) await page.keyboard.press('+');
-  await expect(picture).toHaveAttribute('data-exact', 'true', { timeout: 30_000 });
+  await expect(picture).toHaveAttribute('data-exact', 'true', { timeout: 60_000 });
   await expect(page.getByText('Exact frame')).toBeVisible();
   const box = (await picture.boundingBox())!;
   // Well inside a pixel: they are sixteen wide here.
@@ -105,7 +105,7 @@ test('zooming in shows the plate itself, and says so', async ({ page, server, or
   expect(await under(page, mx, my)).toEqual(truth(cx, cy, 5));
   await page.keyboard.press('ArrowRight');
   await expect(picture).toHaveAttribute('data-frame', '6');
-  await expect.poll(() => under(page, mx, my), { timeout: 30_000 }).toEqual(truth(cx, cy, 6));
+  await expect.poll(() => under(page, mx, my), { timeout: 60_000 }).toEqual(truth(cx, cy, 6));
 
   // Without a worker the proxy stays, with the reason.
   const address = new URL(page.url()).pathname;
@@ -115,7 +115,7 @@ test('zooming in shows the plate itself, and says so', async ({ page, server, or
     await open(page, address);
     await goTo(page, 2);
     for (let press = 0; press < 14; press += 1) await page.keyboard.press('+');
-    await expect(page.getByText('Proxy: no worker is running that could make it')).toBeVisible({ timeout: 30_000 });
+    await expect(page.getByText('Proxy: no worker is running that could make it')).toBeVisible({ timeout: 60_000 });
     await expect(picture).toHaveAttribute('data-exact', 'false');
   } finally {
     await alone.stop();

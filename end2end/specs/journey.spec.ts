@@ -32,7 +32,7 @@ test('from upload to a second version', async ({ page, browser, server }) => {
   const board = page.url();
   await dropFiles(page, [clip, ...others].map((one) => one.path));
   // How far each is, then all of them.
-  await expect(page.locator('.card').filter({ hasText: /Read plate( · \d+ %|: waiting)/ }).first()).toBeVisible({ timeout: 30_000 });
+  await expect(page.locator('.card').filter({ hasText: /Read plate( · \d+ %|: waiting)/ }).first()).toBeVisible({ timeout: 60_000 });
   await expect(page.locator('.card[data-phase="ready"]')).toHaveCount(4, { timeout: 60_000 });
 
   const artistLink = await inviteLink(page, 'artist', 'Journey');
@@ -80,9 +80,9 @@ test('from upload to a second version', async ({ page, browser, server }) => {
   await supervisor.getByRole('dialog').getByRole('button', { name: /approve/i }).click();
   // It runs in named steps, is stopped, and run again.
   await artist.getByRole('link', { name: /Removal/ }).first().click();
-  await expect(artist.getByText('Gathering background')).toBeVisible({ timeout: 30_000 });
+  await expect(artist.getByText('Gathering background')).toBeVisible({ timeout: 60_000 });
   await artist.getByRole('button', { name: 'Cancel', exact: true }).click();
-  await expect(artist.getByText('Cancelled').first()).toBeVisible({ timeout: 30_000 });
+  await expect(artist.getByText('Cancelled').first()).toBeVisible({ timeout: 60_000 });
   await artist.getByRole('button', { name: /^Run/ }).first().click();
   await expect(artist.getByText('Result v1 in review').first()).toBeVisible({ timeout: 120_000 });
 

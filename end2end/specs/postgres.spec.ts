@@ -42,7 +42,7 @@ test('two workers carry a shot to its first version, which is compared with the 
   await becomeOwner(page);
   await makeProject(page, 'Two workers');
   const board = new URL(page.url()).pathname;
-  await expect.poll(() => workers().length, { timeout: 30_000 }).toBe(1);
+  await expect.poll(() => workers().length, { timeout: 60_000 }).toBe(1);
   const [first] = workers();
   await page.getByLabel('Plates').first().setInputFiles(clip.path);
   await expect(page.getByText('Ready to annotate').first()).toBeVisible({ timeout: 60_000 });
@@ -50,7 +50,7 @@ test('two workers carry a shot to its first version, which is compared with the 
 
   const second = Worker.start(server);
   try {
-    await expect.poll(() => workers().length, { timeout: 30_000 }).toBe(2);
+    await expect.poll(() => workers().length, { timeout: 60_000 }).toBe(2);
     const name = String(workers()[1].worker);
     expect(name).toContain(second.token);
     await open(page, '/jobs');

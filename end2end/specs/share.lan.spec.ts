@@ -60,7 +60,7 @@ test('a client reviews on a phone through a link, without an account', async ({ 
   await dialog.getByRole('link', { name: 'Preview as client' }).click();
   const preview = await popup;
   listen(preview, (text) => said.push(text));
-  await expect(preview.locator('.stage__picture')).toHaveAttribute('data-frame', '0', { timeout: 30_000 });
+  await expect(preview.locator('.stage__picture')).toHaveAttribute('data-frame', '0', { timeout: 60_000 });
   await expect(preview.getByText('Preview', { exact: true })).toBeVisible();
   await preview.getByRole('button', { name: 'Approve v1' }).click();
   await preview.getByRole('dialog').getByRole('button', { name: /approve/i }).click();
@@ -79,7 +79,7 @@ test('a client reviews on a phone through a link, without an account', async ({ 
   await expect(client.getByRole('alert')).toContainText('not the link’s password');
   await client.getByLabel('Password').fill(SECRET);
   await client.getByRole('button', { name: 'Open' }).tap();
-  await expect(client.locator('.stage__picture')).toHaveAttribute('data-frame', '0', { timeout: 30_000 });
+  await expect(client.locator('.stage__picture')).toHaveAttribute('data-frame', '0', { timeout: 60_000 });
   await expect(client.getByText('the grain is off')).toHaveCount(0);
   expect(await client.evaluate(() => window.isSecureContext)).toBe(origin === 'localhost');
   expect(await client.evaluate(() => document.documentElement.scrollWidth), 'no sideways scrolling').toBeLessThanOrEqual(390);

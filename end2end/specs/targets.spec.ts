@@ -57,7 +57,7 @@ test('targets by points that go and stay, by a box on another frame, in two colo
   }
 
   // The click is answered on its frame, before anything grows.
-  await expect(page.getByText(`The target is covered on 1 of ${clip.frames} frames.`)).toBeAttached({ timeout: 30_000 });
+  await expect(page.getByText(`The target is covered on 1 of ${clip.frames} frames.`)).toBeAttached({ timeout: 60_000 });
   const masked = () => ask(server.dataDir, 'select frame from draft_frame where primary_area > 0').map((row) => Number(row.frame));
   expect(masked()).toEqual([0]);
 
@@ -74,7 +74,7 @@ test('targets by points that go and stay, by a box on another frame, in two colo
   await page.mouse.up();
   await expect.poll(() => saved()[1]?.boxes.length).toBe(1);
   expect(saved()[1].boxes[0]).toMatchObject({ frame: 10 });
-  await expect.poll(masked, { timeout: 30_000 }).toEqual([0, 10]);
+  await expect.poll(masked, { timeout: 60_000 }).toEqual([0, 10]);
   const name = page.getByLabel('Target name').nth(1);
   await name.fill('Its twin');
   await name.press('Enter');

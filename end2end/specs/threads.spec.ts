@@ -85,7 +85,7 @@ test('what is said on a frame reaches everybody who may hear it', async ({ page,
 
   for (const each of [supervisor, artist, client]) {
     await open(each, `${shot}/review`);
-    await expect(each.locator('.stage__picture')).toHaveAttribute('data-frame', '0', { timeout: 30_000 });
+    await expect(each.locator('.stage__picture')).toHaveAttribute('data-frame', '0', { timeout: 60_000 });
   }
   await expect(card(artist, 'Version 1 arrived')).toBeVisible();
   await expect(card(client, 'Version 1 arrived')).toHaveCount(0);

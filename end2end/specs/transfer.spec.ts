@@ -77,9 +77,9 @@ test('a quadmask goes out and comes back on the same frames', async ({ page, ser
   const beside: [string, Buffer] = ['__MACOSX/masks/._m.1.png', Buffer.from('not a picture')];
   const byText = [...named, beside].sort(([a], [b]) => (a < b ? -1 : 1));
   await file('lost.zip', zipped(byText.filter(([name]) => name !== 'masks/m.7.png')));
-  await expect(page.getByText(/run from 1 to 12, but number 7 is missing/).first()).toBeVisible({ timeout: 30_000 });
+  await expect(page.getByText(/run from 1 to 12, but number 7 is missing/).first()).toBeVisible({ timeout: 60_000 });
   await file('masks.zip', zipped(byText));
-  await expect(page.getByText(`covered on ${FRAMES}/${FRAMES} frames`)).toBeVisible({ timeout: 30_000 });
+  await expect(page.getByText(`covered on ${FRAMES}/${FRAMES} frames`)).toBeVisible({ timeout: 60_000 });
   await expect(asks).toBeHidden(); // there was nothing to lose
 
   const first = await submit(page, 1);
@@ -114,8 +114,8 @@ test('a quadmask goes out and comes back on the same frames', async ({ page, ser
       await file(name, bytes);
     }
     await asks.getByRole('button', { name: 'Replace the draft' }).click();
-    await expect(painted).toHaveCount(0, { timeout: 30_000 });
-    await expect(page.getByRole('region', { name: /import/i })).toHaveCount(0, { timeout: 30_000 });
+    await expect(painted).toHaveCount(0, { timeout: 60_000 });
+    await expect(page.getByRole('region', { name: /import/i })).toHaveCount(0, { timeout: 60_000 });
     const again = await submit(page, n);
     for (let frame = 0; frame < FRAMES; frame += 1) {
       expect((await picture(again, frame)).equals(await picture(first, frame)), `${name} frame ${frame}`).toBe(true);

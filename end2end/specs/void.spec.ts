@@ -86,7 +86,7 @@ test('from missing weights to a refined version', async ({ page, server }) => {
   // Cancelled while it denoises. Many steps, so that there is time for it.
   await page.locator('input[name="pass1.steps"]').fill('900');
   await page.getByRole('button', { name: 'Run VOID' }).click();
-  await expect(card.getByText('Test model: random weights')).toBeVisible({ timeout: 30_000 });
+  await expect(card.getByText('Test model: random weights')).toBeVisible({ timeout: 60_000 });
   await expect.poll(() => jobs()[0]?.step, { timeout: 60_000 }).toBe('denoise');
   await page.screenshot({ path: join(shots, 'running.png') });
   await card.getByRole('button', { name: 'Cancel' }).click();
@@ -100,7 +100,7 @@ test('from missing weights to a refined version', async ({ page, server }) => {
   const [{ pid }] = ask(server.dataDir, `select pid from worker where worker = '${jobs()[1].worker}'`);
   await new Promise((done) => setTimeout(done, 700));
   process.kill(Number(pid), 'SIGKILL');
-  await expect(page.getByText('Result v2 in review').first()).toBeVisible({ timeout: 120_000 });
+  await expect(page.getByText('Result v2 in review').first()).toBeVisible({ timeout: 300_000 });
   expect(jobs()[1]).toMatchObject({ state: 'done', attempt: 2 });
   const killed = JSON.parse(String(versions()[1].made_by));
   expect(killed).toMatchObject({ pass: 1, is_test_model: true, canvas: [128, 64], length: 13, windows: [[0, 12]] });
@@ -110,7 +110,7 @@ test('from missing weights to a refined version', async ({ page, server }) => {
   // The same recipe once more, undisturbed: the same bits. And what it took is known then.
   await open(page, new URL(page.url()).pathname);
   await page.getByRole('button', { name: 'Run VOID' }).click();
-  await expect(page.getByText('Result v3 in review').first()).toBeVisible({ timeout: 120_000 });
+  await expect(page.getByText('Result v3 in review').first()).toBeVisible({ timeout: 300_000 });
   expect(versions()[2].result).toBe(versions()[1].result);
   expect(versions()[2].model_output).toBe(versions()[1].model_output);
   await expect(outlook).toContainText('from 1 run here');
@@ -127,7 +127,7 @@ test('from missing weights to a refined version', async ({ page, server }) => {
   await page.locator('input[name="pass2.steps"]').fill('4');
   await page.screenshot({ path: join(shots, 'refine.png') });
   await page.getByRole('button', { name: 'Run pass 2' }).click();
-  await expect(page.getByText('Result v4 in review').first()).toBeVisible({ timeout: 120_000 });
+  await expect(page.getByText('Result v4 in review').first()).toBeVisible({ timeout: 300_000 });
   const refined = versions()[3];
   expect(JSON.parse(String(refined.made_by))).toMatchObject({ pass: 2, is_test_model: true });
   const { networks } = JSON.parse(String(refined.manifest));
@@ -141,7 +141,7 @@ test('from missing weights to a refined version', async ({ page, server }) => {
   await page.locator('select[name="pass2.when"]').selectOption('always');
   await page.locator('input[name="pass1.steps"]').fill('6');
   await page.getByRole('button', { name: 'Run VOID' }).click();
-  await expect(page.getByText('Result v6 in review').first()).toBeVisible({ timeout: 120_000 });
+  await expect(page.getByText('Result v6 in review').first()).toBeVisible({ timeout: 300_000 });
   expect(JSON.parse(String(versions()[5].made_by))).toMatchObject({ pass: 2, is_test_model: true });
   expect(JSON.parse(String(versions()[4].made_by)).notes).toContain('Pass 2 follows by itself.');
 
