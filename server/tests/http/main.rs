@@ -14,6 +14,7 @@ mod functions;
 mod handed_out;
 mod harness;
 mod imports;
+mod licences;
 mod life;
 mod links;
 mod live;
