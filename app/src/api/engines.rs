@@ -76,6 +76,11 @@ impl Engines {
         let Some(jobs::Best { void, host, sam2 }) = cx.state.queue().best().await? else {
             return Ok(Self::default());
         };
+        // Where a server keeps its files concerns those who look after it.
+        let (void, sam2) = match cx.allowed(domain::Action::ManageDisk) {
+            Ok(()) => (void, sam2),
+            Err(_) => (void.for_everybody(), sam2.for_everybody()),
+        };
         let mut engines = Self { void: Some(void), host, sam2: Some(sam2), measured: Vec::new() };
         let mut measured = db::versions::measured(cx.db()).await?;
         measured.retain(|made| {

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::predict::Machine;
 use crate::recipe::{BadRecipe, PlateRecipe, VoidRecipe};
 use crate::{Hash, VersionId};
 
@@ -236,6 +237,15 @@ impl Sam2Ability {
         }
     }
 
+    /// For people whom a server's folders are no business of: without the name of any.
+    #[must_use]
+    pub fn for_everybody(self) -> Self {
+        match self {
+            Self::Lacking { .. } => Self::Lacking { why: lacks("SAM 2") },
+            other => other,
+        }
+    }
+
     /// Which of two workers' words is worth more.
     pub fn rank(&self) -> u32 {
         match self {
@@ -244,6 +254,14 @@ impl Sam2Ability {
             Self::Able { .. } => 2,
         }
     }
+}
+
+/// What those are told of missing weights who do not look after the server's disk.
+fn lacks(what: &str) -> String {
+    format!(
+        "The weights of {what} are not there, or not whole. An owner or a producer sees here what is missing, and gets it on the \
+         Models page."
+    )
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -274,6 +292,9 @@ pub struct Weights {
     pub device: String,
     /// Largest canvas, width and height in pixels.
     pub largest_canvas: [u32; 2],
+    /// What they are computed with, for predictions; `None`: a worker older than that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub machine: Option<Machine>,
 }
 
 impl Weights {
@@ -308,6 +329,18 @@ impl VoidAbility {
             (Self::Able { pass2_lacks, .. }, Need::VoidPass2) => {
                 Err(pass2_lacks.clone().unwrap_or_else(|| "The weights of pass 2 are not there.".to_owned()))
             }
+        }
+    }
+
+    /// For people whom a server's folders are no business of: without the name of any.
+    #[must_use]
+    pub fn for_everybody(self) -> Self {
+        match self {
+            Self::Lacking { .. } => Self::Lacking { why: lacks("VOID") },
+            Self::Able { pass1, pass2: None, .. } => {
+                Self::Able { pass1, pass2: None, pass2_lacks: Some(lacks("pass 2")) }
+            }
+            other => other,
         }
     }
 
@@ -377,6 +410,7 @@ mod tests {
             fingerprint: Hash::of(b"w"),
             device: "cpu".into(),
             largest_canvas: [720, 480],
+            machine: None,
         };
         let able = |pass2: Option<Weights>, lacks: Option<&str>| Abilities {
             void: VoidAbility::Able { pass1: weights.clone(), pass2, pass2_lacks: lacks.map(str::to_owned) },
@@ -391,5 +425,28 @@ mod tests {
         assert!(old.void.weights(Need::VoidPass1).expect_err("none").contains("without libtorch"));
         let sent = serde_json::to_string(&half).expect("plain JSON");
         assert_eq!(serde_json::from_str::<Abilities>(&sent).expect("reads"), half);
+    }
+
+    #[test]
+    fn folders_are_told_to_nobody_whose_business_they_are_not() {
+        let why = "/srv/models/void/void_pass1.safetensors is not there.".to_owned();
+        let void = VoidAbility::Lacking { why: why.clone() }.for_everybody();
+        let sam2 = Sam2Ability::Lacking { why: why.clone() }.for_everybody();
+        let pass1 = Weights {
+            name: "void".into(),
+            is_test_model: false,
+            fingerprint: Hash::of(b"w"),
+            device: "cpu".into(),
+            largest_canvas: [720, 480],
+            machine: None,
+        };
+        let half = VoidAbility::Able { pass1, pass2: None, pass2_lacks: Some(why) };
+        let told = [
+            void.weights(Need::VoidPass1).map(|_| ()).expect_err("lacking"),
+            half.clone().for_everybody().weights(Need::VoidPass2).map(|_| ()).expect_err("lacking"),
+            sam2.network().map(|_| ()).expect_err("lacking"),
+        ];
+        assert!(told.iter().all(|told| !told.contains("srv") && told.contains("Models page")), "{told:?}");
+        assert_eq!(half.clone().for_everybody().weights(Need::VoidPass1), half.weights(Need::VoidPass1));
     }
 }

@@ -18,6 +18,7 @@ pub fn weights() -> Weights {
         fingerprint: Hash::of(b"weights"),
         device: "cpu".into(),
         largest_canvas: [720, 480],
+        machine: None,
     }
 }
 
@@ -126,5 +127,35 @@ async fn clients_are_told_of_no_engines() {
         assert_eq!((view.run, view.engines.void), (None, None), "{}", app.engine());
         let (status, _) = start(&client, made.shot_id, VoidOrder::default()).await.expect_err("refused");
         assert!([StatusCode::FORBIDDEN, StatusCode::NOT_FOUND].contains(&status), "{}", app.engine());
+    }
+}
+
+#[tokio::test]
+async fn folders_of_the_server_are_told_to_those_who_look_after_its_disk() {
+    for app in TestApp::each().await {
+        let engine = app.engine();
+        let owner = app.owner().await;
+        let project = owner.project("Ours").await;
+        let shot_id = reviewed(&app, &owner, project).await.shot_id;
+        settle(&app, shot_id, "An empty table.").await;
+        let artist = app.member(&owner, Role::Artist, Some(project)).await;
+        let lacking = |file: &str| serde_json::json!({ "state": "lacking", "why": format!("{file} is cut off.") });
+        let abilities = serde_json::json!({
+            "void": lacking("/srv/models/void/void_pass1.safetensors"), "sam2": lacking("/srv/models/sam2/model.safetensors"),
+        });
+        let abilities: Abilities = serde_json::from_value(abilities).expect("abilities");
+        app.state.app.queue().register("empty", "gpu-1", 1, "about", &abilities).await.expect("there");
+        for (actor, is_told) in [(&owner, true), (&artist, false)] {
+            let view: ShotView = actor.ask(&GetShot { shot_id }).await.expect("a shot");
+            let void = view.engines.weights(Need::VoidPass1).map(|_| ()).expect_err("lacking");
+            let sam2 = view.engines.sam2().map(|_| ()).expect_err("lacking");
+            let (_, refused) = start(actor, shot_id, VoidOrder::default()).await.expect_err("refused");
+            for told in [&void, &sam2, &refused] {
+                assert_eq!(told.contains("/srv/models"), is_told, "{engine} {told}");
+                assert!(is_told || told.contains("Models page"), "{engine}: what to do is told: {told}");
+            }
+            let sent = serde_json::to_string(&view).expect("plain values");
+            assert_eq!(sent.contains("/srv/"), is_told, "{engine}");
+        }
     }
 }

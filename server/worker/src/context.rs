@@ -15,6 +15,7 @@ use storage::{Local, Scratch, Store};
 use tokio::runtime::Handle;
 
 use crate::models::Models;
+use crate::places;
 
 /// Where a job is; read by the task that beats its lease.
 #[derive(Debug, Default)]
@@ -77,8 +78,15 @@ impl Context {
         self.handle.block_on(self.db.write(work))
     }
 
-    pub fn log(&self, line: impl Into<String>) {
-        self.pulse.place.lock().expect("no panic while held").log.push(line.into());
+    /// A line for the job's log, which is read on pages.
+    pub fn log(&self, line: impl AsRef<str>) {
+        let line = self.plain(line.as_ref());
+        self.pulse.place.lock().expect("no panic while held").log.push(line);
+    }
+
+    /// Words without the folders of this machine: for what people see.
+    pub fn plain(&self, text: &str) -> String {
+        places::plain(text, &[self.store.root(), self.models.root()])
     }
 
     /// A blob's file, which stays until the job is over.

@@ -6,9 +6,11 @@ mod context;
 mod exact;
 mod handlers;
 mod headless;
+mod lost;
 mod memory;
 mod models;
 mod parity;
+mod places;
 mod points;
 mod prove;
 mod run;
@@ -23,6 +25,7 @@ struct Cli {
     command: Command,
 }
 
+// What has a description of its own is told by that: a line here would stand in its place, the longer help with it.
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Take jobs from a server's queue.
@@ -32,27 +35,21 @@ enum Command {
         #[command(subcommand)]
         stage: Stage,
     },
-    /// Check a finished removal: kept samples are the plate's own, and the matte stays within quadmask plus edge.
     Verify(headless::verify::Args),
     /// Say as JSON what this worker can do with a folder of models.
     Able(able::Args),
-    /// Compare the networks with golden tensors of their references.
     Parity(parity::Args),
     /// Measure what the product claims.
     Prove(prove::Args),
 }
 
+// As above.
 #[derive(Debug, Subcommand)]
 enum Stage {
-    /// Clicks and boxes to a primary mask on every frame.
     Segment(headless::segment::Args),
-    /// Plate and primary mask to what else is affected.
     Reason(headless::reason::Args),
-    /// Plate and quadmask to a result, its matte and its proof.
     Remove(headless::remove::Args),
-    /// A result of VOID's pass 1 to one of pass 2.
     Refine(headless::void::Args),
-    /// A model of random weights, for tests.
     #[command(hide = true)]
     MakeTestModel(headless::void::MakeArgs),
 }

@@ -40,6 +40,11 @@ impl Models {
         }
     }
 
+    /// The folder that all of them lie in.
+    pub fn root(&self) -> &Path {
+        self.folder.parent().unwrap_or(&self.folder)
+    }
+
     /// What this worker can do now, if that is not what it could do when it was asked last.
     pub fn news(&self) -> Option<Abilities> {
         let both = [&self.folder, &self.sam2_folder].map(|folder| look_of(folder).to_string()).concat();

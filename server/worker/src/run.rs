@@ -14,8 +14,8 @@ use storage::Store;
 use tokio::sync::watch;
 
 use crate::context::{Context, Place, Pulse};
-use crate::handlers;
 use crate::models::{self, Models};
+use crate::{handlers, lost, places};
 
 /// Kinds of jobs that workers do.
 pub const KINDS: [&str; 8] =
@@ -102,6 +102,10 @@ async fn work(args: &Args) -> anyhow::Result<()> {
                 queue.seen(&name, Some(lease.job_id)).await.ok();
                 run_job(&name, &queue, &store, &models, lease, stopping.clone()).await;
                 queue.seen(&name, None).await.ok();
+                if lost::has_happened() {
+                    queue.gone(&name).await.ok();
+                    anyhow::bail!("The GPU stopped answering, so this worker ends: another one can use it again");
+                }
                 if is_removal {
                     sweep_workplaces(&queue, &store).await;
                 }
@@ -193,6 +197,7 @@ async fn run_job(
     lease: Lease,
     mut stopping: watch::Receiver<bool>,
 ) {
+    let roots = [store.root().to_owned(), models.root().to_owned()];
     let models = Arc::clone(models);
     let pulse = Arc::new(Pulse::default());
     let started = Instant::now();
@@ -215,7 +220,7 @@ async fn run_job(
     let mut lost = false;
     let mut asked_to_cancel = false;
     let mut seen = Instant::now();
-    let end = loop {
+    let mut end = loop {
         tokio::select! {
             end = &mut stage => break end.unwrap_or_else(|error| End::Failed(error.to_string())),
             _ = tokio::time::sleep(BEAT) => {}
@@ -245,6 +250,10 @@ async fn run_job(
         return;
     }
     beat(queue, &lease, &pulse, started).await.ok(); // the last lines of the log
+    if let End::Failed(sentence) = &mut end {
+        tracing::error!(job.id = %lease.job_id, "{} failed: {sentence}", lease.job.title());
+        *sentence = places::plain(sentence, &roots.each_ref().map(|root| root.as_path()));
+    }
     conclude(queue, &lease, end, asked_to_cancel).await;
 }
 
@@ -255,7 +264,10 @@ fn ending(error: &anyhow::Error) -> End {
             || cause.downcast_ref::<pipeline::Cancelled>().is_some()
             || matches!(cause.downcast_ref::<media::Error>(), Some(media::Error::Cancelled))
     });
-    if stopped { End::Stopped } else { End::Failed(format!("{error:#}")) }
+    if stopped {
+        return End::Stopped;
+    }
+    End::Failed(lost::told(error).unwrap_or_else(|| format!("{error:#}")))
 }
 
 async fn beat(queue: &Queue, lease: &Lease, pulse: &Pulse, started: Instant) -> db::Result<jobs::Pulse> {
@@ -304,7 +316,6 @@ async fn conclude(queue: &Queue, lease: &Lease, end: End, asked_to_cancel: bool)
             .await
         }
         End::Failed(sentence) => {
-            tracing::error!(job.id = %lease.job_id, "{} failed: {sentence}", lease.job.title());
             let lease = lease.clone();
             db.write(move |tx| {
                 let (lease, sentence) = (lease.clone(), sentence.clone());

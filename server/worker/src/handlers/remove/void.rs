@@ -63,7 +63,7 @@ mod with_libtorch {
     use super::super::{Made, Networks};
     use super::*;
     use crate::context::Context;
-    use crate::memory;
+    use crate::{lost, memory};
 
     pub fn run(removal: &Removal, order: &VoidOrder) -> anyhow::Result<()> {
         let context = removal.context;
@@ -119,7 +119,9 @@ mod with_libtorch {
         let follow = wanted.then(|| context.models.lacks(Pass::Two));
         match &follow {
             Some(None) => notes.push("Pass 2 follows by itself.".to_owned()),
-            Some(Some(why)) => notes.push(format!("Pass 2 should follow, and cannot: {why}")),
+            Some(Some(why)) => {
+                notes.push(format!("Pass 2 should follow, and cannot: {}", context.plain(why)));
+            }
             None => {}
         }
         let follow = matches!(follow, Some(None)).then(|| order.clone());
@@ -192,6 +194,7 @@ mod with_libtorch {
     fn for_people(error: Error) -> anyhow::Error {
         match error {
             Error::Pipeline(error) => error.into(),
+            error if lost::is_it(&error) => error.into(),
             error
             @ (Error::NoFolder { .. } | Error::NoPart { .. } | Error::Mixed { .. } | Error::Nets(_)) => {
                 anyhow::anyhow!("{error} Then press “Try again”: what was done so far is kept.")
