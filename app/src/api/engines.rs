@@ -1,6 +1,8 @@
 //! Which engines the living workers have, and what earlier runs of them took.
 
-use domain::recipe::{Forecast, Plan, VoidRecipe};
+use domain::VoidOrder;
+use domain::predict::{Foresight, Wanted, foresee};
+use domain::recipe::VoidRecipe;
 use domain::run::{Need, Network, Sam2Ability, Segmenter, VoidAbility, Weights};
 use domain::version::MadeBy;
 use serde::{Deserialize, Serialize};
@@ -34,10 +36,12 @@ impl Engines {
         self.void.as_ref().ok_or_else(|| NOBODY.to_owned())?.weights(need)
     }
 
-    /// What earlier runs say about a plan; `None`: not measured here yet.
-    pub fn forecast(&self, plan: &Plan, need: Need) -> Option<Forecast> {
-        let weights = self.weights(need).ok()?;
-        plan.forecast(|made| self.is_of(made, weights), &self.measured)
+    /// What an order will take on a plate of `width`×`height` pixels: from runs like it here, or from what its worker told of its
+    /// device; nothing where no worker can run it.
+    pub fn foresee(&self, order: &VoidOrder, frames: u32, (width, height): (u32, u32)) -> Foresight {
+        let Ok(weights) = self.weights(order.need()) else { return Foresight::default() };
+        let wanted = Wanted { recipe: &order.knobs, pass: order.pass(), frames, width, height };
+        foresee(weights.machine.as_ref(), &wanted, |made| self.is_of(made, weights), &self.measured)
     }
 
     fn is_of(&self, made: &MadeBy, weights: &Weights) -> bool {

@@ -3,6 +3,8 @@
 //!
 //! Sources: void-spec §1.3 (lengths), §5.8 (windows), §5.6 (what a forward computes), §7 (how many numbers).
 
+mod forecast;
+mod machine;
 mod memory;
 
 use std::ops::Range;
@@ -11,6 +13,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::recipe::{Area, Memory, VoidRecipe, steps_run};
 
+pub use forecast::{Choice, Foresight, Source, foresee};
+pub use machine::{Machine, Predicted, Wanted};
 pub use memory::{Device, Held, Model, NEXT_SMALLER, Network};
 
 /// Frames that one latent stands for, but for the first.

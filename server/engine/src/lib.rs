@@ -40,6 +40,7 @@ use tch::{Device, Kind};
 pub use error::{Error, Result};
 pub use model::{Model, Named, Pass};
 pub use morphing::Morphing;
+pub use networks::{room, sizes};
 pub use plan::predict;
 
 use clip::{Clip, Survey};

@@ -139,7 +139,8 @@ async fn folders_of_the_server_are_told_to_those_who_look_after_its_disk() {
         let shot_id = reviewed(&app, &owner, project).await.shot_id;
         settle(&app, shot_id, "An empty table.").await;
         let artist = app.member(&owner, Role::Artist, Some(project)).await;
-        let lacking = |file: &str| serde_json::json!({ "state": "lacking", "why": format!("{file} is cut off.") });
+        let lacking =
+            |file: &str| serde_json::json!({ "state": "lacking", "why": format!("{file} is cut off.") });
         let abilities = serde_json::json!({
             "void": lacking("/srv/models/void/void_pass1.safetensors"), "sam2": lacking("/srv/models/sam2/model.safetensors"),
         });

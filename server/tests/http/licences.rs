@@ -28,7 +28,8 @@ async fn a_licence_is_accepted_once_by_whoever_may_and_the_record_says_who_and_w
         let engine = app.engine();
         let owner = app.owner().await;
         for role in Role::ALL.into_iter().filter(|role| !may(*role, Action::ManageDisk)) {
-            let (status, _) = accept(&app.member(&owner, role, None).await, "void").await.expect_err("refused");
+            let (status, _) =
+                accept(&app.member(&owner, role, None).await, "void").await.expect_err("refused");
             assert_eq!(status, StatusCode::FORBIDDEN, "{engine} {role:?}");
         }
         let (status, _) = accept(&app.nobody(), "void").await.expect_err("refused");

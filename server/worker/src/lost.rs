@@ -95,8 +95,7 @@ mod tests {
 
     fn footage(folder: &Path) {
         let rate = Rate::new(25, 1).expect("a rate");
-        let mut plate =
-            GreyWriter::create(&folder.join("plate.mkv"), SIZE.0, SIZE.1, rate).expect("a movie");
+        let mut plate = GreyWriter::create(&folder.join("plate.mkv"), SIZE.0, SIZE.1, rate).expect("a movie");
         let mut masks =
             QuadmaskWriter::create(&folder.join("quadmask_0.mp4"), SIZE.0, SIZE.1, rate).expect("a movie");
         for frame in 0..FRAMES {
@@ -160,7 +159,10 @@ mod tests {
         let error = run(path, "lost", &mut BreaksAt(2)).expect_err("the device went");
         assert!(is_it(&error), "{error}");
         let said = told(&anyhow::Error::new(error)).expect("it is that");
-        assert!(said.contains("CUDA error: unspecified launch failure)") && said.contains("Try again"), "{said}");
+        assert!(
+            said.contains("CUDA error: unspecified launch failure)") && said.contains("Try again"),
+            "{said}"
+        );
         assert!(has_happened());
         assert!(!path.join("lost/result.mkv").exists());
         let (resumed, again) = run(path, "lost", &mut ()).expect("made");

@@ -14,6 +14,8 @@ mod places;
 mod points;
 mod prove;
 mod run;
+#[cfg(feature = "void")]
+mod speed;
 
 use clap::{Parser, Subcommand};
 

@@ -104,7 +104,9 @@ async fn work(args: &Args) -> anyhow::Result<()> {
                 queue.seen(&name, None).await.ok();
                 if lost::has_happened() {
                     queue.gone(&name).await.ok();
-                    anyhow::bail!("The GPU stopped answering, so this worker ends: another one can use it again");
+                    anyhow::bail!(
+                        "The GPU stopped answering, so this worker ends: another one can use it again"
+                    );
                 }
                 if is_removal {
                     sweep_workplaces(&queue, &store).await;

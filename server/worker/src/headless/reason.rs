@@ -28,8 +28,8 @@ pub struct Args {
     /// The target on every frame: mask.mkv of `stage segment`, or a quadmask, of which the primary layer is read.
     #[arg(long)]
     mask: PathBuf,
-    /// params.json; missing knobs keep their default: analysis_side (384), most_frames (200), faint, touch, smallest,
-    /// least_confidence (0.2).
+    /// params.json; missing knobs keep their default: analysis_side (pixels; 384), most_frames (200), faint (0–1 of the light;
+    /// 0.035), touch (pixels; 5), smallest (0–1 of the picture; 0.0006), least_confidence (0–1; 0.2).
     #[arg(long)]
     params: Option<PathBuf>,
     /// What is added to frame numbers in names and reasons: the number that the shot shows for its first frame.

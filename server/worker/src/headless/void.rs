@@ -31,7 +31,8 @@ pub struct Words {
 
 /// Pass 2: refines what pass 1 made, with noise that follows its motion.
 ///
-/// Writes into DIR what `stage remove --engine void` writes.
+/// Writes into DIR what `stage remove --engine void` writes: result.mkv, matte.mkv, proxy.mov, model.mkv, latents/ and
+/// report.json, whose `pass` is 2.
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment, after_long_help = knobs())]
 pub struct Args {
@@ -140,6 +141,8 @@ pub fn make_test_model(args: &MakeArgs) -> anyhow::Result<()> {
 #[cfg(feature = "void")]
 pub fn run(order: &Order) -> anyhow::Result<()> {
     use anyhow::Context;
+    use domain::predict::Wanted;
+    use domain::version::{LedTo, Morphing};
     use engine::{Model, Pass};
     use pipeline::MaskMovie;
 
@@ -199,11 +202,27 @@ pub fn run(order: &Order) -> anyhow::Result<()> {
         out,
         device,
     };
+    let machine = crate::speed::machine(&model, device)?;
     let removed = engine::run(&order, &model, &mut masks, &mut log)?;
     for note in &removed.notes {
         tracing::info!("{note}");
     }
     let (proof, about) = (&removed.proof, &removed.about);
+    let asked = Wanted {
+        recipe: &recipe,
+        pass: about.pass,
+        frames: facts.frames,
+        width: facts.width(),
+        height: facts.height(),
+    };
+    // What is not the picture itself is not refined.
+    let wants_second = !about.is_preview && engine::wants_second(&recipe, about);
+    let lacks = if wants_second { Model::open(weights, Pass::Two).err() } else { None };
+    let morphing = about.morphing.map(|check| {
+        let led_to = LedTo::of(check.fires, about.pass, &recipe, lacks.is_none());
+        Morphing { value: check.value, threshold: check.threshold, led_to }
+    });
+    let peak = crate::memory::peak_rss_bytes();
     write_report(
         out,
         &serde_json::json!({
@@ -219,16 +238,17 @@ pub fn run(order: &Order) -> anyhow::Result<()> {
             "model": about.model, "device": about.device, "precision": about.precision, "canvas": about.canvas,
             "region": about.region, "parts": about.parts, "cuts": about.cuts, "length": about.length,
             "windows": about.windows, "memory": about.memory, "pace": about.pace, "predicted_bytes": predicted.bytes,
-            "morphing": about.morphing, "is_preview": about.is_preview,
+            "predicted": machine.predicted(&asked, about.memory),
+            "measured": { "seconds": proof.seconds, "peak_rss_bytes": peak },
+            "morphing": morphing, "is_preview": about.is_preview,
             "resumed_steps": about.resumed_steps, "notes": removed.notes,
-            "seconds": proof.seconds, "peak_rss_bytes": crate::memory::peak_rss_bytes(),
+            "seconds": proof.seconds, "peak_rss_bytes": peak,
         }),
     )?;
-    if !engine::wants_second(&recipe, about) {
-        return Ok(());
-    }
-    if let Err(error) = Model::open(weights, Pass::Two) {
+    if let Some(error) = &lacks {
         tracing::warn!("Pass 2 should follow, and cannot: {error}");
+    }
+    if !wants_second || lacks.is_some() {
         return Ok(());
     }
     tracing::info!("Pass 2 follows, into {}.", out.join("pass2").display());

@@ -54,7 +54,8 @@ mod with_libtorch {
     use std::time::Duration;
 
     use anyhow::Context as _;
-    use domain::version::MadeBy;
+    use domain::predict::Wanted;
+    use domain::version::{LedTo, MadeBy, Morphing};
     use engine::{Error, Pass};
     use pipeline::Reporter;
     use serde_json::json;
@@ -63,7 +64,7 @@ mod with_libtorch {
     use super::super::{Made, Networks};
     use super::*;
     use crate::context::Context;
-    use crate::{lost, memory};
+    use crate::{lost, memory, speed};
 
     pub fn run(removal: &Removal, order: &VoidOrder) -> anyhow::Result<()> {
         let context = removal.context;
@@ -90,6 +91,7 @@ mod with_libtorch {
         let plate = removal.plate()?;
         let mut masks = |frame| removal.levels(frame);
         let removed = context.models.with(pass, |model, device| {
+            let machine = speed::machine(model, device)?;
             let order = engine::Order {
                 plate,
                 prompt,
@@ -99,9 +101,9 @@ mod with_libtorch {
                 out: place.path(),
                 device,
             };
-            engine::run(&order, model, &mut masks, &mut report)
+            Ok((engine::run(&order, model, &mut masks, &mut report)?, machine))
         });
-        let removed = removed.map_err(for_people)?;
+        let (removed, machine) = removed.map_err(for_people)?;
         report.step(Step::Store, 0, 1)?;
         let about = &removed.about;
         let (width, height) = (removal.manifest.width, removal.manifest.height);
@@ -117,6 +119,14 @@ mod with_libtorch {
         // What is not the picture itself is not refined.
         let wanted = !about.is_preview && engine::wants_second(&order.knobs, about);
         let follow = wanted.then(|| context.models.lacks(Pass::Two));
+        let has_second = follow.as_ref().is_none_or(Option::is_none);
+        let morphing = about.morphing.map(|check| Morphing {
+            value: check.value,
+            threshold: check.threshold,
+            led_to: LedTo::of(check.fires, about.pass, &order.knobs, has_second),
+        });
+        let asked = Wanted { recipe: &order.knobs, pass: about.pass, frames, width, height };
+        let predicted = machine.predicted(&asked, about.memory);
         match &follow {
             Some(None) => notes.push("Pass 2 follows by itself.".to_owned()),
             Some(Some(why)) => {
@@ -141,6 +151,9 @@ mod with_libtorch {
             resumed_steps: about.resumed_steps,
             seconds: removed.proof.seconds,
             peak_rss_bytes: knows_peak.then(memory::peak_rss_bytes),
+            memory: Some(about.memory),
+            predicted: Some(predicted),
+            morphing,
             notes: notes.iter().filter(|note| !labelled(note)).cloned().collect(),
         };
         let label = match (made_by.is_test_model, made_by.is_preview) {
@@ -158,6 +171,9 @@ mod with_libtorch {
                 "version": version.version_id, "subject": version.subject, "model_output": version.model_output,
             })),
             "peak_rss_bytes": made_by.peak_rss_bytes,
+            "predicted": predicted,
+            "measured": { "seconds": made_by.seconds, "peak_rss_bytes": made_by.peak_rss_bytes },
+            "check_of_shapes": morphing,
         });
         removal.store(&Made {
             result: removed.files.result,
