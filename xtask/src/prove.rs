@@ -89,6 +89,11 @@ const PROOFS: &[Proof] = &[
         runner: Runner::Playwright,
     },
     Proof {
+        name: "void",
+        claim: "VOID's whole story on a real shot with a test model: cancelled, killed, the same bits twice, refined",
+        runner: Runner::Playwright,
+    },
+    Proof {
         name: "events",
         claim: "a comment is on another browser's page within 300 ms while 50 others listen; what 500 event streams cost",
         runner: Runner::Playwright,
