@@ -223,28 +223,26 @@ pub fn run(order: &Order) -> anyhow::Result<()> {
         Morphing { value: check.value, threshold: check.threshold, led_to }
     });
     let peak = crate::memory::peak_rss_bytes();
-    write_report(
-        out,
-        &serde_json::json!({
-            "engine": "void", "pass": about.pass,
-            "first": part.first, "frames": proof.frames, "width": facts.coded_width, "height": facts.coded_height,
-            "rate": [facts.rate.num(), facts.rate.den()],
-            "time_base": [facts.time_base.0, facts.time_base.1],
-            "timestamps": facts.variable_times,
-            "pixel_format": proof.pixel_format, "plate_pixel_format": facts.pixel_format,
-            "edge_px": proof.edge_px, "max_delta_outside": proof.max_delta_outside,
-            "matte_share": proof.matte_share, "seen_elsewhere": proof.seen_elsewhere, "guessed": proof.guessed,
-            "prompt": prompt, "negative_prompt": negative_prompt, "recipe": recipe,
-            "model": about.model, "device": about.device, "precision": about.precision, "canvas": about.canvas,
-            "region": about.region, "parts": about.parts, "cuts": about.cuts, "length": about.length,
-            "windows": about.windows, "memory": about.memory, "pace": about.pace, "predicted_bytes": predicted.bytes,
-            "predicted": machine.predicted(&asked, about.memory),
-            "measured": { "seconds": proof.seconds, "peak_rss_bytes": peak },
-            "morphing": morphing, "is_preview": about.is_preview,
-            "resumed_steps": about.resumed_steps, "notes": removed.notes,
-            "seconds": proof.seconds, "peak_rss_bytes": peak,
-        }),
-    )?;
+    let mut report = serde_json::json!({
+        "engine": "void", "pass": about.pass,
+        "first": part.first, "frames": proof.frames, "width": facts.coded_width, "height": facts.coded_height,
+        "rate": [facts.rate.num(), facts.rate.den()],
+        "time_base": [facts.time_base.0, facts.time_base.1],
+        "timestamps": facts.variable_times,
+        "pixel_format": proof.pixel_format, "plate_pixel_format": facts.pixel_format,
+        "edge_px": proof.edge_px, "max_delta_outside": proof.max_delta_outside,
+        "matte_share": proof.matte_share, "seen_elsewhere": proof.seen_elsewhere, "guessed": proof.guessed,
+        "prompt": prompt, "negative_prompt": negative_prompt, "recipe": recipe,
+        "model": about.model, "device": about.device, "precision": about.precision, "canvas": about.canvas,
+        "region": about.region, "parts": about.parts, "cuts": about.cuts, "length": about.length,
+        "windows": about.windows, "memory": about.memory, "pace": about.pace, "predicted_bytes": predicted.bytes,
+        "morphing": morphing, "is_preview": about.is_preview,
+        "resumed_steps": about.resumed_steps, "notes": removed.notes,
+        "seconds": proof.seconds, "peak_rss_bytes": peak,
+    });
+    report["predicted"] = serde_json::json!(machine.predicted(&asked, about.memory));
+    report["measured"] = serde_json::json!({ "seconds": proof.seconds, "peak_rss_bytes": peak });
+    write_report(out, &report)?;
     if let Some(error) = &lacks {
         tracing::warn!("Pass 2 should follow, and cannot: {error}");
     }
