@@ -3,8 +3,10 @@
 use app::api::draft::{
     DraftFrame, DraftView, DrawStroke, GetDraft, LockFrame, Redo, ReleasePaint, Undo, Walked,
 };
+use app::api::quadmasks::SubmitQuadmask;
 use app::api::shots::{AddCause, DeleteCause, SetCells};
 use domain::stroke::Stroke;
+use domain::version::Quadmask;
 use domain::{Cause, Level, ShotId};
 
 use crate::harness::{Actor, TestApp};
@@ -69,5 +71,28 @@ async fn a_deleted_cause_comes_back_with_its_cells() {
         assert_eq!(walk(&owner, shot_id, true).await, Some(wanted), "{engine}: the cells");
         let draft: DraftView = owner.ask(&GetDraft { shot_id }).await.expect("a draft");
         assert!(draft.can_undo && draft.can_redo, "{engine}");
+    }
+}
+
+#[tokio::test]
+async fn a_quadmask_in_which_nothing_is_to_be_removed_is_not_sent_to_review() {
+    for app in TestApp::each().await {
+        let engine = app.engine();
+        let owner = app.owner().await;
+        let shot_id = ready(&app, &owner).await;
+        let submit = async || {
+            let call = SubmitQuadmask { shot_id, note: String::new() };
+            owner.ask::<_, Quadmask>(&call).await
+        };
+        let paint = async |level| {
+            let stroke = Stroke { frame: 1, level, radius: 4.0, points: vec![(20.0, 20.0)] };
+            owner.send::<_, DraftFrame>(&DrawStroke { shot_id, stroke }).await.expect("painted");
+        };
+        // What is only affected has nothing that it is affected by.
+        paint(Level::Affected).await;
+        let said = submit().await.expect_err("refused");
+        assert!(said.contains("No frame marks anything to remove"), "{engine} {said}");
+        paint(Level::Primary).await;
+        submit().await.expect("sent");
     }
 }

@@ -84,11 +84,17 @@ async fn void_runs_only_where_a_worker_has_it() {
                 .await
                 .contains("larger than this model's largest, 720×480")
         );
-        let wild = VoidRecipe { overlap_frames: 3, ..VoidRecipe::default() };
-        assert!(
-            refused(VoidOrder { knobs: wild, ..plain() }).await.contains("overlap_frames is 3"),
-            "{engine}"
-        );
+        let passes = |steps| domain::recipe::FirstPass { steps, ..Default::default() };
+        for (knobs, says) in [
+            (VoidRecipe { overlap_frames: 3, ..VoidRecipe::default() }, "overlap_frames is 3"),
+            (VoidRecipe { window_frames: 14, ..VoidRecipe::default() }, "window_frames is 14"),
+            (VoidRecipe { seed: 1 << 53, ..VoidRecipe::default() }, "seed is 9007199254740992"),
+            (VoidRecipe { pass1: passes(0), ..VoidRecipe::default() }, "pass1.steps is 0"),
+            (VoidRecipe { pass1: passes(1_000), ..VoidRecipe::default() }, "pass1.steps is 1000"),
+        ] {
+            let said = refused(VoidOrder { knobs, ..plain() }).await;
+            assert!(said.contains(says), "{engine} {said}");
+        }
         let second = VoidOrder { first_pass: Some(VersionId(db::new_uuid())), ..plain() };
         assert!(refused(second).await.contains("motion is followed with"), "{engine}");
         settle(&app, shot_id, " ").await;
