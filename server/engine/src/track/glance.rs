@@ -99,9 +99,9 @@ impl Track<'_> {
         let Marked { alone, led } = marked;
         let mut found = Vec::new();
         for (&object, prompt) in &alone {
-            found.push(self.with(|net, pictures| {
-                session.mark(net, pictures, object, frame.into(), prompt.clone())
-            })?);
+            found.push(
+                self.with(|net, pictures| session.mark(net, pictures, object, frame.into(), prompt.clone()))?,
+            );
         }
         let Some((beside, bits, corrections)) = led else { return Ok(found) };
         // They are no part of what comes from the frame beside.
@@ -119,9 +119,8 @@ impl Track<'_> {
             })
         })?;
         if !corrections.clicks.is_empty() || corrections.rect.is_some() {
-            came = Some(self.with(|net, pictures| {
-                session.mark(net, pictures, LED, frame.into(), corrections)
-            })?);
+            came =
+                Some(self.with(|net, pictures| session.mark(net, pictures, LED, frame.into(), corrections))?);
         }
         found.extend(came);
         Ok(found)
@@ -137,7 +136,8 @@ fn joined(prompts: Vec<Prompt>) -> Prompt {
         all.rect = all.rect.or(rect);
     }
     if of_several {
-        let onto: Vec<_> = all.clicks.iter().filter(|click| click.onto).map(|click| (click.x, click.y)).collect();
+        let onto: Vec<_> =
+            all.clicks.iter().filter(|click| click.onto).map(|click| (click.x, click.y)).collect();
         all.clicks.retain(|click| click.onto || !onto.contains(&(click.x, click.y)));
     }
     all

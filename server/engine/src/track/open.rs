@@ -75,8 +75,7 @@ impl Segmenter {
     /// Remembers frames of a plate, the latest last, and forgets what was looked at longest ago.
     pub(super) fn keep_seen(&mut self, plate: Option<Hash>, frames: Vec<(i64, Features)>) {
         let Some(plate) = plate else { return };
-        self.seen
-            .retain(|seen| seen.plate != plate || frames.iter().all(|(frame, _)| *frame != seen.frame));
+        self.seen.retain(|seen| seen.plate != plate || frames.iter().all(|(frame, _)| *frame != seen.frame));
         self.seen.extend(frames.into_iter().map(|(frame, features)| Seen { plate, frame, features }));
         let over = self.seen.len().saturating_sub(MOST_SEEN);
         self.seen.drain(..over);

@@ -224,7 +224,7 @@ fn a_correction_goes_from_the_mask_beside_it() {
     let begun = clicks(&[(2, 20.0, 12.0)]);
     let beside = painted(true).mask;
     let answer = |segmenter: &mut Segmenter, targets: &[Prompts], from| {
-        glance_at(segmenter, targets, 3, Some((from, &beside))).unwrap().expect("a mask")
+        glance_at(segmenter, targets, 3, Some((from, beside.as_slice()))).unwrap().expect("a mask")
     };
     let came = answer(&mut segmenter, &[begun.clone()], 2);
     assert_eq!((came.frame, came.whole, came.mask.len()), (3, true, 48 * 32));
@@ -241,7 +241,7 @@ fn a_correction_goes_from_the_mask_beside_it() {
     assert!(both.mask == union);
     // Nothing shows beside: only what is marked counts.
     let empty = vec![0; 48 * 32];
-    let nothing = glance_at(&mut segmenter, &[clicks(&[(2, 20.0, 12.0)])], 3, Some((2, &empty)));
+    let nothing = glance_at(&mut segmenter, &[clicks(&[(2, 20.0, 12.0)])], 3, Some((2, empty.as_slice())));
     assert_eq!(nothing.unwrap(), None);
 }
 
@@ -251,7 +251,7 @@ fn a_click_that_cannot_be_answered_is_refused_in_words() {
     let one = [clicks(&[(2, 20.0, 12.0)])];
     let said = glance_at(&mut segmenter, &one, FRAMES, None).unwrap_err().to_string();
     assert!(said.contains("the shot has 6 frames"), "{said}");
-    let said = glance_at(&mut segmenter, &one, 3, Some((2, &[255; 7]))).unwrap_err().to_string();
+    let said = glance_at(&mut segmenter, &one, 3, Some((2, [255; 7].as_slice()))).unwrap_err().to_string();
     assert!(said.contains("48×32"), "{said}");
     let said = glance_at(&mut segmenter, &[clicks(&[(2, 49.0, 12.0)])], 2, None).unwrap_err().to_string();
     assert!(said.contains("outside the picture of 48×32"), "{said}");
