@@ -99,7 +99,7 @@ async fn who_answers_clicks_is_chosen_for_the_shot_and_bad_clicks_are_refused_in
         ] {
             let target = Target { points, ..target.clone() };
             let refused = owner.send::<_, ()>(&SaveTarget { shot_id, target }).await;
-            let said = refused.expect_err("refused").to_string();
+            let (_, said) = refused.expect_err("refused");
             assert!(said.contains(why), "{engine}: {said}");
             assert_eq!(waiting().await, 0, "{engine}: nothing is asked for");
         }

@@ -26,11 +26,7 @@ impl Features {
     /// The same numbers once more, without a copy of them.
     pub fn shallow_clone(&self) -> Self {
         let Self { fine, middle, coarse } = self;
-        Self {
-            fine: fine.shallow_clone(),
-            middle: middle.shallow_clone(),
-            coarse: coarse.shallow_clone(),
-        }
+        Self { fine: fine.shallow_clone(), middle: middle.shallow_clone(), coarse: coarse.shallow_clone() }
     }
 }
 
