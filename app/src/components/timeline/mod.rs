@@ -123,7 +123,8 @@ fn PrimaryLane() -> impl IntoView {
     let pointed = RwSignal::new(None::<u32>);
     let point = move |event: PointerEvent| {
         let at = event.current_target().and_then(|at| at.dyn_into::<Element>().ok());
-        pointed.set(at.map(|at| frame_at(&at, &event, desk.clip().frames)));
+        let frames = desk.playhead.clip.with_untracked(|c| c.frames);
+        pointed.set(at.map(|at| frame_at(&at, &event, frames)));
     };
     view! {
         <div
