@@ -69,6 +69,11 @@ const PROOFS: &[Proof] = &[
         runner: Runner::Worker,
     },
     Proof {
+        name: "sam2",
+        claim: "a full-size SAM 2 opens in both layouts and answers a click on one frame: time and memory",
+        runner: Runner::Worker,
+    },
+    Proof {
         name: "nets",
         claim: "time of the networks beside the products, attention and convolutions they contain; memory by plan",
         runner: Runner::Worker,

@@ -1,6 +1,6 @@
 //! The draft of a quadmask: one per shot, on the server, one editor at a time.
 
-use domain::run::{GrownBy, Segmenter};
+use domain::run::{ClickAnswer, GrownBy, Segmenter};
 use domain::stroke::Stroke;
 use domain::{Cause, CellSet, JobId, PersonId, ShotId, Target};
 use leptos::prelude::*;
@@ -46,6 +46,12 @@ pub struct DraftView {
     /// What grew the primary mask last; `None`: nothing did.
     #[serde(default)]
     pub grown_by: Option<GrownBy>,
+    /// Who is to answer clicks and to grow it; `None`: nobody chose.
+    #[serde(default)]
+    pub grow_with: Option<Segmenter>,
+    /// What answered the newest click since it grew.
+    #[serde(default)]
+    pub answered: Option<ClickAnswer>,
 }
 
 #[server]
@@ -157,6 +163,15 @@ pub async fn redo(shot_id: ShotId) -> Result<Option<Walked>, ApiError> {
     walk(shot_id, db::edits::Walk::Redo).await
 }
 
+/// Chooses who answers clicks on this shot and grows its mask, for everybody who marks it. Where that one lacks its weights,
+/// clicks are answered without.
+#[server]
+pub async fn choose_segmenter(shot_id: ShotId, by: Segmenter) -> Result<(), ApiError> {
+    let cx = crate::context::Cx::signed_in().await?;
+    cx.shot(shot_id, domain::Action::EditShot).await?;
+    Ok(cx.db().write(move |tx| Box::pin(db::draft::grow_with(tx, shot_id, by))).await?)
+}
+
 /// Grows the primary mask from the clicks over all frames, both ways. Needs a marked target; SAM 2 needs a worker that has it.
 #[server]
 pub async fn start_segment(shot_id: ShotId, by: Segmenter) -> Result<JobId, ApiError> {
@@ -199,7 +214,8 @@ pub(crate) async fn draft_view(cx: &crate::context::Cx, shot_id: ShotId) -> Resu
     use db::edits::{Walk, can};
     let pool = cx.db().pool();
     let person_id = cx.viewer.person_id;
-    let db::draft::State { editor, revision, grown_by } = db::draft::state(pool, shot_id).await?;
+    let db::draft::State { editor, revision, grown_by, grow_with, answered } =
+        db::draft::state(pool, shot_id).await?;
     let frames = db::draft::frames(pool, shot_id).await?;
     let (editor, editor_name) = editor.unzip();
     Ok(DraftView {
@@ -211,6 +227,8 @@ pub(crate) async fn draft_view(cx: &crate::context::Cx, shot_id: ShotId) -> Resu
         can_undo: can(pool, shot_id, person_id, Walk::Undo).await?,
         can_redo: can(pool, shot_id, person_id, Walk::Redo).await?,
         grown_by,
+        grow_with,
+        answered,
     })
 }
 

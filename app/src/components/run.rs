@@ -77,6 +77,14 @@ fn card(desk: Desk, job: Memo<Option<Progress>>, now: Progress) -> impl IntoView
     let is_waiting = now.state == JobState::Queued;
     let is_open = !now.state.is_over();
     let is_cancelling = now.is_cancelling();
+    // What has grown of a mask stays: that is no cancelling.
+    let is_mask = now.kind == "segment";
+    let stop = match (is_mask, is_cancelling) {
+        (true, true) => "Stopping…",
+        (true, false) => "Stop",
+        (false, true) => "Cancelling…",
+        (false, false) => "Cancel",
+    };
     // Tracked: weights and workers come and go while a job waits.
     let engine = move || {
         let need = need?;
@@ -126,11 +134,14 @@ fn card(desk: Desk, job: Memo<Option<Progress>>, now: Progress) -> impl IntoView
             {engine}
             {is_open.then(|| steps(steps_of(&now.kind, recipe.as_ref()), now.step))}
             {now.error.clone().map(|error| view! { <p class="job__error" role="alert">{error}</p> })}
+            {(is_mask && now.state == JobState::Cancelled).then(|| view! {
+                <p class="muted">"Stopped. What had grown until then is kept; grow it again to go over the whole shot."</p>
+            })}
             <Show when=may_run>
                 <div class="job__actions">
                     {is_open.then(|| view! {
                         <Button kind=Kind::Danger small=true disabled=is_cancelling on:click=move |_| desk.write(cancel_job(id))>
-                            {if is_cancelling { "Cancelling…" } else { "Cancel" }}
+                            {stop}
                         </Button>
                     })}
                     {(now.state == JobState::Failed).then(|| view! {

@@ -6,7 +6,6 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::run::Segmenter;
 use domain::version::{Quadmask, Version};
 use domain::{
     Action, PersonId, Phase, PlateFacts, QuadmaskId, Rate, ShotId, ShotStep, Timecode, VersionId, may,
@@ -98,8 +97,6 @@ pub struct Desk {
     pub sending: RwSignal<Option<Ask>>,
     /// The version of pass 1 that the next run of VOID refines; `None`: it starts from the plate.
     pub refine: RwSignal<Option<VersionId>>,
-    /// Who grows the mask, where somebody chose it; `None`: the best that is there.
-    pub grow_with: RwSignal<Option<Segmenter>>,
     /// The picture of the wanted frame.
     pub arrival: RwSignal<Arrival>,
     /// The frame that is on the canvas.
@@ -145,7 +142,6 @@ impl Desk {
             ask: RwSignal::new(None),
             sending: RwSignal::new(None),
             refine: RwSignal::new(None),
-            grow_with: RwSignal::new(None),
             arrival: RwSignal::new(Arrival::Waiting),
             painted: RwSignal::new(None),
             loaded: RwSignal::new(Vec::new()),

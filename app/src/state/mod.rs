@@ -4,6 +4,7 @@ pub mod asking;
 pub mod checks;
 pub mod comparing;
 pub mod desk;
+mod doubt;
 pub mod edits;
 pub mod live;
 pub mod looking;

@@ -162,6 +162,16 @@ pub enum Segmenter {
 }
 
 impl Segmenter {
+    pub const ALL: [Self; 2] = [Self::Plate, Self::Sam2];
+
+    /// As in rows and forms.
+    pub fn slug(self) -> &'static str {
+        match self {
+            Self::Plate => "plate",
+            Self::Sam2 => "sam2",
+        }
+    }
+
     /// As people call it.
     pub fn word(self) -> &'static str {
         match self {
@@ -178,7 +188,15 @@ impl Segmenter {
     }
 }
 
-/// What grew a draft's primary mask last.
+impl std::str::FromStr for Segmenter {
+    type Err = ();
+
+    fn from_str(slug: &str) -> Result<Self, ()> {
+        Self::ALL.into_iter().find(|one| one.slug() == slug).ok_or(())
+    }
+}
+
+/// What grew a draft's primary mask last, or answered a click.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GrownBy {
     pub by: Segmenter,
@@ -196,6 +214,16 @@ impl GrownBy {
             None => "the segmenter that needs no weights".to_owned(),
         }
     }
+}
+
+/// How a click was answered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClickAnswer {
+    /// The frame that was clicked.
+    pub frame: u32,
+    pub by: GrownBy,
+    /// From the click's arrival at the server to its mask.
+    pub ms: u32,
 }
 
 /// A network on one device.

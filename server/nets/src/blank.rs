@@ -45,7 +45,7 @@ pub fn write_seeded(
 }
 
 /// The length of the header, the header, and how many bytes of tensors follow.
-fn header(shapes: &BTreeMap<String, Vec<i64>>, dtype: &str, size: u64) -> (Vec<u8>, u64) {
+pub(crate) fn header(shapes: &BTreeMap<String, Vec<i64>>, dtype: &str, size: u64) -> (Vec<u8>, u64) {
     let mut end = 0;
     let mut all = serde_json::Map::new();
     for (name, shape) in shapes {

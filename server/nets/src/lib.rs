@@ -7,6 +7,7 @@
 pub mod bare;
 pub mod blank;
 pub mod blocks;
+pub mod drawn;
 mod error;
 pub mod layers;
 pub mod noise_warp;

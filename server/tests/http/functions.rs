@@ -4,7 +4,8 @@
 use app::api::audit::ListAudit;
 use app::api::disk::{GetDisk, GetProjectUse, SweepNow};
 use app::api::draft::{
-    CopyFrame, DrawStroke, EditDraft, GetDraft, LockFrame, Redo, ReleasePaint, StartSegment, Undo,
+    ChooseSegmenter, CopyFrame, DrawStroke, EditDraft, GetDraft, LockFrame, Redo, ReleasePaint, StartSegment,
+    Undo,
 };
 use app::api::jobs::ListJobs;
 use app::api::life::{
@@ -114,6 +115,7 @@ pub fn about_shot(shot_id: ShotId) -> Vec<Call> {
         form(Action::EditShot, &CopyFrame { shot_id, from: 0, to: 1 }),
         form(Action::EditShot, &Undo { shot_id }),
         form(Action::EditShot, &Redo { shot_id }),
+        form(Action::EditShot, &ChooseSegmenter { shot_id, by: Default::default() }),
         form(Action::EditShot, &StartSegment { shot_id, by: Default::default() }),
         form(Action::EditShot, &SubmitQuadmask { shot_id, note: String::new() }),
         form(Action::EditShot, &Reopen { shot_id }),

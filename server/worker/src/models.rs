@@ -59,11 +59,12 @@ impl Models {
         is_news.then_some(found)
     }
 
-    /// What answers clicks on a shot whose mask was `grown` by something: the same, or the best that is here.
-    pub fn segmenter(&self, grown: Option<GrownBy>) -> Segmenter {
+    /// What answers clicks on a shot: who was `chosen`, or else what its mask was `grown` by, or the best that is here; where
+    /// weights are wanted and lacking, the one that needs none.
+    pub fn segmenter(&self, chosen: Option<Segmenter>, grown: Option<GrownBy>) -> Segmenter {
         let seen = self.seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let network = seen.as_ref().and_then(|(_, abilities)| abilities.sam2.network().ok());
-        match (grown.map(|grown| grown.by), network) {
+        match (chosen.or(grown.map(|grown| grown.by)), network) {
             (Some(Segmenter::Sam2), Some(_)) => Segmenter::Sam2,
             (None, Some(network)) if !network.is_test_model => Segmenter::Sam2,
             _ => Segmenter::Plate,
@@ -278,12 +279,19 @@ mod tests {
         let able = models.news().expect("a checkpoint came");
         assert_eq!(able.needs(), ["sam2"]);
         assert!(about(&able, 2).contains("SAM 2 (test model on "), "{}", about(&able, 2));
+        // Random weights answer only whom they were chosen by.
+        let (chosen, grown) = (Some(Segmenter::Plate), GrownBy { by: Segmenter::Sam2, network: None });
+        assert_eq!(models.segmenter(None, None), Segmenter::Plate);
+        assert_eq!(models.segmenter(Some(Segmenter::Sam2), None), Segmenter::Sam2);
+        assert_eq!(models.segmenter(None, Some(grown.clone())), Segmenter::Sam2);
+        assert_eq!(models.segmenter(chosen, Some(grown)), Segmenter::Plate);
         let print = || models.with_sam2(|segmenter| Ok(segmenter.named().fingerprint)).unwrap();
         assert_eq!(print(), able.sam2.network().unwrap().fingerprint);
         let file = folder.path().join("sam2/model.safetensors");
         std::fs::File::options().write(true).open(file).unwrap().set_len(9_000).unwrap();
         let cut = models.news().expect("cut off");
         assert!(cut.sam2.network().unwrap_err().contains("cut off"), "{cut:?}");
+        assert_eq!(models.segmenter(Some(Segmenter::Sam2), None), Segmenter::Plate);
     }
 
     #[test]

@@ -84,3 +84,19 @@ fn a_full_size_checkpoint_takes_no_more_memory_than_what_is_used_of_it() {
     assert_eq!(figures["tensors"], 1024);
     assert_eq!(figures["blocks_in_use"], 1);
 }
+
+#[cfg(feature = "void")]
+#[test]
+fn both_layouts_of_sam2_open_and_answer_a_click_alike() {
+    let figures = figures("sam2", 1);
+    assert_eq!((&figures["size"], &figures["differing_pixels"]), (&"tiny".into(), &0.into()));
+    for layout in ["original", "transformers"] {
+        let told = &figures[layout];
+        // 38.9 million numbers of four bytes, and their names.
+        assert!(told["file_bytes"].as_u64().unwrap().abs_diff(155_600_000) < 1_000_000, "{told}");
+        assert!(told["open_seconds"].as_f64().unwrap() > 0.0, "{told}");
+        assert!(told["click_to_mask_seconds"].as_f64().unwrap() > 0.0, "{told}");
+        // The weights are in use, and a process holds them once.
+        assert!(told["peak_bytes"].as_u64().unwrap() > 150_000_000, "{told}");
+    }
+}

@@ -54,7 +54,7 @@ const OTHERS: &[(&str, &[&str])] = &[
         &["proposal_id", "shot_id", "inputs", "content", "picture", "state", "cause_id", "decided_by"],
     ),
     ("reasoning", &["shot_id", "inputs", "notes"]),
-    ("draft", &["shot_id", "editor", "grown_by"]),
+    ("draft", &["shot_id", "editor", "grown_by", "grow_with", "answered"]),
     ("draft_frame", &["shot_id", "primary_cells"]),
     (
         "draft_edit",

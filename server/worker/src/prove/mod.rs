@@ -6,6 +6,8 @@ mod child;
 mod nets;
 mod plate;
 mod reason;
+#[cfg(feature = "void")]
+mod sam2;
 mod segment;
 #[cfg(feature = "void")]
 mod weights;
@@ -48,6 +50,9 @@ enum Name {
     Nets,
     /// What the built-in reasoner finds of what is affected, and where. Counted in frames of a demo shot.
     Reason,
+    /// A full-size SAM 2 opens in both layouts and answers a click on one frame: time and memory. Counted in sizes.
+    #[cfg(feature = "void")]
+    Sam2,
     /// How far the segmenter's masks agree with known ones. Counted in frames of a trial shot.
     Segment,
     /// A full-size checkpoint opens in under a second and takes no more memory than what is used of it. Counted in blocks.
@@ -81,6 +86,8 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         Name::Segment => ("segment", segment::prove(request, &args.samples)?),
         #[cfg(feature = "void")]
         Name::Nets => ("nets", nets::prove(request)?),
+        #[cfg(feature = "void")]
+        Name::Sam2 => ("sam2", sam2::prove(request)?),
         #[cfg(feature = "void")]
         Name::Weights => ("weights", weights::prove(request)?),
     };
