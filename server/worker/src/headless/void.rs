@@ -140,7 +140,7 @@ pub fn make_test_model(args: &MakeArgs) -> anyhow::Result<()> {
 #[cfg(feature = "void")]
 pub fn run(order: &Order) -> anyhow::Result<()> {
     use anyhow::Context;
-    use engine::{Model, Pass};
+    use engine::{Model, Pass, Shelf};
     use pipeline::MaskMovie;
 
     use super::{Log, make_out, read_json, write_report};
@@ -190,6 +190,7 @@ pub fn run(order: &Order) -> anyhow::Result<()> {
         predicted.steps,
         plans.collect::<Vec<_>>().join(", ")
     );
+    let shelf = Shelf::default(); // nothing stays loaded: pass 2 gets all of the memory
     let order = engine::Order {
         plate,
         prompt,
@@ -198,6 +199,8 @@ pub fn run(order: &Order) -> anyhow::Result<()> {
         pass1: pass1.as_deref(),
         out,
         device,
+        shelf: &shelf,
+        cache: None,
     };
     let removed = engine::run(&order, &model, &mut masks, &mut log)?;
     for note in &removed.notes {
@@ -218,7 +221,7 @@ pub fn run(order: &Order) -> anyhow::Result<()> {
             "prompt": prompt, "negative_prompt": negative_prompt, "recipe": recipe,
             "model": about.model, "device": about.device, "precision": about.precision, "canvas": about.canvas,
             "region": about.region, "parts": about.parts, "cuts": about.cuts, "length": about.length,
-            "windows": about.windows, "memory": about.memory, "pace": about.pace, "predicted_bytes": predicted.bytes,
+            "windows": about.windows, "memory": about.memory, "loaded": about.loaded, "pace": about.pace, "predicted_bytes": predicted.bytes,
             "morphing": about.morphing, "is_preview": about.is_preview,
             "resumed_steps": about.resumed_steps, "notes": removed.notes,
             "seconds": proof.seconds, "peak_rss_bytes": crate::memory::peak_rss_bytes(),

@@ -8,6 +8,8 @@ mod plate;
 mod reason;
 mod segment;
 #[cfg(feature = "void")]
+mod switches;
+#[cfg(feature = "void")]
 mod weights;
 
 use std::path::PathBuf;
@@ -50,6 +52,9 @@ enum Name {
     Reason,
     /// How far the segmenter's masks agree with known ones. Counted in frames of a trial shot.
     Segment,
+    /// What each switch that makes VOID faster changes in the latents, and its time. Any count asks for the short form.
+    #[cfg(feature = "void")]
+    Switches,
     /// A full-size checkpoint opens in under a second and takes no more memory than what is used of it. Counted in blocks.
     #[cfg(feature = "void")]
     Weights,
@@ -81,6 +86,8 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         Name::Segment => ("segment", segment::prove(request, &args.samples)?),
         #[cfg(feature = "void")]
         Name::Nets => ("nets", nets::prove(request)?),
+        #[cfg(feature = "void")]
+        Name::Switches => ("switches", switches::prove(request)?),
         #[cfg(feature = "void")]
         Name::Weights => ("weights", weights::prove(request)?),
     };

@@ -55,7 +55,7 @@ mod with_libtorch {
 
     use anyhow::Context as _;
     use domain::version::MadeBy;
-    use engine::{Error, Pass};
+    use engine::{Cache, Error, Pass};
     use pipeline::Reporter;
     use serde_json::json;
     use storage::Workplace;
@@ -64,6 +64,9 @@ mod with_libtorch {
     use super::*;
     use crate::context::Context;
     use crate::memory;
+
+    /// What is kept of prompts, masks and plates for other runs: those of about a hundred shots.
+    const MOST_CACHED_BYTES: u64 = 2_000_000_000;
 
     pub fn run(removal: &Removal, order: &VoidOrder) -> anyhow::Result<()> {
         let context = removal.context;
@@ -89,7 +92,8 @@ mod with_libtorch {
         let knows_peak = memory::forget_peak();
         let plate = removal.plate()?;
         let mut masks = |frame| removal.levels(frame);
-        let removed = context.models.with(pass, |model, device| {
+        let cache = Cache::new(&context.store.cached_path("latents"), MOST_CACHED_BYTES);
+        let removed = context.models.with(pass, |model, shelf, device| {
             let order = engine::Order {
                 plate,
                 prompt,
@@ -98,6 +102,8 @@ mod with_libtorch {
                 pass1: first_output.as_deref(),
                 out: place.path(),
                 device,
+                shelf,
+                cache: Some(&cache),
             };
             engine::run(&order, model, &mut masks, &mut report)
         });
