@@ -119,8 +119,9 @@ fn proven(size: &Size, request: Request, device: Device, kind: Kind) -> anyhow::
             tracing::info!("Round {}: {knob} = {value}.", round + 1);
             let (run, took) = timed(device, || scene.run(*way));
             *fastest = fastest.min(took);
+            let run = run?;
             if round == 0 {
-                made.push(run?);
+                made.push(run);
             }
         }
     }
