@@ -49,6 +49,11 @@ pub fn prove(request: Request) -> anyhow::Result<Outcome> {
                 .push(format!("{what} takes {ratio:.3} times its bare operations, more than {most}: {told}"));
         }
     };
+    if full_size.is_object() {
+        judge("the transformer at full size", &full_size["transformer"]["forward"], MOST_TRANSFORMER);
+        judge("encoding at full size", &full_size["encode"], MOST_VAE);
+        judge("decoding at full size", &full_size["decode"], MOST_VAE);
+    }
     let (transformers, pictures) = if is_short {
         (vec![SMALLEST.0], vec![SMALLEST.1])
     } else {
