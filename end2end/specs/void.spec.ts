@@ -118,6 +118,8 @@ test('from missing weights to a refined version', async ({ page, server }) => {
   await expect(page.getByText('Result v3 in review').first()).toBeVisible({ timeout: 300_000 });
   expect(versions()[2].result).toBe(versions()[1].result);
   expect(versions()[2].model_output).toBe(versions()[1].model_output);
+  // The worker that went on had the networks loaded, and prompt, mask and plate are known from the run before.
+  expect(JSON.parse(String(versions()[2].manifest)).networks.about.loaded).toEqual([]);
   await expect(outlook).toContainText('from 1 run here');
 
   await page.getByRole('link', { name: /Review/ }).first().click();

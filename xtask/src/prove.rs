@@ -79,6 +79,11 @@ const PROOFS: &[Proof] = &[
         runner: Runner::Worker,
     },
     Proof {
+        name: "switches",
+        claim: "what each switch that makes VOID faster changes in the latents, and its time",
+        runner: Runner::Worker,
+    },
+    Proof {
         name: "shots",
         claim: "the whole story on the real shots through the page, with a picture of every step",
         runner: Runner::Playwright,

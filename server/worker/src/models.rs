@@ -1,4 +1,4 @@
-//! The folder of weights: what this worker can do with it, and the model that stays open between jobs.
+//! The folder of weights: what this worker can do with it, and the networks that stay loaded between jobs.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -20,23 +20,32 @@ pub struct Models {
     sam2_folder: PathBuf,
     /// What was found, and what the folder looked like then.
     seen: Mutex<Option<(Hash, Abilities)>>,
+    /// VOID's files of each pass, as they were opened: nothing of them is loaded.
     #[cfg(feature = "void")]
-    open: Mutex<Option<with_libtorch::Open>>,
+    open: [Mutex<Option<with_libtorch::Open>>; 2],
+    /// What is loaded.
     #[cfg(feature = "void")]
-    sam2: Mutex<Option<with_libtorch::OpenSam2>>,
+    shelf: engine::Shelf,
 }
 
 impl Models {
-    /// `folder`: with a folder for each model in it.
+    /// `folder`: with a folder for each model in it. Half of the device's memory may stay loaded.
     pub fn new(folder: &Path) -> Self {
+        Self::keeping(folder, None)
+    }
+
+    /// As [`Self::new`], keeping so many gigabytes (of 10⁹ bytes) of networks loaded between jobs.
+    pub fn keeping(folder: &Path, gigabytes: Option<f64>) -> Self {
+        #[cfg(not(feature = "void"))]
+        let _ = gigabytes; // nothing is ever loaded
         Self {
             folder: folder.join(VOID),
             sam2_folder: folder.join(SAM2),
             seen: Mutex::default(),
             #[cfg(feature = "void")]
-            open: Mutex::default(),
+            open: Default::default(),
             #[cfg(feature = "void")]
-            sam2: Mutex::default(),
+            shelf: with_libtorch::shelf(gigabytes),
         }
     }
 
@@ -126,32 +135,66 @@ fn look_of(folder: &Path) -> Hash {
     Hash::of(text.as_bytes())
 }
 
+/// Bytes of the files that lie in a folder itself.
+#[cfg(feature = "void")]
+fn bytes_in(folder: &Path) -> u64 {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let files =
+        entries.filter_map(|entry| std::fs::metadata(entry.path()).ok()).filter(|about| about.is_file());
+    files.map(|about| about.len()).sum()
+}
+
 #[cfg(feature = "void")]
 pub use with_libtorch::network_of;
 
 #[cfg(feature = "void")]
 mod with_libtorch {
+    use std::any::Any;
+    use std::sync::Arc;
+
     use domain::run::{Network, Sam2Ability, VoidAbility, Weights};
     use engine::track::Segmenter;
-    use engine::{Error, Model, Pass};
+    use engine::{Error, Model, Pass, Shelf};
     use tch::Device;
 
     use super::*;
 
     /// A model as it was opened.
     pub struct Open {
-        pass: Pass,
         look: Hash,
-        model: Model,
+        model: Arc<Model>,
     }
 
-    /// SAM 2 as it was opened.
-    pub struct OpenSam2 {
-        look: Hash,
-        segmenter: Segmenter,
+    /// Room for so many gigabytes, or for half of the device's memory.
+    pub fn shelf(gigabytes: Option<f64>) -> Shelf {
+        Shelf::new(
+            gigabytes.map_or_else(|| engine::usual_budget(device()), |gigabytes| (gigabytes * 1e9) as u64),
+        )
     }
 
     impl Models {
+        /// Gives `work` what lies in a slot of the networks that stay loaded, opened now unless it still is there and the files in
+        /// `folder` are as they were. One at a time works with a slot. It counts with the bytes of these files, and what waits in
+        /// other slots gives up its room for it, what was used longest ago first.
+        ///
+        /// # Errors
+        /// What `open` and `work` end with.
+        pub fn with_loaded<N: Any + Send, T>(
+            &self,
+            slot: &'static str,
+            folder: &Path,
+            open: impl FnOnce(Device) -> engine::Result<N>,
+            work: impl FnOnce(&mut N) -> engine::Result<T>,
+        ) -> engine::Result<T> {
+            let look = look_of(folder).to_string();
+            let mut lent = self.shelf.lend(slot, &look, || {
+                let (device, bytes) = (device(), bytes_in(folder));
+                engine::make_room(&self.shelf, device, bytes, slot);
+                Ok::<_, Error>((open(device)?, bytes))
+            })?;
+            work(&mut lent)
+        }
+
         /// Gives `work` SAM 2, opened now unless it still is from the job before.
         ///
         /// # Errors
@@ -160,13 +203,8 @@ mod with_libtorch {
             &self,
             work: impl FnOnce(&mut Segmenter) -> engine::Result<T>,
         ) -> engine::Result<T> {
-            let mut open = self.sam2.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            let look = look_of(&self.sam2_folder);
-            let held = match open.take().filter(|held| held.look == look) {
-                Some(held) => held,
-                None => OpenSam2 { look, segmenter: Segmenter::open(&self.sam2_folder, device())? },
-            };
-            work(&mut open.insert(held).segmenter)
+            let folder = &self.sam2_folder;
+            self.with_loaded("SAM 2", folder, |device| Segmenter::open(folder, device), work)
         }
 
         /// Opens it, since only then is it known whether the whole of it is there: it is the smallest of the networks.
@@ -222,22 +260,26 @@ mod with_libtorch {
             Model::open(&self.folder, pass).err().map(|error| error.to_string())
         }
 
-        /// Gives `work` the model of a pass, opened now unless it still is from the job before.
+        /// Gives `work` the model of a pass, opened now unless its files are as they were, with the networks that are loaded.
         ///
         /// # Errors
         /// What is missing or broken in the folder; whatever `work` ends with.
         pub fn with<T>(
             &self,
             pass: Pass,
-            work: impl FnOnce(&Model, Device) -> engine::Result<T>,
+            work: impl FnOnce(&Model, &Shelf, Device) -> engine::Result<T>,
         ) -> engine::Result<T> {
-            let mut open = self.open.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            let look = look_of(&self.folder);
-            let held = match open.take().filter(|held| held.pass == pass && held.look == look) {
-                Some(held) => held,
-                None => Open { pass, look, model: Model::open(&self.folder, pass)? },
+            let model = {
+                let open = &self.open[usize::from(pass == Pass::Two)];
+                let mut open = open.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                let look = look_of(&self.folder);
+                let held = match open.take().filter(|held| held.look == look) {
+                    Some(held) => held,
+                    None => Open { look, model: Arc::new(Model::open(&self.folder, pass)?) },
+                };
+                Arc::clone(&open.insert(held).model)
             };
-            work(&open.insert(held).model, device())
+            work(&model, &self.shelf, device())
         }
     }
 
@@ -295,6 +337,30 @@ mod tests {
     }
 
     #[test]
+    fn what_is_loaded_stays_as_far_as_the_budget_goes() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("net.bin");
+        std::fs::write(&file, vec![0; 2000]).unwrap();
+        let opened = std::cell::Cell::new(0);
+        let used = |models: &Models, slot| {
+            let open = |_| {
+                opened.set(opened.get() + 1);
+                Ok(opened.get())
+            };
+            models.with_loaded(slot, folder.path(), open, |number| Ok(*number)).unwrap()
+        };
+        let keeping = |bytes: f64| Models::keeping(folder.path(), Some(bytes / 1e9));
+        let models = keeping(5000.0);
+        assert_eq!([used(&models, "a"), used(&models, "a"), used(&models, "b")], [1, 1, 2]);
+        // A third one pushes out what was used longest ago.
+        assert_eq!([used(&models, "c"), used(&models, "b"), used(&models, "a")], [3, 2, 4]);
+        std::fs::write(&file, vec![0; 1999]).unwrap();
+        assert_eq!(used(&models, "a"), 5, "its files changed");
+        let none = keeping(0.0);
+        assert_eq!([used(&none, "a"), used(&none, "a")], [6, 7]);
+    }
+
+    #[test]
     fn what_lies_in_the_folder_is_what_the_worker_can_do() {
         let folder = tempfile::tempdir().unwrap();
         let models = Models::new(folder.path());
@@ -309,7 +375,7 @@ mod tests {
         assert_eq!(able.needs(), ["void_pass1", "void_pass2"]);
         assert!(able.void.weights(Need::VoidPass1).unwrap().is_test_model);
         assert!(about(&able, 2).starts_with("plate engine · VOID (test model on "), "{}", about(&able, 2));
-        let print = |pass| models.with(pass, |model, _| Ok(model.named().fingerprint)).unwrap();
+        let print = |pass| models.with(pass, |model, _, _| Ok(model.named().fingerprint)).unwrap();
         assert_eq!(print(Pass::One), print(Pass::One));
         assert_ne!(print(Pass::One), print(Pass::Two));
 
@@ -324,7 +390,7 @@ mod tests {
         file.set_len(10_000).unwrap();
         let cut = models.news().expect("cut off");
         assert!(matches!(&cut.void, VoidAbility::Lacking { why } if why.contains("cut off")), "{cut:?}");
-        let error = models.with(Pass::One, |_, _| Ok(())).unwrap_err().to_string();
+        let error = models.with(Pass::One, |_, _, _| Ok(())).unwrap_err().to_string();
         assert!(error.contains("cut off"), "{error}");
     }
 }

@@ -34,6 +34,10 @@ pub struct Args {
     /// Folder of the models' weights, VOID's in its `void`; default: `models` in the data folder.
     #[arg(long, env = "MODELS_DIR")]
     models: Option<PathBuf>,
+    /// Gigabytes of networks that stay loaded between jobs, on the device that computes. A job that needs the room gets it, and what
+    /// was used longest ago goes first. 0 keeps none; default: half of the device's memory.
+    #[arg(long, env = "KEEP_LOADED_GB", value_name = "GB", value_parser = gigabytes)]
+    keep_loaded_gb: Option<f64>,
     /// The server's database; default: the SQLite file in the data folder.
     #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
     database_url: Option<String>,
@@ -51,6 +55,11 @@ pub struct Args {
 fn token(text: &str) -> Result<String, String> {
     let is_plain = (8..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric());
     if is_plain { Ok(text.to_owned()) } else { Err("8 to 64 letters and digits are needed".into()) }
+}
+
+fn gigabytes(text: &str) -> Result<f64, String> {
+    let number = text.trim().parse::<f64>().ok().filter(|number| (0.0..=100_000.0).contains(number));
+    number.ok_or_else(|| "a number of gigabytes from 0 to 100000 is needed".into())
 }
 
 pub fn run(args: &Args) -> anyhow::Result<()> {
@@ -82,7 +91,7 @@ async fn work(args: &Args) -> anyhow::Result<()> {
     let name = jobs::worker_name(pid, &token);
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let folder = args.models.clone().unwrap_or_else(|| args.data.join("models"));
-    let models = Arc::new(Models::new(&folder));
+    let models = Arc::new(Models::keeping(&folder, args.keep_loaded_gb));
     let mut abilities = news(&models).await.unwrap_or_default();
     queue.register(&name, &host, pid, &models::about(&abilities, threads), &abilities).await?;
     sweep_workplaces(&queue, &store).await;
@@ -334,6 +343,14 @@ async fn conclude(queue: &Queue, lease: &Lease, end: End, asked_to_cancel: bool)
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_stays_loaded_is_a_number_of_gigabytes() {
+        assert_eq!((gigabytes("0"), gigabytes(" 12.5 ")), (Ok(0.0), Ok(12.5)));
+        for wrong in ["", "-1", "NaN", "inf", "8 GB", "1e9"] {
+            assert!(gigabytes(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn time_left_is_not_told_before_there_is_something_to_tell_it_from() {

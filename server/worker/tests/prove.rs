@@ -75,6 +75,26 @@ fn the_networks_are_measured_beside_what_they_contain() {
     for plan in ["full", "staged", "fp8", "streamed"] {
         assert!(figures["memory"]["tiny"][plan]["peak_rss_bytes"].as_u64().unwrap() > 0, "{figures}");
     }
+    // What was not measured says so.
+    let full_size = figures["full_size"].as_str().expect("a sentence");
+    assert!(full_size.starts_with("not measured: "), "{full_size}");
+}
+
+#[cfg(feature = "void")]
+#[test]
+fn switches_are_measured_beside_what_is_without_them() {
+    let figures = figures("switches", 1);
+    let all = figures["switches"].as_array().unwrap();
+    let knobs: std::collections::BTreeSet<_> = all.iter().map(|one| one["knob"].as_str().unwrap()).collect();
+    for knob in ["reuse", "guidance_at_once", "fused", "windows_at_once", "preview"] {
+        assert!(knobs.contains(knob), "{knobs:?}");
+    }
+    for one in all {
+        assert!(one["mean_over_signal"].as_f64().is_some_and(f64::is_finite), "{one}");
+        assert!(one["seconds_over_off"].as_f64().unwrap() > 0.0, "{one}");
+    }
+    let half = &figures["decode_half"];
+    assert!(half["mean"].as_f64().unwrap() <= half["largest"].as_f64().unwrap(), "{half}");
 }
 
 #[cfg(feature = "void")]

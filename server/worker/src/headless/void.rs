@@ -143,7 +143,7 @@ pub fn run(order: &Order) -> anyhow::Result<()> {
     use anyhow::Context;
     use domain::predict::Wanted;
     use domain::version::{LedTo, Morphing};
-    use engine::{Model, Pass};
+    use engine::{Model, Pass, Shelf};
     use pipeline::MaskMovie;
 
     use super::{Log, make_out, read_json, write_report};
@@ -193,6 +193,7 @@ pub fn run(order: &Order) -> anyhow::Result<()> {
         predicted.steps,
         plans.collect::<Vec<_>>().join(", ")
     );
+    let shelf = Shelf::default(); // nothing stays loaded: pass 2 gets all of the memory
     let order = engine::Order {
         plate,
         prompt,
@@ -201,6 +202,8 @@ pub fn run(order: &Order) -> anyhow::Result<()> {
         pass1: pass1.as_deref(),
         out,
         device,
+        shelf: &shelf,
+        cache: None,
     };
     let machine = crate::speed::machine(&model, device)?;
     let removed = engine::run(&order, &model, &mut masks, &mut log)?;
@@ -235,7 +238,7 @@ pub fn run(order: &Order) -> anyhow::Result<()> {
         "prompt": prompt, "negative_prompt": negative_prompt, "recipe": recipe,
         "model": about.model, "device": about.device, "precision": about.precision, "canvas": about.canvas,
         "region": about.region, "parts": about.parts, "cuts": about.cuts, "length": about.length,
-        "windows": about.windows, "memory": about.memory, "pace": about.pace, "predicted_bytes": predicted.bytes,
+        "windows": about.windows, "memory": about.memory, "loaded": about.loaded, "pace": about.pace, "predicted_bytes": predicted.bytes,
         "morphing": morphing, "is_preview": about.is_preview,
         "resumed_steps": about.resumed_steps, "notes": removed.notes,
         "seconds": proof.seconds, "peak_rss_bytes": peak,

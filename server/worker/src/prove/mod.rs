@@ -10,6 +10,8 @@ mod reason;
 mod sam2;
 mod segment;
 #[cfg(feature = "void")]
+mod switches;
+#[cfg(feature = "void")]
 mod weights;
 
 use std::path::PathBuf;
@@ -55,6 +57,9 @@ enum Name {
     Sam2,
     /// How far the segmenter's masks agree with known ones. Counted in frames of a trial shot.
     Segment,
+    /// What each switch that makes VOID faster changes in the latents, and its time. Any count asks for the short form.
+    #[cfg(feature = "void")]
+    Switches,
     /// A full-size checkpoint opens in under a second and takes no more memory than what is used of it. Counted in blocks.
     #[cfg(feature = "void")]
     Weights,
@@ -88,6 +93,8 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         Name::Nets => ("nets", nets::prove(request)?),
         #[cfg(feature = "void")]
         Name::Sam2 => ("sam2", sam2::prove(request)?),
+        #[cfg(feature = "void")]
+        Name::Switches => ("switches", switches::prove(request)?),
         #[cfg(feature = "void")]
         Name::Weights => ("weights", weights::prove(request)?),
     };

@@ -56,7 +56,7 @@ mod with_libtorch {
     use anyhow::Context as _;
     use domain::predict::Wanted;
     use domain::version::{LedTo, MadeBy, Morphing};
-    use engine::{Error, Pass};
+    use engine::{Cache, Error, Pass};
     use pipeline::Reporter;
     use serde_json::json;
     use storage::Workplace;
@@ -65,6 +65,9 @@ mod with_libtorch {
     use super::*;
     use crate::context::Context;
     use crate::{lost, memory, speed};
+
+    /// What is kept of prompts, masks and plates for other runs: those of about a hundred shots.
+    const MOST_CACHED_BYTES: u64 = 2_000_000_000;
 
     pub fn run(removal: &Removal, order: &VoidOrder) -> anyhow::Result<()> {
         let context = removal.context;
@@ -90,7 +93,8 @@ mod with_libtorch {
         let knows_peak = memory::forget_peak();
         let plate = removal.plate()?;
         let mut masks = |frame| removal.levels(frame);
-        let removed = context.models.with(pass, |model, device| {
+        let cache = Cache::new(&context.store.cached_path("latents"), MOST_CACHED_BYTES);
+        let removed = context.models.with(pass, |model, shelf, device| {
             let machine = speed::machine(model, device)?;
             let order = engine::Order {
                 plate,
@@ -100,6 +104,8 @@ mod with_libtorch {
                 pass1: first_output.as_deref(),
                 out: place.path(),
                 device,
+                shelf,
+                cache: Some(&cache),
             };
             Ok((engine::run(&order, model, &mut masks, &mut report)?, machine))
         });
