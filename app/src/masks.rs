@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use db::draft::Frame;
 use db::edits::Change;
 use db::quadmasks::{Combined, Manifest, ManifestFrame};
-use domain::cause::with_cells;
+use domain::cause::{CellSweep, mark_cells};
 use domain::run::Need;
 use domain::{Cause, Consequence, Cover, Hash, Level, Levels, PlateFacts, ShotId};
 use provenance::QuadmaskSubject;
@@ -219,10 +219,11 @@ fn put_together(
         frames.iter().map(|frame| (frame.frame, frame.levels)).collect();
     let mut blobs = Vec::new();
     let mut entries = Vec::with_capacity(count as usize);
+    let marking = causes.iter().filter(|cause| cause.consequence != Consequence::Keep);
+    let mut sweep = CellSweep::new(marking.flat_map(|cause| &cause.spans));
     for at in 0..count {
         let picture = levels_of.get(&at).copied().flatten();
-        let marking = causes.iter().filter(|cause| cause.consequence != Consequence::Keep);
-        let mut cells: Cells = marking.flat_map(|cause| cause.cells_at(at)).collect();
+        let mut cells: Cells = sweep.at(at).collect();
         cells.sort_unstable();
         cells.dedup();
         let entry = match (made.get(&(picture, cells.clone())), picture) {
@@ -233,7 +234,7 @@ fn put_together(
             }
             (None, _) => {
                 let mut levels = load(store, picture, width, height)?;
-                with_cells(&mut levels, causes, at);
+                mark_cells(&mut levels, cells.iter().copied());
                 let png = put(store, &levels)?;
                 blobs.extend(png);
                 ManifestFrame { png: png.map(|(hash, _)| hash), levels: levels.hash() }

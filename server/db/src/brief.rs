@@ -333,12 +333,7 @@ pub async fn set_cells(
     let key = Key::Cause(cause_id);
     let before = there(tx, shot_id, key).await?;
     let Item::Cause(mut cause) = before.item.clone() else { return Err(Error::NotFound) };
-    let mut cells = cells.to_vec();
-    cells.sort_unstable();
-    cells.dedup();
-    for cell in cells {
-        cause.set_cell(cell, on, from, to);
-    }
+    cause.set_cells(cells, on, from, to);
     sqlx::query("update cause set spans = $3 where cause_id = $1 and shot_id = $2")
         .bind(cause_id.to_string())
         .bind(shot_id.to_string())
