@@ -6,6 +6,7 @@ use domain::{Cause, CellSet, JobId, PersonId, ShotId, Target};
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use super::checks::Finding;
 use crate::error::ApiError;
 
 /// One frame of the draft. Its picture is `href::draft_frame(shot, frame, revision)`.
@@ -46,6 +47,9 @@ pub struct DraftView {
     /// What grew the primary mask last; `None`: nothing did.
     #[serde(default)]
     pub grown_by: Option<GrownBy>,
+    /// What is found about it, the worst first.
+    #[serde(default)]
+    pub findings: Vec<Finding>,
 }
 
 #[server]
@@ -211,6 +215,7 @@ pub(crate) async fn draft_view(cx: &crate::context::Cx, shot_id: ShotId) -> Resu
         can_undo: can(pool, shot_id, person_id, Walk::Undo).await?,
         can_redo: can(pool, shot_id, person_id, Walk::Redo).await?,
         grown_by,
+        findings: super::checks::findings(cx, shot_id, frames).await?,
     })
 }
 

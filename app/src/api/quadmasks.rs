@@ -16,6 +16,7 @@ pub async fn submit_quadmask(shot_id: ShotId, note: String) -> Result<Quadmask, 
         return Err(ApiError::Invalid("A note has at most 4,000 characters: shorten it.".into()));
     }
     let (combined, blobs) = crate::masks::combine(&cx, &shot).await?;
+    super::checks::refuse_stops(&cx, shot_id).await?;
     let author = cx.viewer.person_id;
     let quadmask_id = cx
         .db()

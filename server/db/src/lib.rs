@@ -22,6 +22,7 @@ mod guard;
 pub mod history;
 pub mod inbox;
 pub mod items;
+pub mod looked;
 pub mod media;
 pub mod needs;
 pub mod people;

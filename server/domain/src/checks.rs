@@ -187,6 +187,22 @@ pub struct Looked<'a> {
     pub first_frame: u32,
 }
 
+/// Mask and plate of another length or size: the sentence that stops a run. `mask` and `plate`: frames, width, height.
+pub fn fits(mask: (u32, u32, u32), plate: (u32, u32, u32)) -> Result<(), String> {
+    if mask == plate {
+        return Ok(());
+    }
+    Err(format!(
+        "The quadmask has {} of {}×{}, the plate {} of {}×{}: re-open the quadmask and send it to review again.",
+        count(mask.0 as usize),
+        mask.1,
+        mask.2,
+        count(plate.0 as usize),
+        plate.1,
+        plate.2
+    ))
+}
+
 /// Everything that is to be said, the worst first.
 pub fn checks(looked: &Looked) -> Vec<Check> {
     let found = [

@@ -4,6 +4,7 @@
 mod audit;
 mod backup;
 mod bucket;
+mod checks;
 mod closed;
 mod decisions;
 mod deliveries;

@@ -74,6 +74,15 @@ fn nothing_marked_and_masks_beyond_the_plate_stop() {
 }
 
 #[test]
+fn a_quadmask_of_another_length_or_size_fits_no_plate() {
+    assert_eq!(fits((46, 160, 90), (46, 160, 90)), Ok(()));
+    for mask in [(45, 160, 90), (46, 90, 160)] {
+        let words = fits(mask, (46, 160, 90)).expect_err("another");
+        assert!(words.contains("the plate 46 frames of 160×90"), "{words}");
+    }
+}
+
+#[test]
 fn gaps_are_told_from_coming_late_and_leaving_early() {
     let covers = covers((0..10).map(|_| square(20, 30, 20)));
     let mut all = marks(&covers);
