@@ -40,6 +40,7 @@ pub mod stroke;
 pub mod target;
 pub mod thread;
 pub mod version;
+pub mod void_files;
 pub mod work;
 
 pub use audit::Deed;
