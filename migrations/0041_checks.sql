@@ -15,3 +15,7 @@ create table looked_at (
     at bigint not null,
     primary key (shot_id, code, subject)
 );
+
+-- A version's two masks as VOID's tools keep them, once somebody asked for the marks: 0 is the target, and 127 is affected.
+alter table quadmask add column black text;
+alter table quadmask add column grey text;

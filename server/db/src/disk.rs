@@ -20,7 +20,7 @@ pub const COLUMNS: [(&str, &[&str]); 7] = [
     ("shot", &["plate", "proxy", "poster", "strip", "frame_index", "sound"]),
     ("draft_frame", &["levels", "locks"]),
     ("draft_edit", &["levels_before", "locks_before", "levels_after", "locks_after"]),
-    ("quadmask", &["movie"]),
+    ("quadmask", &["movie", "black", "grey"]),
     ("version", &["result", "matte", "proxy", "model_output"]),
     ("delivery", &["file"]),
     ("exact_frame", &["file"]),

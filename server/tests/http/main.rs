@@ -40,4 +40,5 @@ mod studio;
 mod table;
 mod threads;
 mod uploads;
+mod void_marks;
 mod watch;
