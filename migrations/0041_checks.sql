@@ -19,3 +19,12 @@ create table looked_at (
 -- A version's two masks as VOID's tools keep them, once somebody asked for the marks: 0 is the target, and 127 is affected.
 alter table quadmask add column black text;
 alter table quadmask add column grey text;
+
+-- What following a target came to, by everything that it was followed from: what is the same is not followed again.
+create table track (
+    shot_id text not null references shot (shot_id),
+    inputs text not null,
+    file text not null,
+    used_at bigint not null,
+    primary key (shot_id, inputs)
+);

@@ -289,6 +289,35 @@ mod tests {
     }
 
     #[test]
+    fn shots_of_one_and_of_ten_thousand_frames_are_put_together() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open(folder.path()).expect("a store");
+        let (png, _) = put(&store, &dotted(1)).expect("stored").expect("not background");
+        for count in [1, 10_000] {
+            // A shadow that is in another cell on each frame: one span for each.
+            let span = |n: u32| domain::CellSpan { from: n, to: n, cells: vec![(n % 8, n % 11)] };
+            let cause = Cause {
+                cause_id: CauseId::from_str("00000000-0000-0000-0000-000000000000").expect("an id"),
+                name: "shadow".into(),
+                reason: String::new(),
+                consequence: Consequence::Vanish,
+                path: vec![],
+                spans: (0..count).map(span).collect(),
+            };
+            let frames: Vec<Frame> =
+                (0..count).map(|n| Frame { levels: Some(png), ..Frame::blank(n) }).collect();
+            let before = std::time::Instant::now();
+            let (manifest, _) =
+                put_together(&store, (64, 48, count), &frames, &[cause], None).expect("combined");
+            // A look at every span for every frame would take minutes.
+            assert!(before.elapsed().as_secs() < 30, "{count} frames took {:?}", before.elapsed());
+            assert_eq!(manifest.frames.len(), count as usize);
+            let last = load(&store, manifest.frames[count as usize - 1].png, 64, 48).expect("a picture");
+            assert!(last.areas()[2] > 0, "its cell is marked");
+        }
+    }
+
+    #[test]
     fn a_mask_without_target_is_refused_in_words() {
         let Err(ApiError::Invalid(sentence)) = check(&[Frame::blank(0)]) else { panic!("refused") };
         assert!(sentence.contains("remove"), "{sentence}");

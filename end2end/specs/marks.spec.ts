@@ -26,6 +26,8 @@ test('clicks and words go out for VOID’s tools and come back', async ({ page, 
   await expect(page.locator('.target__prompts .prompt')).toHaveCount(1);
 
   await page.getByRole('link', { name: /Quadmask/ }).first().click();
+  // The click was answered: there is a mask that an import could take the place of.
+  await expect(page.getByText(/^f1001: [1-9][0-9]* px primary/)).toBeVisible({ timeout: 60_000 });
   const [download] = await Promise.all([
     page.waitForEvent('download', { timeout: 60_000 }),
     page.getByRole('button', { name: 'Marks for VOID’s tools' }).click(),
@@ -59,7 +61,7 @@ test('clicks and words go out for VOID’s tools and come back', async ({ page, 
   writeFileSync(archive, bytes);
   await input.setInputFiles(archive);
   const asks = page.getByRole('dialog', { name: 'Replace the draft?' });
-  if (await asks.isVisible()) await asks.getByRole('button', { name: 'Replace the draft' }).click();
+  await asks.getByRole('button', { name: 'Replace the draft' }).click();
   await page.getByRole('link', { name: /Targets/ }).first().click();
   await expect(name).toHaveCount(2, { timeout: 60_000 });
   await expect(name.nth(1)).toHaveValue(first);

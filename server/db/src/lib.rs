@@ -39,6 +39,7 @@ pub mod share;
 pub mod shots;
 pub mod sign_in;
 pub mod threads;
+pub mod tracks;
 pub mod upkeep;
 pub mod uploads;
 pub mod versions;

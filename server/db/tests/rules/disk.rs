@@ -70,6 +70,7 @@ const OTHERS: &[(&str, &[&str])] = &[
             "shape_after",
         ],
     ),
+    ("track", &["shot_id", "inputs"]),
     // The print is a hash of what was seen.
     ("looked_at", &["shot_id", "code", "subject", "print", "person_id"]),
     // The subject is a hash of a text that lies beside it, and what it was made of one of rows.

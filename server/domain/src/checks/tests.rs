@@ -321,3 +321,19 @@ fn ten_thousand_frames_are_looked_at_in_a_moment_and_are_small_to_keep() {
     let row = cover.shape.as_ref().map(Shape::to_string).expect("counted");
     assert!(row.len() * FRAMES as usize <= 1_000_000, "{} letters a frame", row.len());
 }
+
+#[test]
+fn what_a_run_takes_is_told_for_one_frame_and_for_ten_thousand() {
+    use crate::predict::{latents_of, parts, snapped_length, windows};
+    for (region, frames) in [(crate::recipe::Area::Whole, 1), (crate::recipe::Area::Following, 10_000)] {
+        let recipe = VoidRecipe { region, ..VoidRecipe::default() };
+        let all = parts(&recipe, frames, &[]);
+        assert_eq!((all[0].start, all[all.len() - 1].end), (0, frames));
+        assert!(all.windows(2).all(|pair| pair[1].start < pair[0].end && pair[0].start < pair[1].start));
+        for part in &all {
+            let latents = latents_of(snapped_length(part.end - part.start, recipe.window_frames));
+            let of_part = windows(latents, latents_of(recipe.window_frames), recipe.overlap_frames / 4);
+            assert_eq!(of_part[of_part.len() - 1].end, latents);
+        }
+    }
+}
