@@ -6,7 +6,7 @@ use domain::{Action, FrameRange};
 use leptos::prelude::*;
 
 use crate::api::checks::{Finding, Key, tick_check};
-use crate::components::ui::Check as TickBox;
+use crate::components::ui::Check;
 use crate::components::words;
 use crate::state::desk::{Desk, use_desk};
 
@@ -73,8 +73,8 @@ pub fn FindingList(which: Which) -> impl IntoView {
     let keys = Memo::new(move |_| all.with(|all| all.iter().map(Finding::key).collect::<Vec<_>>()));
     view! {
         <ul class="checks">
-            <For each=move || keys.get() key=|key| key.clone() let:key>
-                <Line key all/>
+            <For each=move || keys.get() key=|known| known.clone() let:known>
+                <Line known all/>
             </For>
         </ul>
         <Show when=move || keys.with(Vec::is_empty)>
@@ -95,11 +95,11 @@ fn look_of(severity: Severity, is_looked: bool) -> (&'static str, &'static str) 
 }
 
 #[component]
-fn Line(key: Key, all: Memo<Vec<Finding>>) -> impl IntoView {
+fn Line(known: Key, all: Memo<Vec<Finding>>) -> impl IntoView {
     let desk = use_desk();
-    let known = key.clone();
+    let key = known.clone();
     let finding =
-        Memo::new(move |_| all.with(|all| all.iter().find(|finding| finding.key() == known).cloned()));
+        Memo::new(move |_| all.with(|all| all.iter().find(|finding| finding.key() == key).cloned()));
     // What it says never changes under its key; who looked at it does.
     let check = untrack(|| finding.get()).map(|finding| finding.check);
     let looked = Memo::new(move |_| finding.with(|f| f.as_ref().and_then(|f| f.looked.clone())));
@@ -108,7 +108,7 @@ fn Line(key: Key, all: Memo<Vec<Finding>>) -> impl IntoView {
         let severity = check.severity;
         let can_tick = matches!(severity, Severity::Warns | Severity::Notes);
         let tick = Callback::new(move |on: bool| {
-            let (code, subject, print) = key.clone();
+            let (code, subject, print) = known.clone();
             desk.write(tick_check(desk.shot_id, code, subject, print, on));
         });
         let look = move || look_of(severity, looked.with(Option::is_some));
@@ -149,7 +149,7 @@ fn Tick(looked: Memo<Option<String>>, on_change: Callback<bool>) -> impl IntoVie
     view! {
         <div class="check-line__tick">
             <Show when=move || desk.may(Action::EditShot)>
-                <TickBox label="Looked at" checked on_change/>
+                <Check label="Looked at" checked on_change/>
             </Show>
             {move || looked.get().map(|name| view! { <span class="faint">{format!("Looked at by {name}")}</span> })}
         </div>
