@@ -6,6 +6,7 @@ use domain::{Cause, CellSet, JobId, PersonId, ShotId, Target};
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use super::checks::Finding;
 use crate::error::ApiError;
 
 /// One frame of the draft. Its picture is `href::draft_frame(shot, frame, revision)`.
@@ -52,6 +53,9 @@ pub struct DraftView {
     /// What answered the newest click since it grew.
     #[serde(default)]
     pub answered: Option<ClickAnswer>,
+    /// What is found about it, the worst first.
+    #[serde(default)]
+    pub findings: Vec<Finding>,
 }
 
 #[server]
@@ -229,6 +233,7 @@ pub(crate) async fn draft_view(cx: &crate::context::Cx, shot_id: ShotId) -> Resu
         grown_by,
         grow_with,
         answered,
+        findings: super::checks::findings(cx, shot_id, frames).await?,
     })
 }
 

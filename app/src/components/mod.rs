@@ -3,6 +3,7 @@
 pub mod board;
 pub mod canvas;
 pub mod causes;
+pub mod checks;
 pub mod compare;
 pub mod layout;
 pub mod player;

@@ -2,10 +2,10 @@
 
 use leptos::prelude::*;
 
-use super::checks::LOW_CONFIDENCE;
 use super::desk::Desk;
 use crate::api::draft::DraftFrame;
 use crate::components::timeline::lanes;
+use domain::checks::LOW_CONFIDENCE;
 
 /// The nearest frame after `now`, or before it, that the segmenter doubts and nobody locked; from the end on to the beginning.
 fn nearest(frames: &[DraftFrame], now: u32, forwards: bool) -> Option<&DraftFrame> {

@@ -195,9 +195,7 @@ impl Desk {
             return;
         }
         let (from, to) = untrack(|| self.cell_frames());
-        for &cell in &cells {
-            cause.set_cell(cell, on, from, to);
-        }
+        cause.set_cells(&cells, on, from, to);
         let id = cause.cause_id;
         self.show_cause(cause);
         self.write(set_cells(self.shot_id, id, cells, on, from, to));

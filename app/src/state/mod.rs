@@ -1,7 +1,6 @@
 //! What lives longer than one view: the live feed, uploads, the playhead.
 
 pub mod asking;
-pub mod checks;
 pub mod comparing;
 pub mod desk;
 mod doubt;

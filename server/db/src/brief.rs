@@ -1,7 +1,10 @@
 //! Targets, words and causes of a shot. Every change goes through [`shots::edit`], so read-only phases refuse it; those of
 //! targets and causes can be taken back ([`edits`]).
 
+use std::collections::BTreeSet;
+
 use domain::target::TARGET_COLOURS;
+use domain::void_files::{Brought, DrawnPath};
 use domain::{Cause, CauseId, Consequence, EventKind, Grid, PersonId, ShotId, Target, TargetId, Words};
 use sqlx::AnyConnection;
 use sqlx::any::{AnyExecutor, AnyRow};
@@ -306,6 +309,73 @@ pub async fn delete_cause(
     delete(tx, shot_id, by, Key::Cause(cause_id)).await
 }
 
+/// Marks that came as a file: targets and paths take the place of those that are called like them, others are added behind; words
+/// that are said replace those that are there. What was there has no way back by undo.
+pub async fn bring(tx: &mut AnyConnection, shot_id: ShotId, brought: &Brought) -> Result<()> {
+    let shot = shots::edit(tx, shot_id).await?;
+    let size = shot.size()?;
+    let Brought { targets: new, paths, removal, after } = brought;
+    let is_called = |name: &str, other: &str| name.trim().to_lowercase() == other.trim().to_lowercase();
+    let mut marked = BTreeSet::new();
+    for target in new {
+        let old =
+            targets(&mut *tx, shot_id).await?.into_iter().find(|old| is_called(&old.name, &target.name));
+        let target_id = old.as_ref().map_or(TargetId(new_uuid()), |old| old.target_id);
+        let target = Target { target_id, name: clean(&target.name)?, ..target.clone() };
+        target
+            .check(size.frames, size.width, size.height)
+            .map_err(|bad| Error::Invalid(format!("“{}” was not taken: {bad}.", target.name)))?;
+        marked.extend(domain::target::marked_anew(old.as_ref(), Some(&target)));
+        put_item(tx, shot_id, Key::Target(target_id), Item::Target(target), MOST_TARGETS).await?;
+    }
+    for DrawnPath { noun, path } in paths {
+        let old = causes(&mut *tx, shot_id).await?.into_iter().find(|old| is_called(&old.name, noun));
+        let new = || -> Result<Cause> {
+            let (cause_id, name, reason) = (CauseId(new_uuid()), clean(noun)?, String::new());
+            let (consequence, path, spans) = (Consequence::React, Vec::new(), Vec::new());
+            Ok(Cause { cause_id, name, reason, consequence, path, spans })
+        };
+        let old = old.map_or_else(new, Ok)?;
+        let cause = Cause { consequence: Consequence::React, path: path.clone(), ..old };
+        check_path(&cause, size)?;
+        put_item(tx, shot_id, Key::Cause(cause.cause_id), Item::Cause(cause), MOST_CAUSES).await?;
+    }
+    if removal.is_some() || after.is_some() {
+        let old = words(&mut *tx, shot_id).await?;
+        let words = Words {
+            removal: removal.clone().unwrap_or(old.removal),
+            after: after.clone().unwrap_or(old.after),
+        };
+        save_words(tx, shot_id, &words).await?;
+    }
+    clicks::ask(tx, shot_id, &marked).await?;
+    tell(tx, &shot).await
+}
+
+/// Puts an item in its place, or behind the others where it is new, and forgets its edits.
+async fn put_item(tx: &mut AnyConnection, shot_id: ShotId, key: Key, item: Item, most: usize) -> Result<()> {
+    let shot = shot_id.to_string();
+    let position = match items::read(tx, &shot, key).await? {
+        Some(Placed { position, .. }) => position,
+        None => {
+            let (position, count) = next_position(tx, key.table(), shot_id).await?;
+            if count >= most {
+                let things = format!("{}s", key.table());
+                return Err(Error::Invalid(format!(
+                    "A shot has at most {most} {things}: the file brings more."
+                )));
+            }
+            position
+        }
+    };
+    sqlx::query("delete from draft_edit where shot_id = $1 and item = $2")
+        .bind(&shot)
+        .bind(key.word())
+        .execute(&mut *tx)
+        .await?;
+    items::write(tx, &shot, key, Some(&Placed { position, item })).await
+}
+
 /// Turns `[row, col]` cells of a cause on or off over frames `from..=to`.
 pub async fn set_cells(
     tx: &mut AnyConnection,
@@ -333,12 +403,7 @@ pub async fn set_cells(
     let key = Key::Cause(cause_id);
     let before = there(tx, shot_id, key).await?;
     let Item::Cause(mut cause) = before.item.clone() else { return Err(Error::NotFound) };
-    let mut cells = cells.to_vec();
-    cells.sort_unstable();
-    cells.dedup();
-    for cell in cells {
-        cause.set_cell(cell, on, from, to);
-    }
+    cause.set_cells(cells, on, from, to);
     sqlx::query("update cause set spans = $3 where cause_id = $1 and shot_id = $2")
         .bind(cause_id.to_string())
         .bind(shot_id.to_string())

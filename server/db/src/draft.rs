@@ -2,7 +2,7 @@
 //! paint, with undo, is in `edits`.
 
 use domain::run::{ClickAnswer, GrownBy, Segmenter};
-use domain::{Cover, EventKind, Hash, PersonId, ShotId};
+use domain::{Cover, EventKind, Hash, PersonId, Shape, ShotId};
 use sqlx::AnyConnection;
 use sqlx::any::{AnyExecutor, AnyRow};
 
@@ -48,7 +48,7 @@ impl Frame {
     }
 }
 
-pub(crate) const COLUMNS: &str = "frame, levels, locks, locked, confidence, primary_area, overlap_area, affected_area, primary_cells, revision";
+pub(crate) const COLUMNS: &str = "frame, levels, locks, locked, confidence, primary_area, overlap_area, affected_area, primary_cells, shape, revision";
 
 pub(crate) fn read(row: &AnyRow) -> Result<Frame> {
     Ok(Frame {
@@ -62,9 +62,20 @@ pub(crate) fn read(row: &AnyRow) -> Result<Frame> {
             overlap_area: row.int("overlap_area")?,
             affected_area: row.int("affected_area")?,
             primary_cells: row.word("primary_cells")?,
+            shape: read_shape(row, "shape")?,
         },
         revision: row.int("revision")?,
     })
+}
+
+/// The form of a frame; empty where it was written before forms were counted.
+pub(crate) fn read_shape(row: &AnyRow, column: &str) -> Result<Option<Shape>> {
+    let text = row.text(column)?;
+    if text.is_empty() { Ok(None) } else { crate::parse(column, &text).map(Some) }
+}
+
+pub(crate) fn shape_text(shape: Option<&Shape>) -> String {
+    shape.map(Shape::to_string).unwrap_or_default()
 }
 
 /// A frame without a row is blank.
@@ -216,15 +227,15 @@ pub async fn hold(
 /// Writes a frame's row with the next revision; the row as it is now.
 pub(crate) async fn put(tx: &mut AnyConnection, shot_id: ShotId, new: &Frame) -> Result<Frame> {
     let Frame { frame, levels, locks, locked, confidence, cover, revision: _ } = new;
-    let Cover { primary_area, overlap_area, affected_area, primary_cells } = cover;
+    let Cover { primary_area, overlap_area, affected_area, primary_cells, shape } = cover;
     let row = sqlx::query(sqlx::AssertSqlSafe(format!(
         "insert into draft_frame (shot_id, frame, levels, locks, locked, confidence, primary_area, affected_area,
-             overlap_area, primary_cells, revision)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 1)
+             overlap_area, primary_cells, shape, revision)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 1)
          on conflict (shot_id, frame) do update set levels = excluded.levels, locks = excluded.locks,
              locked = excluded.locked, confidence = excluded.confidence, primary_area = excluded.primary_area,
              affected_area = excluded.affected_area, overlap_area = excluded.overlap_area,
-             primary_cells = excluded.primary_cells, revision = draft_frame.revision + 1
+             primary_cells = excluded.primary_cells, shape = excluded.shape, revision = draft_frame.revision + 1
          returning {COLUMNS}"
     )))
     .bind(shot_id.to_string())
@@ -237,6 +248,7 @@ pub(crate) async fn put(tx: &mut AnyConnection, shot_id: ShotId, new: &Frame) ->
     .bind(affected_area)
     .bind(overlap_area)
     .bind(primary_cells.to_string())
+    .bind(shape_text(shape.as_ref()))
     .fetch_one(&mut *tx)
     .await?;
     read(&row)

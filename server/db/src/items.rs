@@ -47,7 +47,7 @@ impl Key {
         }
     }
 
-    fn table(self) -> &'static str {
+    pub fn table(self) -> &'static str {
         match self {
             Self::Target(_) => "target",
             Self::Cause(_) => "cause",
@@ -64,7 +64,7 @@ impl Key {
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Placed {
-    position: i64,
+    pub position: i64,
     pub item: Item,
 }
 

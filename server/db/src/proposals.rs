@@ -70,6 +70,22 @@ pub async fn of_shot(db: &crate::Db, shot_id: ShotId) -> Result<Option<Reasoning
     Ok(Some(Reasoning { all, notes, at }))
 }
 
+/// What of the last search nobody decided on, without pictures; `None` before the first one.
+pub async fn undecided(db: &crate::Db, shot_id: ShotId) -> Result<Option<Vec<(ProposalId, Proposal)>>> {
+    let Some((inputs, ..)) = last(db.pool(), shot_id).await? else { return Ok(None) };
+    let rows = sqlx::query(
+        "select proposal_id, content from proposal where shot_id = $1 and inputs = $2 and state = 'proposed'
+         order by position, proposal_id",
+    )
+    .bind(shot_id.to_string())
+    .bind(inputs)
+    .fetch_all(db.pool())
+    .await?;
+    let all: Result<Vec<_>> =
+        rows.iter().map(|row| Ok((row.word("proposal_id")?, row.json("content")?))).collect();
+    all.map(Some)
+}
+
 async fn last<'e>(
     executor: impl AnyExecutor<'e>,
     shot_id: ShotId,

@@ -34,6 +34,7 @@ pub enum Deed {
     PackageAsked,
     PackageTaken,
     HistoryExported,
+    MarksExported,
     BackUpMade,
     BackUpRestored,
     ProjectArchived,
@@ -46,7 +47,7 @@ pub enum Deed {
 }
 
 impl Deed {
-    pub const ALL: [Self; 37] = [
+    pub const ALL: [Self; 38] = [
         Self::SignedIn,
         Self::SignInFailed,
         Self::SignedOutEverywhere,
@@ -75,6 +76,7 @@ impl Deed {
         Self::PackageAsked,
         Self::PackageTaken,
         Self::HistoryExported,
+        Self::MarksExported,
         Self::BackUpMade,
         Self::BackUpRestored,
         Self::ProjectArchived,
@@ -117,6 +119,7 @@ impl Deed {
             Self::PackageAsked => "package_asked",
             Self::PackageTaken => "package_taken",
             Self::HistoryExported => "history_exported",
+            Self::MarksExported => "marks_exported",
             Self::BackUpMade => "back_up_made",
             Self::BackUpRestored => "back_up_restored",
             Self::ProjectArchived => "project_archived",
@@ -160,6 +163,7 @@ impl Deed {
             Self::PackageAsked => "had a package made",
             Self::PackageTaken => "downloaded a delivered file",
             Self::HistoryExported => "exported a history of decisions",
+            Self::MarksExported => "exported a shot’s marks for VOID’s tools",
             Self::BackUpMade => "made a back-up",
             Self::BackUpRestored => "restored everything from a back-up",
             Self::ProjectArchived => "archived a project",

@@ -22,10 +22,14 @@ pub enum Job {
     Reason { shot_id: ShotId },
     /// Run a removal and make a version.
     Remove { run_id: RunId },
-    /// Put a quadmask file (`quadmask_0.mp4` or a zip of PNGs) into the draft.
+    /// Put a quadmask file (`quadmask_0.mp4`, a zip of PNGs) into the draft, or marks that VOID's tools keep.
     ImportQuadmask { shot_id: ShotId, file: Hash, name: String },
-    /// Make `quadmask_0.mp4` of a quadmask version.
-    ExportQuadmask { quadmask_id: QuadmaskId },
+    /// Make `quadmask_0.mp4` of a quadmask version, and its two masks as VOID's tools keep them where `layers` says so.
+    ExportQuadmask {
+        quadmask_id: QuadmaskId,
+        #[serde(default)]
+        layers: bool,
+    },
     /// Make the movie of an approved version, and the package with it.
     Package { version_id: VersionId, movie: Movie, what: What },
     /// Render the demo shots into the demo project.

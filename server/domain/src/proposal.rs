@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use crate::cause::CellSweep;
 use crate::{CauseId, CellSpan, Consequence, ProposalId};
 
 /// How something is affected.
@@ -195,9 +196,10 @@ impl Proposal {
             return false;
         }
         let (mut common, mut any) = (0_usize, 0_usize);
+        let (mut here, mut there) = (CellSweep::new(&self.spans), CellSweep::new(&other.spans));
         for frame in self.from.min(other.from)..=self.to.max(other.to) {
-            let mine: BTreeSet<(u32, u32)> = self.cells_at(frame).collect();
-            let theirs: BTreeSet<(u32, u32)> = other.cells_at(frame).collect();
+            let mine: BTreeSet<(u32, u32)> = here.at(frame).collect();
+            let theirs: BTreeSet<(u32, u32)> = there.at(frame).collect();
             common += mine.intersection(&theirs).count();
             any += mine.union(&theirs).count();
         }

@@ -2,6 +2,7 @@
 //! refused is what the table of rights refuses, and another project's ids open nothing.
 
 use app::api::audit::ListAudit;
+use app::api::checks::TickCheck;
 use app::api::disk::{GetDisk, GetProjectUse, SweepNow};
 use app::api::draft::{
     ChooseSegmenter, CopyFrame, DrawStroke, EditDraft, GetDraft, LockFrame, Redo, ReleasePaint, StartSegment,
@@ -27,9 +28,10 @@ use app::api::shots::{
 use app::api::threads::{GetThreads, StartThread};
 use app::api::versions::StartRun;
 use app::api::work::{ChangeWork, GetWaiting, ListInbox, ListNeeds, ReadInbox};
+use domain::checks::Code;
 use domain::stroke::Stroke;
 use domain::{
-    Action, ApprovalPolicy, Cause, CauseId, Consequence, InvitationId, Level, PersonId, PlateRecipe,
+    Action, ApprovalPolicy, Cause, CauseId, Consequence, Hash, InvitationId, Level, PersonId, PlateRecipe,
     ProjectId, ProposalId, Role, SequenceId, ShotId, Target, TargetId, Thing, Trim, Words, WorkChange, may,
 };
 use leptos::server_fn::ServerFn;
@@ -113,6 +115,16 @@ pub fn about_shot(shot_id: ShotId) -> Vec<Call> {
         form(Action::EditShot, &LockFrame { shot_id, frame: 0, locked: true }),
         form(Action::EditShot, &ReleasePaint { shot_id, frame: 0 }),
         form(Action::EditShot, &CopyFrame { shot_id, from: 0, to: 1 }),
+        json(
+            Action::EditShot,
+            &TickCheck {
+                shot_id,
+                code: Code::Specks,
+                subject: String::new(),
+                print: Hash::of(b"print"),
+                on: false,
+            },
+        ),
         form(Action::EditShot, &Undo { shot_id }),
         form(Action::EditShot, &Redo { shot_id }),
         form(Action::EditShot, &ChooseSegmenter { shot_id, by: Default::default() }),

@@ -4,6 +4,7 @@
 mod audit;
 mod backup;
 mod bucket;
+mod checks;
 mod closed;
 mod decisions;
 mod deliveries;
@@ -40,4 +41,5 @@ mod studio;
 mod table;
 mod threads;
 mod uploads;
+mod void_marks;
 mod watch;

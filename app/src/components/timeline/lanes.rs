@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use domain::cause::CellSweep;
+use domain::checks::LOW_CONFIDENCE;
 use domain::cover::overlaps;
 use domain::{Cause, Consequence, Grid, Target};
 
 use crate::api::draft::DraftFrame;
-use crate::state::checks::LOW_CONFIDENCE;
 
 /// Neighbouring frames that look the same.
 #[derive(Debug, Clone, PartialEq)]
@@ -143,13 +144,11 @@ pub fn affected(frames: &[DraftFrame], causes: &[Cause], total: u32) -> Vec<Stre
     stretches(marked.iter().enumerate().filter(|(_, on)| **on).map(|(f, _)| (f as u32, ())))
 }
 
-/// Frames with pixels that are in both layers: painted so, or primary inside a marked cell.
+/// Frames (ascending) with pixels that are in both layers: painted so, or primary inside a marked cell.
 pub fn overlap(frames: &[DraftFrame], causes: &[Cause], grid: Grid) -> Vec<Stretch<()>> {
-    let marking: Vec<&Cause> = causes.iter().filter(|c| c.consequence != Consequence::Keep).collect();
-    let has_both = |f: &&DraftFrame| {
-        let cells = marking.iter().flat_map(|cause| cause.cells_at(f.frame));
-        overlaps(f.overlap_area, &f.primary_cells, grid, cells)
-    };
+    let marking = causes.iter().filter(|c| c.consequence != Consequence::Keep);
+    let mut sweep = CellSweep::new(marking.flat_map(|cause| &cause.spans));
+    let has_both = |f: &&DraftFrame| overlaps(f.overlap_area, &f.primary_cells, grid, sweep.at(f.frame));
     stretches(frames.iter().filter(has_both).map(|f| (f.frame, ())))
 }
 

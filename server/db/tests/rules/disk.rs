@@ -55,11 +55,24 @@ const OTHERS: &[(&str, &[&str])] = &[
     ),
     ("reasoning", &["shot_id", "inputs", "notes"]),
     ("draft", &["shot_id", "editor", "grown_by", "grow_with", "answered"]),
-    ("draft_frame", &["shot_id", "primary_cells"]),
+    ("draft_frame", &["shot_id", "primary_cells", "shape"]),
     (
         "draft_edit",
-        &["shot_id", "person_id", "cells_before", "cells_after", "item", "item_before", "item_after"],
+        &[
+            "shot_id",
+            "person_id",
+            "cells_before",
+            "cells_after",
+            "item",
+            "item_before",
+            "item_after",
+            "shape_before",
+            "shape_after",
+        ],
     ),
+    ("track", &["shot_id", "inputs"]),
+    // The print is a hash of what was seen.
+    ("looked_at", &["shot_id", "code", "subject", "print", "person_id"]),
     // The subject is a hash of a text that lies beside it, and what it was made of one of rows.
     ("quadmask", &["quadmask_id", "shot_id", "author", "note", "subject_json", "subject", "made_of"]),
     ("run", &["run_id", "shot_id", "quadmask_id", "engine", "recipe", "started_by"]),

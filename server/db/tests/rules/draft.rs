@@ -20,6 +20,7 @@ fn painted(picture: &str) -> Change {
             overlap_area: 1,
             affected_area: 1,
             primary_cells: "0f".parse().expect("cells"),
+            shape: Some("1,2,9,8;1,2,9,8;2,5;0,0;0f".parse().expect("a form")),
         },
     }
 }

@@ -9,6 +9,7 @@ mod disk;
 mod draft;
 mod engines;
 mod history;
+mod looked;
 mod people;
 mod proposals;
 mod share;

@@ -9,5 +9,6 @@ pub mod reason;
 pub mod remove;
 pub mod segment;
 pub mod still;
+pub mod tracks;
 pub mod verify;
 pub mod write;

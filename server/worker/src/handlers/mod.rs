@@ -8,6 +8,7 @@ mod quadmask_files;
 mod reason;
 mod remove;
 mod segment;
+mod void_marks;
 
 use domain::package::What;
 use domain::{Job, Step};
@@ -51,7 +52,7 @@ pub fn run(context: &Context, job: &Job) -> anyhow::Result<()> {
         Job::Reason { shot_id } => reason::run(context, *shot_id),
         Job::Remove { run_id } => remove::run(context, *run_id),
         Job::ImportQuadmask { shot_id, file, name } => quadmask_files::import(context, *shot_id, *file, name),
-        Job::ExportQuadmask { quadmask_id } => quadmask_files::export(context, *quadmask_id),
+        Job::ExportQuadmask { quadmask_id, layers } => quadmask_files::export(context, *quadmask_id, *layers),
         Job::Package { version_id, movie, what } => package::run(context, *version_id, *movie, *what),
         Job::Demo { project_id } => demo::run(context, *project_id),
     }

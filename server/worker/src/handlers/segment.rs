@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod tests;
+mod tracks;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::{Duration, Instant};
@@ -11,10 +12,11 @@ use db::draft::{Frame, MadeFrame};
 use domain::project::Shot;
 use domain::run::{GrownBy, Segmenter};
 use domain::{Cover, Hash, Levels, ShotId, Target};
-use pipeline::stages::segment::{glance, segment};
+use pipeline::stages::segment::{glance, segment, segment_kept};
 use pipeline::{Error, PlateFile};
 use plate::segment::{FrameMask, Locked, Locks, Prompts, SegmentParams, SourceError};
 
+use self::tracks::Tracks;
 use crate::context::Context;
 
 /// Frames are written together, at least this often, so that the mask is seen to grow.
@@ -37,7 +39,15 @@ pub fn run(context: &Context, shot_id: ShotId, by: Segmenter) -> anyhow::Result<
         Segmenter::Plate => {
             grown_by(context, shot_id, GrownBy { by, network: None })?;
             let params = SegmentParams::default();
-            segment(&mut plate, &targets, &mut locks, &params, &mut report, &mut each).map_err(Into::into)
+            // A correction of one target may say something of all of them.
+            if locks.frames().is_empty() {
+                let mut tracks = Tracks::new(context, shot_id, seen_as(&shot), &params);
+                segment_kept(&mut plate, &targets, &params, &mut tracks, &mut report, &mut each)
+                    .map(|found| context.log(tracks::said(found)))
+                    .map_err(Into::into)
+            } else {
+                segment(&mut plate, &targets, &mut locks, &params, &mut report, &mut each).map_err(Into::into)
+            }
         }
         Segmenter::Sam2 => {
             let seen_as = seen_as(&shot);
