@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::find::Sam3Ability;
 use crate::recipe::{BadRecipe, PlateRecipe, VoidRecipe};
 use crate::{Hash, VersionId};
 
@@ -40,6 +41,7 @@ pub enum Need {
     VoidPass1,
     VoidPass2,
     Sam2,
+    Sam3,
 }
 
 impl Need {
@@ -48,6 +50,7 @@ impl Need {
             Self::VoidPass1 => "void_pass1",
             Self::VoidPass2 => "void_pass2",
             Self::Sam2 => "sam2",
+            Self::Sam3 => "sam3",
         }
     }
 }
@@ -138,6 +141,7 @@ impl From<VoidOrder> for Recipe {
 pub struct Abilities {
     pub void: VoidAbility,
     pub sam2: Sam2Ability,
+    pub sam3: Sam3Ability,
 }
 
 /// What a worker program says of itself when it is asked without a server.
@@ -304,7 +308,7 @@ impl VoidAbility {
             (Self::Lacking { why }, _) => Err(why.clone()),
             (Self::Able { pass1, .. }, Need::VoidPass1) => Ok(pass1),
             (Self::Able { pass2: Some(pass2), .. }, Need::VoidPass2) => Ok(pass2),
-            (Self::Able { .. }, Need::Sam2) => Err("SAM 2 is no part of VOID.".to_owned()),
+            (Self::Able { .. }, Need::Sam2 | Need::Sam3) => Err("SAM is no part of VOID.".to_owned()),
             (Self::Able { pass2_lacks, .. }, Need::VoidPass2) => {
                 Err(pass2_lacks.clone().unwrap_or_else(|| "The weights of pass 2 are not there.".to_owned()))
             }
@@ -333,9 +337,10 @@ impl Abilities {
     pub fn needs(&self) -> Vec<&'static str> {
         let met = |need: &Need| match need {
             Need::Sam2 => self.sam2.network().is_ok(),
+            Need::Sam3 => self.sam3.network().is_ok(),
             need => self.void.weights(*need).is_ok(),
         };
-        [Need::VoidPass1, Need::VoidPass2, Need::Sam2].into_iter().filter(met).map(Need::word).collect()
+        [Need::VoidPass1, Need::VoidPass2, Need::Sam2, Need::Sam3].into_iter().filter(met).map(Need::word).collect()
     }
 }
 

@@ -75,6 +75,7 @@ pub fn about_shot(shot_id: ShotId) -> Vec<Call> {
         colour: "#FF6B1A".into(),
         points: Vec::new(),
         boxes: Vec::new(),
+        found: None,
     };
     let cause = Cause {
         cause_id,
