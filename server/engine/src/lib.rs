@@ -6,6 +6,7 @@
 pub mod accepted;
 mod clip;
 mod error;
+pub mod find;
 mod latents;
 mod layout;
 pub mod model;

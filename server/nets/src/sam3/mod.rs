@@ -15,7 +15,7 @@ mod instances;
 mod kept;
 pub(crate) mod layout;
 pub(crate) mod masks;
-mod memory;
+pub mod memory;
 pub(crate) mod positions;
 pub mod preprocess;
 pub(crate) mod scoring;
