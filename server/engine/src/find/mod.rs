@@ -206,7 +206,6 @@ impl Finding<'_> {
     }
 
     /// Carries what is kept of each frame to the next and back, within scenes. With it, where each arrived, by look and sight.
-    #[expect(clippy::type_complexity, reason = "two lists that one loop makes")]
     fn carried(
         &mut self,
         segmenter: &Segmenter,
@@ -214,8 +213,8 @@ impl Finding<'_> {
         found: &[Vec<Found>],
         scene: impl Fn(u32) -> usize,
     ) -> Result<(Vec<Carried>, BTreeMap<(usize, usize), Arrived>)> {
-        let pairs = || chosen.windows(2).filter(|pair| scene(pair[0]) == scene(pair[1]));
-        let total = pairs().map(|pair| 2 * u64::from(pair[1] - pair[0] + 1)).sum();
+        let in_scene = chosen.windows(2).filter(|pair| scene(pair[0]) == scene(pair[1]));
+        let total: u64 = in_scene.map(|pair| 2 * u64::from(pair[1] - pair[0] + 1)).sum();
         let (mut ways, mut all, mut done) = (Vec::new(), BTreeMap::new(), 0);
         for (look, pair) in chosen.windows(2).enumerate() {
             let mut way = Carried::default();
@@ -311,8 +310,12 @@ fn small(mask: &Tensor, (width, height): (u32, u32)) -> Shape {
 
 /// Booleans of any shape, row by row: 255 where true.
 fn bytes(mask: &Tensor) -> Vec<u8> {
-    let plain = (mask.to_kind(Kind::Uint8) * 255).to_kind(Kind::Uint8).contiguous().view(-1);
-    Vec::<u8>::try_from(&plain).expect("bytes on the CPU")
+    let plain = mask.to_kind(Kind::Uint8).contiguous().view(-1);
+    let mut pixels = Vec::<u8>::try_from(&plain).expect("a row of bytes");
+    for pixel in &mut pixels {
+        *pixel = if *pixel == 0 { 0 } else { 255 };
+    }
+    pixels
 }
 
 /// Corners in pixels, kept within the picture.

@@ -144,7 +144,7 @@ mod tests {
         let nouns = ["ball".to_owned(), "ghost".to_owned()];
         let cells = as_the_reference(&mut by, &nouns, 24, &target, &mut ()).unwrap();
         assert_eq!(&by.asked[..5], [0, 5, 10, 15, 20]);
-        assert_eq!(cells[0], [(2, 2)].into());
+        assert_eq!(cells[0], Cells::from([(2, 2)]));
         assert_eq!(cells[4], cells[0], "the last look is repeated");
         // By then it is out of reach, though the target may be with it.
         assert!(cells[20].is_empty(), "{:?}", cells[20]);
@@ -171,7 +171,7 @@ mod tests {
 
     #[test]
     fn what_broke_is_no_empty_mask() {
-        let (target, meant) = (square(30, 40), Meant { way: [(2, 2)].into(), changes: Vec::new() });
+        let (target, meant) = (square(30, 40), Meant { way: Cells::from([(2, 2)]), changes: Vec::new() });
         let mut by = Walk { asked: Vec::new() };
         let nouns = ["ball".to_owned(), "broken".to_owned()];
         let said = as_the_reference(&mut by, &nouns, 10, &target, &mut ()).unwrap_err().to_string();
