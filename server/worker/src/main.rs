@@ -46,6 +46,8 @@ enum Command {
 enum Stage {
     /// Clicks and boxes to a primary mask on every frame.
     Segment(headless::segment::Args),
+    /// Words to the things that they name, on key frames.
+    Find(headless::find::Args),
     /// Plate and primary mask to what else is affected.
     Reason(headless::reason::Args),
     /// Plate and quadmask to a result, its matte and its proof.
@@ -64,6 +66,7 @@ fn main() -> std::process::ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Prove(args) => prove::run(&args),
         Command::Stage { stage: Stage::Segment(args) } => headless::segment::run(&args),
+        Command::Stage { stage: Stage::Find(args) } => headless::find::run(&args),
         Command::Stage { stage: Stage::Reason(args) } => headless::reason::run(&args),
         Command::Stage { stage: Stage::Remove(args) } => headless::remove::run(&args),
         Command::Stage { stage: Stage::Refine(args) } => headless::void::refine(&args),
