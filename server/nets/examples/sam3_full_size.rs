@@ -19,13 +19,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     let [layout, folder] = arguments.as_slice() else {
         return Err("give a layout and a folder for the checkpoint".into());
     };
-    let layout = match layout.as_str() {
-        "transformers" => Layout::Transformers,
-        "official" => Layout::Official,
+    let (layout, name) = match layout.as_str() {
+        "transformers" => (Layout::Transformers, "model.safetensors"),
+        "official" => (Layout::Official, "sam3.pt"),
         _ => return Err("the layout is transformers or official".into()),
     };
     let folder = Path::new(folder);
-    let file = folder.join("model.safetensors");
+    let file = folder.join(name);
     if !file.exists() {
         blank::write_released(folder, layout, 3)?;
     }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use domain::Hash;
-use nets::sam3::{Beside, Cleaning, Phrase, Resize, Sam3, Seeking, Words, blank, memory};
+use nets::sam3::{Beside, Cleaning, Layout, Phrase, Resize, Sam3, Seeking, Words, blank, memory};
 use pipeline::PlateFile;
 use serde_json::json;
 use tch::{Device, Kind};
@@ -88,7 +88,7 @@ impl Finder {
 /// When it cannot be written.
 pub fn make_test_model(folder: &Path) -> Result<()> {
     const SEED: u64 = 11;
-    blank::write_tiny(folder, SEED)?;
+    blank::write_tiny(folder, Layout::Transformers, SEED)?;
     let mark = json!({ "what": "random weights for tests: what they find is no object", "seed": SEED });
     let text = serde_json::to_string_pretty(&mark).expect("plain JSON");
     std::fs::write(folder.join(TEST_MARK), text + "\n")

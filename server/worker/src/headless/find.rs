@@ -127,9 +127,8 @@ mod with {
             tracing::info!("{note}");
         }
         let keys: Vec<u32> = came.looked.iter().map(|looked| looked.frame).collect();
-        let (finding, told) = report(args, &order, came, &named, carrier.as_ref());
+        let (finding, mut told) = report(args, &order, came, &named, carrier.as_ref());
         let file = args.out.join("found.json");
-        let mut told = told;
         told["seconds"] = json!(started.elapsed().as_secs_f64());
         told["peak_rss_bytes"] = json!(crate::memory::peak_rss_bytes());
         write(&file, &told)?;
