@@ -2,7 +2,7 @@
 //! targets and causes can be taken back ([`edits`]).
 
 use domain::target::TARGET_COLOURS;
-use domain::{Cause, CauseId, Consequence, EventKind, Grid, PersonId, ShotId, Target, TargetId, Words};
+use domain::{Cause, CauseId, CellSpan, Consequence, EventKind, Grid, PersonId, ShotId, Target, TargetId, Words};
 use sqlx::AnyConnection;
 use sqlx::any::{AnyExecutor, AnyRow};
 
@@ -102,7 +102,8 @@ pub async fn add_target(tx: &mut AnyConnection, shot_id: ShotId, by: PersonId, n
     Ok(target)
 }
 
-/// A target that words found, marked already, behind the others. The shot is locked for an edit, and whoever calls tells of it.
+/// A target that words found, marked already, behind the others. No click waits for an answer: its masks are there. The shot is
+/// locked for an edit, and whoever calls tells of it.
 pub(crate) async fn insert_found(
     tx: &mut AnyConnection,
     shot: &Locked,
@@ -114,7 +115,6 @@ pub(crate) async fn insert_found(
     target
         .check(frames, width, height)
         .map_err(|bad| Error::Invalid(format!("“{}” was not kept: {bad}.", target.name)))?;
-    clicks::ask(tx, shot.shot_id, &domain::target::marked_anew(None, Some(&target))).await?;
     Ok(target)
 }
 
@@ -348,6 +348,53 @@ pub async fn delete_cause(
     delete(tx, shot_id, by, Key::Cause(cause_id)).await
 }
 
+/// Adds cells to a cause over stretches of frames, as one edit.
+pub async fn add_spans(
+    tx: &mut AnyConnection,
+    shot_id: ShotId,
+    by: PersonId,
+    cause_id: CauseId,
+    spans: &[CellSpan],
+) -> Result<Cause> {
+    let shot = shots::edit(tx, shot_id).await?;
+    let Size { frames, width, height } = shot.size()?;
+    let grid = Grid::of(width, height);
+    let key = Key::Cause(cause_id);
+    let before = there(tx, shot_id, key).await?;
+    let Item::Cause(mut cause) = before.item.clone() else { return Err(Error::NotFound) };
+    for CellSpan { from, to, cells } in spans {
+        let is_outside = |(row, col): &(u32, u32)| *row >= grid.rows || *col >= grid.cols;
+        if from > to || *to >= frames || cells.iter().any(is_outside) {
+            return Err(Error::Invalid(
+                "These cells were found on another part of the plate: look for the words again.".into(),
+            ));
+        }
+        for cell in cells {
+            cause.set_cell(*cell, true, *from, *to);
+        }
+    }
+    keep_spans(tx, &shot, by, &cause, before).await?;
+    Ok(cause)
+}
+
+/// Writes a cause's cells as they are now; `before`: what undo goes back to.
+async fn keep_spans(
+    tx: &mut AnyConnection,
+    shot: &Locked,
+    by: PersonId,
+    cause: &Cause,
+    before: Placed,
+) -> Result<()> {
+    sqlx::query("update cause set spans = $3 where cause_id = $1 and shot_id = $2")
+        .bind(cause.cause_id.to_string())
+        .bind(shot.shot_id.to_string())
+        .bind(to_json(&cause.spans))
+        .execute(&mut *tx)
+        .await?;
+    edits::note(tx, shot.shot_id, by, Key::Cause(cause.cause_id), Some(before)).await?;
+    tell(tx, shot).await
+}
+
 /// Turns `[row, col]` cells of a cause on or off over frames `from..=to`.
 pub async fn set_cells(
     tx: &mut AnyConnection,
@@ -381,13 +428,6 @@ pub async fn set_cells(
     for cell in cells {
         cause.set_cell(cell, on, from, to);
     }
-    sqlx::query("update cause set spans = $3 where cause_id = $1 and shot_id = $2")
-        .bind(cause_id.to_string())
-        .bind(shot_id.to_string())
-        .bind(to_json(&cause.spans))
-        .execute(&mut *tx)
-        .await?;
-    edits::note(tx, shot_id, by, key, Some(before)).await?;
-    tell(tx, &shot).await?;
+    keep_spans(tx, &shot, by, &cause, before).await?;
     Ok(cause)
 }

@@ -95,11 +95,11 @@ fn what_cannot_be_looked_for_is_refused_before_anything_is_made() {
     let many = "dog ".repeat(200);
     for (weights, words, more, says) in [
         ("sam3", "", &[][..], "Nothing was typed"),
-        ("sam3", "🎤🎤", &[], "There is no word"),
-        ("sam3", many.as_str(), &[], "These are 200 words"),
-        ("sam2", "dog", &[], "has no vocabulary"),
-        ("nowhere", "dog", &[], "is no folder"),
-        ("sam3", "dog", &["--on", "7"], "names frame 7"),
+        ("sam3", "🎤🎤", &[][..], "There is no word"),
+        ("sam3", many.as_str(), &[][..], "These are 200 words"),
+        ("sam2", "dog", &[][..], "has no vocabulary"),
+        ("nowhere", "dog", &[][..], "is no folder"),
+        ("sam3", "dog", &["--on", "7"][..], "names frame 7"),
     ] {
         let (plate, weights, out) = (path("plate.mkv"), path(weights), path("out"));
         let always = ["find", "--plate", &plate, "--weights", &weights, "--words", words, "--device", "cpu"];
