@@ -4,6 +4,7 @@ pub mod board;
 pub mod canvas;
 pub mod causes;
 pub mod compare;
+pub mod find;
 pub mod layout;
 pub mod player;
 pub mod range;
