@@ -7,8 +7,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::ApiError;
 
-/// Looks for words on the shot's key frames (`keys`), and on `frame`. `None`: this was looked for before, and what was found is the
-/// newest again.
+/// What becomes of a question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Asked {
+    Job(JobId),
+    /// The same was looked for before: this is what was found.
+    Known(FindingId),
+}
+
+/// Looks for words on the shot's key frames (`keys`), and on `frame`.
 #[server(input = server_fn::codec::Json)]
 pub async fn find_words(
     shot_id: ShotId,
@@ -16,7 +24,7 @@ pub async fn find_words(
     purpose: Purpose,
     keys: bool,
     frame: Option<u32>,
-) -> Result<Option<JobId>, ApiError> {
+) -> Result<Asked, ApiError> {
     let cx = crate::context::Cx::signed_in().await?;
     let shot = cx.shot(shot_id, domain::Action::EditShot).await?;
     let words = domain::find::clean_phrase(&words).map_err(|bad| ApiError::Invalid(bad.to_string()))?;
@@ -39,7 +47,7 @@ pub async fn find_words(
     let weights = engines.sam3().map_err(ApiError::Invalid)?.fingerprint;
     let order = domain::find::Order { words, purpose, keys, frames: frame.into_iter().collect() };
     let inputs = db::finding::inputs(&shot, &order, weights);
-    let job_id = cx
+    let asked = cx
         .db()
         .write(move |tx| {
             let order = order.clone();
@@ -52,8 +60,8 @@ pub async fn find_words(
                         shot.phase.status().word
                     )));
                 }
-                if db::finding::again(tx, shot_id, inputs).await? {
-                    return Ok(None);
+                if let Some(known) = db::finding::again(tx, shot_id, inputs).await? {
+                    return Ok(Asked::Known(known));
                 }
                 // Other words wait for those that are being looked for; the same ones are one job.
                 let key = format!("find:{shot_id}:{inputs}");
@@ -61,11 +69,11 @@ pub async fn find_words(
                 let job_id =
                     jobs::enqueue(tx, &job, Some(shot.project_id), Some(shot_id), Some(&key), 0).await?;
                 db::queue::demand(tx, job_id, domain::run::Need::Sam3).await?;
-                Ok(Some(job_id))
+                Ok(Asked::Job(job_id))
             })
         })
         .await?;
-    Ok(job_id)
+    Ok(asked)
 }
 
 /// What a search found, with everything above the lowest threshold there is.

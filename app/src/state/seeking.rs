@@ -4,12 +4,12 @@
 use std::collections::BTreeSet;
 
 use domain::find::{Finding, Purpose, THRESHOLD};
-use domain::{CauseId, FindingId, JobId};
+use domain::{CauseId, FindingId};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
 use super::desk::Desk;
-use crate::api::finding::{Kept, Marked, find_words, get_finding, keep_found, mark_found};
+use crate::api::finding::{Asked, Kept, Marked, find_words, get_finding, keep_found, mark_found};
 use crate::components::words;
 
 #[derive(Debug, Clone, Copy)]
@@ -108,13 +108,10 @@ impl Desk {
         let frame = Some(self.playhead.frame.get_untracked());
         self.seeking.asked.set(true);
         let asked = find_words(self.shot_id, words, purpose, keys, frame);
-        self.write_then(asked, move |job: Option<JobId>| {
-            if job.is_none() {
+        self.write_then(asked, move |asked: Asked| {
+            if let Asked::Known(id) = asked {
                 self.toasts.say("These words were looked for there before: this is what was found.");
-                // If it was the newest already, nobody hears that it is the newest.
-                if let Some(id) = self.view.with_untracked(|v| v.finding) {
-                    self.show_finding(id);
-                }
+                self.show_finding(id);
             }
         });
     }

@@ -29,20 +29,19 @@ pub fn inputs(shot: &Shot, order: &Order, weights: Hash) -> Hash {
     Hash::of(to_json(&(SEARCH, plate, order, weights.to_string())).as_bytes())
 }
 
-/// Makes an answer that is there already the newest; whether there is one.
-pub async fn again(tx: &mut AnyConnection, shot_id: ShotId, inputs: Hash) -> Result<bool> {
+/// Makes an answer that is there already the newest, and names it.
+pub async fn again(tx: &mut AnyConnection, shot_id: ShotId, inputs: Hash) -> Result<Option<FindingId>> {
     let shot = shots::lock(tx, shot_id).await?;
-    let found = sqlx::query("update finding set at = $3 where shot_id = $1 and inputs = $2")
-        .bind(shot_id.to_string())
-        .bind(inputs.to_string())
-        .bind(now())
-        .execute(&mut *tx)
-        .await?;
-    if found.rows_affected() == 0 {
-        return Ok(false);
-    }
+    let row =
+        sqlx::query("update finding set at = $3 where shot_id = $1 and inputs = $2 returning finding_id")
+            .bind(shot_id.to_string())
+            .bind(inputs.to_string())
+            .bind(now())
+            .fetch_optional(&mut *tx)
+            .await?;
+    let Some(row) = row else { return Ok(None) };
     events::tell(tx, Some(shot.project_id), Some(shot_id), &EventKind::Brief).await?;
-    Ok(true)
+    Ok(Some(row.word("finding_id")?))
 }
 
 /// The newest search of a shot.

@@ -6,6 +6,7 @@ use app::api::disk::{GetDisk, GetProjectUse, SweepNow};
 use app::api::draft::{
     CopyFrame, DrawStroke, EditDraft, GetDraft, LockFrame, Redo, ReleasePaint, StartSegment, Undo,
 };
+use app::api::finding::{FindWords, GetFinding, KeepFound, MarkFound};
 use app::api::jobs::ListJobs;
 use app::api::life::{
     ArchiveProject, DeleteForGood, EmptyBin, ListBin, RenameSequence, RestoreFromBin, SetSharing,
@@ -28,8 +29,9 @@ use app::api::versions::StartRun;
 use app::api::work::{ChangeWork, GetWaiting, ListInbox, ListNeeds, ReadInbox};
 use domain::stroke::Stroke;
 use domain::{
-    Action, ApprovalPolicy, Cause, CauseId, Consequence, InvitationId, Level, PersonId, PlateRecipe,
-    ProjectId, ProposalId, Role, SequenceId, ShotId, Target, TargetId, Thing, Trim, Words, WorkChange, may,
+    Action, ApprovalPolicy, Cause, CauseId, Consequence, FindingId, InvitationId, Level, PersonId,
+    PlateRecipe, ProjectId, ProposalId, Purpose, Role, SequenceId, ShotId, Target, TargetId, Thing, Trim,
+    Words, WorkChange, may,
 };
 use leptos::server_fn::ServerFn;
 use reqwest::StatusCode;
@@ -69,6 +71,14 @@ pub fn about_shot(shot_id: ShotId) -> Vec<Call> {
     let stroke = Stroke { frame: 0, level: Level::Primary, radius: 2.0, points: vec![(1.0, 1.0)] };
     let (target_id, cause_id) = (TargetId(db::new_uuid()), CauseId(db::new_uuid()));
     let proposal_id = ProposalId(db::new_uuid());
+    let (finding_id, things, threshold) = (FindingId(db::new_uuid()), vec![1], 0.5);
+    let words = FindWords {
+        shot_id,
+        words: "ball".into(),
+        purpose: Purpose::Target,
+        keys: true,
+        frame: None,
+    };
     let target = Target {
         target_id,
         name: "ball".into(),
@@ -108,6 +118,13 @@ pub fn about_shot(shot_id: ShotId) -> Vec<Call> {
         form(Action::EditShot, &LookForAffected { shot_id }),
         form(Action::EditShot, &AcceptProposal { shot_id, proposal_id }),
         form(Action::EditShot, &RejectProposal { shot_id, proposal_id, rejected: true }),
+        json(Action::EditShot, &words),
+        form(Action::ViewShot, &GetFinding { shot_id, finding_id }),
+        json(Action::EditShot, &KeepFound { shot_id, finding_id, things: things.clone(), threshold }),
+        json(
+            Action::EditShot,
+            &MarkFound { shot_id, finding_id, cause_id, things, threshold, near: true },
+        ),
         form(Action::EditShot, &EditDraft { shot_id, take_over: false }),
         json(Action::EditShot, &DrawStroke { shot_id, stroke }),
         form(Action::EditShot, &LockFrame { shot_id, frame: 0, locked: true }),

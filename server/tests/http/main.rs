@@ -10,6 +10,7 @@ mod deliveries;
 mod doctor;
 mod draft;
 mod engines;
+mod find;
 mod functions;
 mod handed_out;
 mod harness;

@@ -61,9 +61,9 @@ rules! {
         let (second, _) = found(&db, shot_id, "shadow").await;
         assert_eq!(newest(db.pool(), shot_id).await.expect("read"), Some(second));
         // Asked again, the answer that is there is the newest.
-        assert!(transact!(db, [], |tx| again(tx, shot_id, question)).expect("asked"));
+        assert_eq!(transact!(db, [], |tx| again(tx, shot_id, question)).expect("asked"), Some(first));
         assert_eq!(newest(db.pool(), shot_id).await.expect("read"), Some(first));
-        assert!(!transact!(db, [], |tx| again(tx, other, question)).expect("asked"), "another shot's");
+        assert_eq!(transact!(db, [], |tx| again(tx, other, question)).expect("asked"), None, "another shot's");
         let of_other = transact!(db, [], |tx| get(tx, other, first));
         assert!(matches!(of_other, Err(db::Error::NotFound)), "{of_other:?}");
         let (again_first, _) = found(&db, shot_id, "microphone").await;

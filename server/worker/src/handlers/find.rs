@@ -42,7 +42,7 @@ mod with {
         let shot_id = shot.shot_id;
         let named = network(finder.named());
         let inputs = inputs(shot, order, named.fingerprint);
-        if context.write(|tx| Box::pin(again(tx, shot_id, inputs)))? {
+        if context.write(|tx| Box::pin(again(tx, shot_id, inputs)))?.is_some() {
             context.log("The same words were looked for on the same frames: what was found is there");
             return Ok(());
         }
