@@ -74,6 +74,11 @@ const PROOFS: &[Proof] = &[
         runner: Runner::Worker,
     },
     Proof {
+        name: "sam3",
+        claim: "SAM 3 of the released size in both published forms: time, memory, a second phrase beside the first",
+        runner: Runner::Worker,
+    },
+    Proof {
         name: "nets",
         claim: "time of the networks beside the products, attention and convolutions they contain; memory by plan",
         runner: Runner::Worker,
@@ -101,6 +106,11 @@ const PROOFS: &[Proof] = &[
     Proof {
         name: "void",
         claim: "VOID's whole story on a real shot with a test model: cancelled, killed, the same bits twice, refined",
+        runner: Runner::Playwright,
+    },
+    Proof {
+        name: "words",
+        claim: "from words typed on a real shot to targets and cells in the mask, with a test model and pictures; how soon",
         runner: Runner::Playwright,
     },
     Proof {

@@ -1,6 +1,7 @@
 //! Which engines the living workers have, and what earlier runs of them took.
 
 use domain::VoidOrder;
+use domain::find::Sam3Ability;
 use domain::predict::{Foresight, Wanted, foresee};
 use domain::recipe::VoidRecipe;
 use domain::run::{Need, Network, Sam2Ability, Segmenter, VoidAbility, Weights};
@@ -17,6 +18,8 @@ pub struct Engines {
     pub host: String,
     /// What the worker that can do most can do with SAM 2; `None`: no worker lives.
     pub sam2: Option<Sam2Ability>,
+    /// What the worker that can do most can do with SAM 3; `None`: no worker lives.
+    pub sam3: Option<Sam3Ability>,
     /// What earlier runs on that host with those weights took, newest first.
     pub measured: Vec<MadeBy>,
 }
@@ -26,6 +29,9 @@ const NOBODY: &str = "No worker is running, so it is not known whether VOID is t
 
 const NOBODY_SAM2: &str = "No worker is running, so it is not known whether SAM 2 is there. Start one: the server does unless it was \
      told not to, or `minus-one-worker run`.";
+
+const NOBODY_SAM3: &str = "No worker is running, so it is not known whether words can be looked for. Start one: the server does \
+     unless it was told not to, or `minus-one-worker run`.";
 
 impl Engines {
     /// The weights that a pass would run on now.
@@ -56,6 +62,14 @@ impl Engines {
         self.sam2.as_ref().ok_or_else(|| NOBODY_SAM2.to_owned())?.network()
     }
 
+    /// The network that finds things by words now.
+    ///
+    /// # Errors
+    /// What is missing and what to do.
+    pub fn sam3(&self) -> Result<&Network, String> {
+        self.sam3.as_ref().ok_or_else(|| NOBODY_SAM3.to_owned())?.network()
+    }
+
     /// Who grows masks unless somebody else is asked for: real weights before none, none before random ones.
     pub fn segmenter(&self) -> Segmenter {
         match self.sam2() {
@@ -77,15 +91,16 @@ impl Engines {
 impl Engines {
     /// As they are now.
     pub async fn now(cx: &crate::context::Cx) -> Result<Self, crate::error::ApiError> {
-        let Some(jobs::Best { void, host, sam2 }) = cx.state.queue().best().await? else {
+        let Some(jobs::Best { void, host, sam2, sam3 }) = cx.state.queue().best().await? else {
             return Ok(Self::default());
         };
         // Where a server keeps its files concerns those who look after it.
-        let (void, sam2) = match cx.allowed(domain::Action::ManageDisk) {
-            Ok(()) => (void, sam2),
-            Err(_) => (void.for_everybody(), sam2.for_everybody()),
+        let (void, sam2, sam3) = match cx.allowed(domain::Action::ManageDisk) {
+            Ok(()) => (void, sam2, sam3),
+            Err(_) => (void.for_everybody(), sam2.for_everybody(), sam3.for_everybody()),
         };
-        let mut engines = Self { void: Some(void), host, sam2: Some(sam2), measured: Vec::new() };
+        let mut engines =
+            Self { void: Some(void), host, sam2: Some(sam2), sam3: Some(sam3), measured: Vec::new() };
         let mut measured = db::versions::measured(cx.db()).await?;
         measured.retain(|made| {
             [Need::VoidPass1, Need::VoidPass2]

@@ -6,6 +6,7 @@ pub mod deliveries;
 pub mod disk;
 pub mod draft;
 pub mod engines;
+pub mod finding;
 pub mod guests;
 pub mod jobs;
 pub mod life;

@@ -29,6 +29,9 @@ pub struct ModelRow {
     pub problem: Option<String>,
     /// A token of the hub may help.
     pub is_gated: bool,
+    /// What the publisher asks for, and how to get it.
+    #[serde(default)]
+    pub access: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -126,7 +129,8 @@ fn row(room: &models::Room, book: &models::Book, part: &models::Part) -> models:
         missing: standing.missing,
         fetching,
         problem,
-        is_gated,
+        is_gated: is_gated || part.access.is_some(),
+        access: part.access.map(str::to_owned),
     })
 }
 

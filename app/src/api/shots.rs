@@ -5,8 +5,8 @@ use domain::project::Shot;
 use domain::proposal::Reasoning;
 use domain::version::{Decision, Quadmask, Version};
 use domain::{
-    Action, ApprovalPolicy, Assignee, Cause, CauseId, Grid, PersonId, Progress, ProjectId, QuadmaskId,
-    Recipe, SaidColour, SequenceId, ShotId, Target, TargetId, Trim, Words,
+    Action, ApprovalPolicy, Assignee, Cause, CauseId, FindingId, Grid, PersonId, Progress, ProjectId,
+    QuadmaskId, Recipe, SaidColour, SequenceId, ShotId, Target, TargetId, Trim, Words,
 };
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -32,6 +32,9 @@ pub struct ShotView {
     /// What the built-in reasoner proposed; `None`: it never looked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reasoning: Option<Reasoning>,
+    /// What was found by words last; read with [`super::finding::get_finding`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finding: Option<FindingId>,
     pub draft: DraftView,
     /// Newest first.
     pub quadmasks: Vec<Quadmask>,
@@ -101,6 +104,7 @@ pub async fn get_shot(shot_id: ShotId) -> Result<ShotView, ApiError> {
         words: Words::default(),
         causes: Vec::new(),
         reasoning: None,
+        finding: None,
         draft: DraftView::default(),
         quadmasks: Vec::new(),
         versions: db::versions::list(cx.db(), shot_id, client).await?,
@@ -150,6 +154,7 @@ pub async fn get_shot(shot_id: ShotId) -> Result<ShotView, ApiError> {
     view.words = db::brief::words(cx.db().pool(), shot_id).await?;
     view.causes = db::brief::causes(cx.db().pool(), shot_id).await?;
     view.reasoning = db::proposals::of_shot(cx.db(), shot_id).await?;
+    view.finding = db::finding::newest(cx.db().pool(), shot_id).await?;
     view.draft = super::draft::draft_view(&cx, shot_id).await?;
     view.quadmasks = db::quadmasks::list(cx.db(), shot_id).await?;
     view.deliveries = Deliveries::of_shot(cx.db(), shot_id, &view.versions).await?;

@@ -35,6 +35,7 @@ pub fn steps_of(kind: &str, recipe: Option<&Recipe>) -> &'static [Step] {
         ],
         ("ingest", _) => &[Step::Probe, Step::Proxy, Step::Sound, Step::Store],
         ("segment", _) => &[Step::Track, Step::Store],
+        ("find", _) => &[Step::Probe, Step::Look, Step::Track],
         ("reason", _) => &[Step::Register, Step::Reason],
         ("remove", _) => &[Step::Register, Step::Background, Step::Fill, Step::Verify, Step::Store],
         ("package", _) => &[Step::Movie, Step::Quadmask, Step::Pack, Step::Store],

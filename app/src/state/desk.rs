@@ -20,6 +20,7 @@ use super::marking::{Marking, Shown};
 use super::playhead::{Clip, Playhead};
 use super::reading::Reads;
 use super::road::Road;
+use super::seeking::Seeking;
 use super::sound::Loudness;
 use super::talk::Talk;
 use super::viewport::{Place, Viewport};
@@ -90,6 +91,7 @@ pub struct Desk {
     pub talk: Talk,
     pub sound: Loudness,
     pub looking: Looking,
+    pub seeking: Seeking,
     pub toasts: Toasts,
     /// The question that is open.
     pub ask: RwSignal<Option<Ask>>,
@@ -138,6 +140,7 @@ impl Desk {
             talk: Talk::new(road, shot_id, tab.get_untracked(), toasts),
             sound: Loudness::new(),
             looking: Looking::new(),
+            seeking: Seeking::new(),
             toasts,
             ask: RwSignal::new(None),
             sending: RwSignal::new(None),

@@ -12,6 +12,7 @@ pub mod pen;
 pub mod playhead;
 mod reading;
 pub mod road;
+pub mod seeking;
 pub mod session;
 pub mod settled;
 pub mod sound;

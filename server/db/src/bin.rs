@@ -226,7 +226,7 @@ pub async fn purge(tx: &mut AnyConnection, thing: Thing, because: Because<'_>) -
 
 /// Tables below a shot and the condition that finds their rows by `{shots}`, in the order in which they can go. A link of which
 /// nothing is left keeps its row: whoever has it reads that it is over.
-const OF_SHOTS: [(&str, &str); 29] = [
+const OF_SHOTS: [(&str, &str); 31] = [
     ("inbox", "shot_id in ({shots})"),
     (
         "mention",
@@ -242,6 +242,8 @@ const OF_SHOTS: [(&str, &str); 29] = [
     ("click", "shot_id in ({shots})"),
     ("looked_at", "shot_id in ({shots})"),
     ("track", "shot_id in ({shots})"),
+    ("sight", "shot_id in ({shots})"),
+    ("finding", "shot_id in ({shots})"),
     ("decision", "shot_id in ({shots})"),
     ("version", "shot_id in ({shots})"),
     ("run", "shot_id in ({shots})"),

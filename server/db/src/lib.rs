@@ -18,6 +18,7 @@ pub mod dump;
 pub mod edits;
 pub mod events;
 pub mod exact;
+pub mod finding;
 mod guard;
 pub mod history;
 pub mod inbox;

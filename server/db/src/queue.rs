@@ -133,6 +133,7 @@ pub async fn settle(tx: &mut AnyConnection, job: &Job, end: End<'_>) -> Result<(
         (Job::Remove { run_id }, End::Cancelled) => runs::cancelled(tx, *run_id).await,
         (
             Job::Segment { .. }
+            | Job::Find { .. }
             | Job::Reason { .. }
             | Job::ImportQuadmask { .. }
             | Job::ExportQuadmask { .. }
@@ -164,7 +165,7 @@ pub async fn retry(tx: &mut AnyConnection, job_id: JobId) -> Result<()> {
             shots::edit(tx, shot_id).await?;
             clicks::withdraw(tx, shot_id).await?;
         }
-        Job::Reason { shot_id } | Job::ImportQuadmask { shot_id, .. } => {
+        Job::Find { shot_id, .. } | Job::Reason { shot_id } | Job::ImportQuadmask { shot_id, .. } => {
             shots::edit(tx, shot_id).await?;
         }
         Job::Package { version_id, .. } => deliveries::check(tx, version_id).await?,

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::find::Order;
 use crate::package::{Movie, What};
 use crate::run::Segmenter;
 use crate::{Hash, JobId, ProjectId, QuadmaskId, RunId, ShotId, VersionId};
@@ -18,6 +19,8 @@ pub enum Job {
         #[serde(default)]
         by: Segmenter,
     },
+    /// Find things by words, on some frames.
+    Find { shot_id: ShotId, order: Order },
     /// Look for what else changes when the target goes.
     Reason { shot_id: ShotId },
     /// Run a removal and make a version.
@@ -44,6 +47,7 @@ impl Job {
         match self {
             Self::Ingest { .. } => "ingest",
             Self::Segment { .. } => "segment",
+            Self::Find { .. } => "find",
             Self::Reason { .. } => "reason",
             Self::Remove { .. } => "remove",
             Self::ImportQuadmask { .. } => "import_quadmask",
@@ -64,6 +68,7 @@ pub fn title_of_kind(kind: &str) -> &'static str {
     match kind {
         "ingest" => "Read plate",
         "segment" => "Grow primary mask",
+        "find" => "Find by words",
         "reason" => "Look for what is affected",
         "remove" => "Removal",
         "import_quadmask" => "Import quadmask",
@@ -117,6 +122,7 @@ pub enum Step {
     Probe,
     Proxy,
     Sound,
+    Look,
     Track,
     Reason,
     Register,
@@ -139,10 +145,11 @@ pub enum Step {
 }
 
 impl Step {
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::Probe,
         Self::Proxy,
         Self::Sound,
+        Self::Look,
         Self::Track,
         Self::Reason,
         Self::Register,
@@ -170,6 +177,7 @@ impl Step {
             Self::Probe => "probe",
             Self::Proxy => "proxy",
             Self::Sound => "sound",
+            Self::Look => "look",
             Self::Track => "track",
             Self::Reason => "reason",
             Self::Register => "register",
@@ -197,6 +205,7 @@ impl Step {
             Self::Probe => "Reading the file",
             Self::Proxy => "Making proxy and film strip",
             Self::Sound => "Reading the sound",
+            Self::Look => "Looking for what the words name",
             Self::Track => "Following the target",
             Self::Reason => "Comparing what changes",
             Self::Register => "Aligning frames",

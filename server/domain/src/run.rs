@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::find::Sam3Ability;
 use crate::predict::Machine;
 use crate::recipe::{BadRecipe, PlateRecipe, VoidRecipe};
 use crate::{Hash, VersionId};
@@ -41,6 +42,7 @@ pub enum Need {
     VoidPass1,
     VoidPass2,
     Sam2,
+    Sam3,
 }
 
 impl Need {
@@ -49,6 +51,7 @@ impl Need {
             Self::VoidPass1 => "void_pass1",
             Self::VoidPass2 => "void_pass2",
             Self::Sam2 => "sam2",
+            Self::Sam3 => "sam3",
         }
     }
 }
@@ -139,6 +142,7 @@ impl From<VoidOrder> for Recipe {
 pub struct Abilities {
     pub void: VoidAbility,
     pub sam2: Sam2Ability,
+    pub sam3: Sam3Ability,
 }
 
 /// What a worker program says of itself when it is asked without a server.
@@ -285,7 +289,7 @@ impl Sam2Ability {
 }
 
 /// What those are told of missing weights who do not look after the server's disk.
-fn lacks(what: &str) -> String {
+pub(crate) fn lacks(what: &str) -> String {
     format!(
         "The weights of {what} are not there, or not whole. An owner or a producer sees here what is missing, and gets it on the \
          Models page."
@@ -353,7 +357,7 @@ impl VoidAbility {
             (Self::Lacking { why }, _) => Err(why.clone()),
             (Self::Able { pass1, .. }, Need::VoidPass1) => Ok(pass1),
             (Self::Able { pass2: Some(pass2), .. }, Need::VoidPass2) => Ok(pass2),
-            (Self::Able { .. }, Need::Sam2) => Err("SAM 2 is no part of VOID.".to_owned()),
+            (Self::Able { .. }, Need::Sam2 | Need::Sam3) => Err("SAM is no part of VOID.".to_owned()),
             (Self::Able { pass2_lacks, .. }, Need::VoidPass2) => {
                 Err(pass2_lacks.clone().unwrap_or_else(|| "The weights of pass 2 are not there.".to_owned()))
             }
@@ -394,9 +398,14 @@ impl Abilities {
     pub fn needs(&self) -> Vec<&'static str> {
         let met = |need: &Need| match need {
             Need::Sam2 => self.sam2.network().is_ok(),
+            Need::Sam3 => self.sam3.network().is_ok(),
             need => self.void.weights(*need).is_ok(),
         };
-        [Need::VoidPass1, Need::VoidPass2, Need::Sam2].into_iter().filter(met).map(Need::word).collect()
+        [Need::VoidPass1, Need::VoidPass2, Need::Sam2, Need::Sam3]
+            .into_iter()
+            .filter(met)
+            .map(Need::word)
+            .collect()
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use serde::{Deserialize, Serialize};
 
-use crate::TargetId;
+use crate::{FoundBy, TargetId};
 
 /// A click: on the target when `positive`, beside it when not. Plate pixels, frame from 0.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -34,6 +34,9 @@ pub struct Target {
     pub colour: String,
     pub points: Vec<PointPrompt>,
     pub boxes: Vec<BoxPrompt>,
+    /// The words that it was found by; `None`: somebody pointed at it. Said once, when the target is made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub found: Option<FoundBy>,
 }
 
 /// Colours handed to new targets in turn.
@@ -66,7 +69,7 @@ impl Target {
 
     /// Checks every prompt against a plate of `frames` frames and `width`×`height` pixels.
     pub fn check(&self, frames: u32, width: u32, height: u32) -> Result<(), BadPrompt> {
-        let Self { target_id: _, name, colour, points, boxes } = self;
+        let Self { target_id: _, name, colour, points, boxes, found: _ } = self;
         if name.trim().is_empty() || name.chars().count() > 80 {
             return Err(BadPrompt::Name);
         }
@@ -189,6 +192,7 @@ mod tests {
             colour: "#FF6B1A".into(),
             points,
             boxes,
+            found: None,
         };
         let around = BoxPrompt { frame: 9, x0: 1.0, y0: 1.0, x1: 5.0, y1: 5.0 };
         let was = target(vec![point(2, 3.0), point(5, 3.0)], vec![around]);

@@ -7,6 +7,7 @@ pub mod accepted;
 mod cache;
 mod clip;
 mod error;
+pub mod find;
 mod latents;
 mod layout;
 pub mod model;

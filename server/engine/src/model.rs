@@ -343,7 +343,7 @@ fn files_in(path: &Path) -> Result<Vec<PathBuf>> {
 
 /// A hash over files, and over all files in folders, that is fast for tens of gigabytes: names, lengths and both ends, and
 /// with `touched` also when each was last written, and where.
-fn print(paths: &[PathBuf], touched: bool) -> Result<Hash> {
+pub(crate) fn print(paths: &[PathBuf], touched: bool) -> Result<Hash> {
     use std::io::{Read, Seek, SeekFrom};
 
     const PIECE: u64 = 1 << 20;

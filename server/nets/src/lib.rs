@@ -22,6 +22,7 @@ pub mod sample;
 pub mod schedule;
 pub mod t5;
 mod torch_file;
+mod torch_write;
 pub mod transformer;
 pub mod vae;
 mod watch;

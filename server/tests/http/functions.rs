@@ -8,6 +8,7 @@ use app::api::draft::{
     ChooseSegmenter, CopyFrame, DrawStroke, EditDraft, GetDraft, LockFrame, Redo, ReleasePaint, StartSegment,
     Undo,
 };
+use app::api::finding::{FindWords, GetFinding, KeepFound, MarkFound};
 use app::api::jobs::ListJobs;
 use app::api::life::{
     ArchiveProject, DeleteForGood, EmptyBin, ListBin, RenameSequence, RestoreFromBin, SetSharing,
@@ -31,8 +32,9 @@ use app::api::work::{ChangeWork, GetWaiting, ListInbox, ListNeeds, ReadInbox};
 use domain::checks::Code;
 use domain::stroke::Stroke;
 use domain::{
-    Action, ApprovalPolicy, Cause, CauseId, Consequence, Hash, InvitationId, Level, PersonId, PlateRecipe,
-    ProjectId, ProposalId, Role, SequenceId, ShotId, Target, TargetId, Thing, Trim, Words, WorkChange, may,
+    Action, ApprovalPolicy, Cause, CauseId, Consequence, FindingId, Hash, InvitationId, Level, PersonId,
+    PlateRecipe, ProjectId, ProposalId, Purpose, Role, SequenceId, ShotId, Target, TargetId, Thing, Trim,
+    Words, WorkChange, may,
 };
 use leptos::server_fn::ServerFn;
 use reqwest::StatusCode;
@@ -72,12 +74,16 @@ pub fn about_shot(shot_id: ShotId) -> Vec<Call> {
     let stroke = Stroke { frame: 0, level: Level::Primary, radius: 2.0, points: vec![(1.0, 1.0)] };
     let (target_id, cause_id) = (TargetId(db::new_uuid()), CauseId(db::new_uuid()));
     let proposal_id = ProposalId(db::new_uuid());
+    let (finding_id, things, threshold) = (FindingId(db::new_uuid()), vec![1], 0.5);
+    let words =
+        FindWords { shot_id, words: "ball".into(), purpose: Purpose::Target, keys: true, frame: None };
     let target = Target {
         target_id,
         name: "ball".into(),
         colour: "#FF6B1A".into(),
         points: Vec::new(),
         boxes: Vec::new(),
+        found: None,
     };
     let cause = Cause {
         cause_id,
@@ -110,6 +116,10 @@ pub fn about_shot(shot_id: ShotId) -> Vec<Call> {
         form(Action::EditShot, &LookForAffected { shot_id }),
         form(Action::EditShot, &AcceptProposal { shot_id, proposal_id }),
         form(Action::EditShot, &RejectProposal { shot_id, proposal_id, rejected: true }),
+        json(Action::EditShot, &words),
+        form(Action::ViewShot, &GetFinding { shot_id, finding_id }),
+        json(Action::EditShot, &KeepFound { shot_id, finding_id, things: things.clone(), threshold }),
+        json(Action::EditShot, &MarkFound { shot_id, finding_id, cause_id, things, threshold, near: true }),
         form(Action::EditShot, &EditDraft { shot_id, take_over: false }),
         json(Action::EditShot, &DrawStroke { shot_id, stroke }),
         form(Action::EditShot, &LockFrame { shot_id, frame: 0, locked: true }),

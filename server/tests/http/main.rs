@@ -11,6 +11,7 @@ mod deliveries;
 mod doctor;
 mod draft;
 mod engines;
+mod find;
 mod functions;
 mod handed_out;
 mod harness;

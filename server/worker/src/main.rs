@@ -49,6 +49,7 @@ enum Command {
 #[derive(Debug, Subcommand)]
 enum Stage {
     Segment(headless::segment::Args),
+    Find(headless::find::Args),
     Reason(headless::reason::Args),
     Remove(headless::remove::Args),
     Refine(headless::void::Args),
@@ -63,6 +64,7 @@ fn main() -> std::process::ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Prove(args) => prove::run(&args),
         Command::Stage { stage: Stage::Segment(args) } => headless::segment::run(&args),
+        Command::Stage { stage: Stage::Find(args) } => headless::find::run(&args),
         Command::Stage { stage: Stage::Reason(args) } => headless::reason::run(&args),
         Command::Stage { stage: Stage::Remove(args) } => headless::remove::run(&args),
         Command::Stage { stage: Stage::Refine(args) } => headless::void::refine(&args),

@@ -12,12 +12,15 @@ use domain::{Abilities, Hash};
 const VOID: &str = "void";
 /// Where a checkpoint of SAM 2 lies.
 const SAM2: &str = "sam2";
+/// Where SAM 3 lies.
+const SAM3: &str = "sam3";
 
 /// The models of this worker. Blocking throughout.
 pub struct Models {
     /// VOID's.
     folder: PathBuf,
     sam2_folder: PathBuf,
+    sam3_folder: PathBuf,
     /// What was found, and what the folder looked like then.
     seen: Mutex<Option<(Hash, Abilities)>>,
     /// VOID's files of each pass, as they were opened: nothing of them is loaded.
@@ -41,6 +44,7 @@ impl Models {
         Self {
             folder: folder.join(VOID),
             sam2_folder: folder.join(SAM2),
+            sam3_folder: folder.join(SAM3),
             seen: Mutex::default(),
             #[cfg(feature = "void")]
             open: Default::default(),
@@ -56,8 +60,8 @@ impl Models {
 
     /// What this worker can do now, if that is not what it could do when it was asked last.
     pub fn news(&self) -> Option<Abilities> {
-        let both = [&self.folder, &self.sam2_folder].map(|folder| look_of(folder).to_string()).concat();
-        let look = Hash::of(both.as_bytes());
+        let folders = [&self.folder, &self.sam2_folder, &self.sam3_folder];
+        let look = Hash::of(folders.map(|folder| look_of(folder).to_string()).concat().as_bytes());
         let mut seen = self.seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if seen.as_ref().is_some_and(|(before, _)| *before == look) {
             return None;
@@ -80,6 +84,14 @@ impl Models {
         }
     }
 
+    /// Whether SAM 2 carries what words found from frame to frame: random weights only what random weights found.
+    #[cfg(feature = "void")]
+    pub fn carries(&self, is_test_model: bool) -> bool {
+        let seen = self.seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let network = seen.as_ref().and_then(|(_, abilities)| abilities.sam2.network().ok());
+        network.is_some_and(|network| is_test_model || !network.is_test_model)
+    }
+
     /// Names, sizes and times are enough to know a model again; its files are only read when they change.
     #[cfg(not(feature = "void"))]
     fn find(&self) -> Abilities {
@@ -89,7 +101,16 @@ impl Models {
 
 /// In words, for people who look at the workers.
 pub fn about(abilities: &Abilities, threads: usize) -> String {
+    use domain::find::Sam3Ability;
     use domain::run::{Sam2Ability, VoidAbility};
+    let sam3 = match &abilities.sam3 {
+        Sam3Ability::WithoutLibtorch => String::new(),
+        Sam3Ability::Lacking { .. } => " · SAM 3 without weights".to_owned(),
+        Sam3Ability::Able { network } if network.is_test_model => {
+            format!(" · SAM 3 (test model on {})", network.device)
+        }
+        Sam3Ability::Able { network } => format!(" · {} on {}", network.name, network.device),
+    };
     let sam2 = match &abilities.sam2 {
         Sam2Ability::WithoutLibtorch => String::new(),
         Sam2Ability::Lacking { .. } => " · SAM 2 without weights".to_owned(),
@@ -106,7 +127,7 @@ pub fn about(abilities: &Abilities, threads: usize) -> String {
             format!(" · VOID ({} on {}{passes})", pass1.name, pass1.device)
         }
     };
-    format!("plate engine{void}{sam2} · {threads} threads")
+    format!("plate engine{void}{sam2}{sam3} · {threads} threads")
 }
 
 /// Changes whenever a file in the folder does, three levels deep.
@@ -145,16 +166,18 @@ fn bytes_in(folder: &Path) -> u64 {
 }
 
 #[cfg(feature = "void")]
-pub use with_libtorch::network_of;
+pub use with_libtorch::{network, network_of};
 
 #[cfg(feature = "void")]
 mod with_libtorch {
     use std::any::Any;
     use std::sync::Arc;
 
+    use domain::find::Sam3Ability;
     use domain::run::{Network, Sam2Ability, VoidAbility, Weights};
+    use engine::find::Finder;
     use engine::track::Segmenter;
-    use engine::{Error, Model, Pass, Shelf};
+    use engine::{Error, Model, Named, Pass, Shelf};
     use tch::Device;
 
     use super::*;
@@ -193,6 +216,30 @@ mod with_libtorch {
                 Ok::<_, Error>((open(device)?, bytes))
             })?;
             work(&mut lent)
+        }
+
+        /// Gives `work` SAM 3, with the frames that it has seen: opened now unless it still is.
+        ///
+        /// # Errors
+        /// What is missing or broken in its folder; too little memory; whatever `work` ends with.
+        pub fn with_sam3<T>(&self, work: impl FnOnce(&mut Finder) -> engine::Result<T>) -> engine::Result<T> {
+            let open = |device| Finder::open(&self.sam3_folder, device);
+            self.with_loaded("SAM 3", &self.sam3_folder, open, work)
+        }
+
+        /// By the names and shapes in its folder: it is loaded when words are looked for.
+        fn find_sam3(&self) -> Sam3Ability {
+            match Finder::check(&self.sam3_folder) {
+                Ok(named) => Sam3Ability::Able { network: network(&named) },
+                Err(Error::NoFolder { path }) => Sam3Ability::Lacking {
+                    why: format!(
+                        "There are no weights of SAM 3: the folder {} is missing. Ask for access to facebook/sam3 (the models page \
+                         says how) and put its files there; until then, clicks find masks.",
+                        path.display()
+                    ),
+                },
+                Err(error) => Sam3Ability::Lacking { why: error.to_string() },
+            }
         }
 
         /// Gives `work` SAM 2, opened now unless it still is from the job before.
@@ -252,7 +299,7 @@ mod with_libtorch {
                     VoidAbility::Able { pass1, pass2, pass2_lacks }
                 }
             };
-            Abilities { void, sam2: self.find_sam2() }
+            Abilities { void, sam2: self.find_sam2(), sam3: self.find_sam3() }
         }
 
         /// Why a pass cannot be run here; `None`: it can.
@@ -285,7 +332,10 @@ mod with_libtorch {
 
     /// What was opened, as rows name it.
     pub fn network_of(segmenter: &Segmenter) -> Network {
-        let named = segmenter.named();
+        network(segmenter.named())
+    }
+
+    pub fn network(named: &Named) -> Network {
         Network {
             name: named.name.clone(),
             is_test_model: named.is_test_model,
@@ -358,6 +408,28 @@ mod tests {
         assert_eq!(used(&models, "a"), 5, "its files changed");
         let none = keeping(0.0);
         assert_eq!([used(&none, "a"), used(&none, "a")], [6, 7]);
+    }
+
+    #[test]
+    fn sam3_is_found_by_its_names_and_loaded_when_it_is_asked() {
+        let folder = tempfile::tempdir().unwrap();
+        let models = Models::new(folder.path());
+        let lacking = models.news().expect("the first word");
+        let why = lacking.sam3.network().unwrap_err();
+        assert!(why.contains("no weights of SAM 3") && why.contains("facebook/sam3"), "{why}");
+        engine::find::make_test_model(&folder.path().join("sam3")).unwrap();
+        let able = models.news().expect("weights came");
+        assert_eq!(able.needs(), ["sam3"]);
+        assert!(about(&able, 2).contains("SAM 3 (test model on "), "{}", about(&able, 2));
+        let print = models.with_sam3(|finder| Ok(finder.named().fingerprint)).unwrap();
+        assert_eq!(print, able.sam3.network().unwrap().fingerprint);
+        // SAM 2's tracker put there by mistake.
+        engine::track::make_test_model(&folder.path().join("elsewhere")).unwrap();
+        let file = folder.path().join("sam3/model.safetensors");
+        std::fs::copy(folder.path().join("elsewhere/model.safetensors"), file).unwrap();
+        let wrong = models.news().expect("another file");
+        assert!(wrong.sam3.network().unwrap_err().contains("reads no words"), "{wrong:?}");
+        assert!(models.with_sam3(|_| Ok(())).unwrap_err().to_string().contains("reads no words"));
     }
 
     #[test]

@@ -18,8 +18,17 @@ use crate::models::{self, Models};
 use crate::{handlers, lost, places};
 
 /// Kinds of jobs that workers do.
-pub const KINDS: [&str; 8] =
-    ["ingest", "segment", "reason", "remove", "import_quadmask", "export_quadmask", "package", "demo"];
+pub const KINDS: [&str; 9] = [
+    "ingest",
+    "segment",
+    "find",
+    "reason",
+    "remove",
+    "import_quadmask",
+    "export_quadmask",
+    "package",
+    "demo",
+];
 const LEASE: Duration = Duration::from_secs(15);
 const SEEN: Duration = Duration::from_secs(5);
 const BEAT: Duration = Duration::from_millis(500);

@@ -99,6 +99,17 @@ fn switches_are_measured_beside_what_is_without_them() {
 
 #[cfg(feature = "void")]
 #[test]
+fn sam3_opens_in_both_published_forms_and_answers_two_phrases() {
+    let figures = figures("sam3", 1);
+    for form in ["transformers", "official"] {
+        let told = &figures["forms"][form];
+        assert!(told["file_bytes"].as_u64().unwrap() > 10_000, "{figures}");
+        assert!(told["second_phrase_share_of_first"].as_f64().unwrap() > 0.0, "{figures}");
+    }
+}
+
+#[cfg(feature = "void")]
+#[test]
 fn a_full_size_checkpoint_takes_no_more_memory_than_what_is_used_of_it() {
     let figures = figures("weights", 1);
     assert_eq!(figures["tensors"], 1024);

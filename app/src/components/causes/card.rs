@@ -7,6 +7,7 @@ use leptos::prelude::*;
 use super::cells::CellsForm;
 use crate::api::shots::delete_cause;
 use crate::components::canvas::{Mark, ToolIcon};
+use crate::components::find::FindCause;
 use crate::components::targets::FrameLink;
 use crate::components::ui::Button;
 use crate::state::desk::{Desk, use_desk};
@@ -85,6 +86,7 @@ pub fn CauseCard(id: CauseId) -> impl IntoView {
                 {move || cause.with(|c| c.as_ref().map(|c| path(desk, c)))}
             </Show>
             <Show when=is_chosen><CellsForm/></Show>
+            <Show when=is_chosen><FindCause id/></Show>
         </li>
     }
     .into_any()

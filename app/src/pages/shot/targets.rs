@@ -6,6 +6,7 @@ use leptos::prelude::*;
 
 use super::quadmask::EditorLine;
 use crate::api::shots::{retry_ingest, say_colour};
+use crate::components::find::FindTargets;
 use crate::components::range::RangeSection;
 use crate::components::run::{JobCard, job_of};
 use crate::components::targets::{ByNumbers, TargetList, WordsForm};
@@ -40,6 +41,10 @@ pub fn TargetsPanel() -> impl IntoView {
                 <h2 class="caption">"Targets"</h2>
                 <TargetList/>
                 <ByNumbers/>
+            </section>
+            <section class="panel__section">
+                <h2 class="caption">"Find by words"</h2>
+                <FindTargets/>
             </section>
             <section class="panel__section">
                 <h2 class="caption">"Words"</h2>

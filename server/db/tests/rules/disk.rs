@@ -44,7 +44,10 @@ const OTHERS: &[(&str, &[&str])] = &[
         "upload",
         &["upload_id", "project_id", "sequence_id", "person_id", "file_name", "state", "shot_id", "metadata"],
     ),
-    ("target", &["target_id", "shot_id", "name", "colour", "points", "boxes"]),
+    ("target", &["target_id", "shot_id", "name", "colour", "points", "boxes", "found"]),
+    // Inputs are a hash of what was asked.
+    ("finding", &["finding_id", "shot_id", "inputs", "about"]),
+    ("sight", &["finding_id", "shot_id", "content"]),
     ("deletion", &["shot_id"]),
     ("words", &["shot_id", "removal", "after"]),
     ("cause", &["cause_id", "shot_id", "name", "reason", "consequence", "path", "spans"]),

@@ -8,6 +8,7 @@ mod decisions;
 mod disk;
 mod draft;
 mod engines;
+mod finding;
 mod history;
 mod looked;
 mod people;

@@ -4,7 +4,7 @@
 //! and comes out as it is. Reference: void-spec §2; where it only goes forwards from the first click with a box around all
 //! clicks, this goes both ways and takes boxes only from people ([`Options::box_of_clicks`] has the reference's).
 
-mod bits;
+pub(crate) mod bits;
 mod glance;
 mod lend;
 mod open;

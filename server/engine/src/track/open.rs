@@ -62,7 +62,7 @@ impl Segmenter {
         &self.named
     }
 
-    pub(super) fn net(&self) -> &Sam2 {
+    pub(crate) fn net(&self) -> &Sam2 {
         &self.net
     }
 

@@ -5,6 +5,7 @@ pub mod deliver;
 pub mod engine;
 pub mod ingest;
 pub mod kept;
+pub mod noun;
 pub mod reason;
 pub mod remove;
 pub mod segment;

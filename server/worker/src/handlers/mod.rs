@@ -1,6 +1,7 @@
 //! Jobs: rows in, one stage, rows out. Running one twice gives the same rows.
 
 mod demo;
+mod find;
 mod ingest;
 mod package;
 mod png_sequence;
@@ -25,6 +26,7 @@ pub fn plan(job: &Job) -> &'static [(Step, f32)] {
     match job {
         Job::Ingest { .. } => &[(Step::Probe, 0.05), (Step::Proxy, 0.93), (Step::Sound, 0.02)],
         Job::Segment { .. } => &[(Step::Probe, 0.02), (Step::Track, 0.98)],
+        Job::Find { .. } => &[(Step::Probe, 0.05), (Step::Look, 0.75), (Step::Track, 0.2)],
         Job::Reason { .. } => &[(Step::Probe, 0.02), (Step::Register, 0.68), (Step::Reason, 0.3)],
         Job::Remove { .. } => &[
             (Step::Probe, 0.02),
@@ -49,6 +51,7 @@ pub fn run(context: &Context, job: &Job) -> anyhow::Result<()> {
     match job {
         Job::Ingest { shot_id } => ingest::run(context, *shot_id),
         Job::Segment { shot_id, by } => segment::run(context, *shot_id, *by),
+        Job::Find { shot_id, order } => find::run(context, *shot_id, order),
         Job::Reason { shot_id } => reason::run(context, *shot_id),
         Job::Remove { run_id } => remove::run(context, *run_id),
         Job::ImportQuadmask { shot_id, file, name } => quadmask_files::import(context, *shot_id, *file, name),

@@ -108,7 +108,7 @@ pub fn answer(context: &Context, click: Click) -> anyhow::Result<()> {
 }
 
 /// What the pictures of a shot are told by.
-fn seen_as(shot: &Shot) -> Hash {
+pub(super) fn seen_as(shot: &Shot) -> Hash {
     Hash::of(format!("{} {:?} {:?}", shot.plate, shot.trim, shot.said_colour).as_bytes())
 }
 

@@ -62,7 +62,7 @@ pub struct Args {
 pub struct MakeArgs {
     dir: PathBuf,
     /// Which networks.
-    #[arg(long, default_value = "void", value_parser = ["void", "sam2"])]
+    #[arg(long, default_value = "void", value_parser = ["void", "sam2", "sam3"])]
     network: String,
     /// Larger networks, 700 MB: to see what memory they take.
     #[arg(long)]
@@ -132,6 +132,7 @@ pub fn make_test_model(args: &MakeArgs) -> anyhow::Result<()> {
 
     match args.network.as_str() {
         "sam2" => engine::track::make_test_model(&args.dir)?,
+        "sam3" => engine::find::make_test_model(&args.dir)?,
         _ => make_of(&args.dir, if args.larger { Sizes::larger() } else { Sizes::tiny() })?,
     }
     tracing::info!("{} holds a test model now: what it makes means nothing.", args.dir.display());

@@ -8,6 +8,8 @@ mod plate;
 mod reason;
 #[cfg(feature = "void")]
 mod sam2;
+#[cfg(feature = "void")]
+mod sam3;
 mod segment;
 #[cfg(feature = "void")]
 mod switches;
@@ -55,6 +57,9 @@ enum Name {
     /// A full-size SAM 2 opens in both layouts and answers a click on one frame: time and memory. Counted in sizes.
     #[cfg(feature = "void")]
     Sam2,
+    /// SAM 3 of the released size in both published forms: time, memory, a second phrase beside the first. Any count: tiny.
+    #[cfg(feature = "void")]
+    Sam3,
     /// How far the segmenter's masks agree with known ones. Counted in frames of a trial shot.
     Segment,
     /// What each switch that makes VOID faster changes in the latents, and its time. Any count asks for the short form.
@@ -89,6 +94,8 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         Name::Plate => ("plate", plate::prove(request, &args.samples)?),
         Name::Reason => ("reason", reason::prove(request, &args.samples)?),
         Name::Segment => ("segment", segment::prove(request, &args.samples)?),
+        #[cfg(feature = "void")]
+        Name::Sam3 => ("sam3", sam3::prove(request)?),
         #[cfg(feature = "void")]
         Name::Nets => ("nets", nets::prove(request)?),
         #[cfg(feature = "void")]

@@ -7,6 +7,7 @@ use anyhow::Context;
 use domain::{Cause, CellSpan, Consequence, Effect, Grid, Level, Levels, Region};
 use media::read_mask;
 use pipeline::demo::Scene;
+use pipeline::stages::noun::{ByNoun, as_the_reference};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -14,10 +15,6 @@ use super::super::child;
 use super::super::plate::film::Format;
 use super::super::plate::footage::Footage;
 use super::score::{Cells, Scored, overlap};
-
-/// Reach and stride of the reference's third stage (void-spec §4.1 B).
-const NOUN_REACH: u32 = 50;
-const NOUN_STRIDE: u32 = 5;
 
 /// An entry of `causes.json`.
 #[derive(Debug, Clone, Deserialize)]
@@ -54,7 +51,7 @@ impl Case {
     /// Runs the stage and compares with the truth.
     pub fn scored(&self, scene: &Scene) -> anyhow::Result<Scored> {
         let (proposals, report) = reasoned(&self.footage, self.folder.path())?;
-        let nouns = noun_only(scene);
+        let nouns = noun_only(scene)?;
         Ok(Scored::new(&scene.name(), scene.frames(), scene.causes(), proposals, nouns, &report))
     }
 }
@@ -69,30 +66,26 @@ fn reasoned(footage: &Footage, folder: &Path) -> anyhow::Result<(Vec<Proposed>, 
     Ok((serde_json::from_str(&read("causes.json")?)?, serde_json::from_str(&read("report.json")?)?))
 }
 
-/// The reference's third stage with the best answer that any segmenter could give: every pixel that truly changes, on every
-/// fifth frame, within the fixed reach of the target's first mask, as cells.
-fn noun_only(scene: &Scene) -> Vec<Cells> {
-    let (width, height) = (scene.width(), scene.height());
-    let grid = Grid::of(width, height);
-    let region = |levels: &Levels, is: fn(Level) -> bool| {
-        Region::of_grey(width, height, &levels.to_grey(), |g| is(Level::nearest(g))).expect("sizes agree")
-    };
-    let mut target = None;
-    let mut last = Cells::new();
-    let mut all = Vec::new();
-    for frame in 0..scene.frames() {
-        if frame % NOUN_STRIDE == 0 {
-            let levels = scene.close_quadmask(frame);
-            let target = target.get_or_insert_with(|| region(&levels, Level::is_primary));
-            last = cells(
-                &domain::region::near(&region(&levels, Level::is_affected), target, NOUN_REACH),
-                grid,
-                0.0,
-            );
-        }
-        all.push(last.clone());
+/// The best answer that any segmenter could give to a noun: every pixel that truly changes.
+struct Truth<'a>(&'a Scene);
+
+impl ByNoun for Truth<'_> {
+    fn find(&mut self, frame: u32, _: &str) -> pipeline::Result<Vec<Region>> {
+        Ok(vec![region(self.0, frame, Level::is_affected)?])
     }
-    all
+}
+
+fn region(scene: &Scene, frame: u32, is: fn(Level) -> bool) -> pipeline::Result<Region> {
+    let (width, height) = (scene.width(), scene.height());
+    let grey = scene.close_quadmask(frame).to_grey();
+    Ok(Region::of_grey(width, height, &grey, |grey| is(Level::nearest(grey)))?)
+}
+
+/// The reference's third stage, fed with that answer.
+fn noun_only(scene: &Scene) -> anyhow::Result<Vec<Cells>> {
+    let target = region(scene, 0, Level::is_primary)?;
+    let nouns = ["everything that changes".to_owned()];
+    Ok(as_the_reference(&mut Truth(scene), &nouns, scene.frames(), &target, &mut ())?)
 }
 
 /// The cells of which more than `least` of the pixels are meant.
