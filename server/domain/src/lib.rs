@@ -2,6 +2,7 @@
 //!
 //! No input or output here; it builds for `wasm32-unknown-unknown` so that browser, server and worker share one meaning.
 
+pub mod affected;
 pub mod audit;
 pub mod bin;
 pub mod cause;
@@ -18,6 +19,7 @@ pub mod job;
 pub mod mask;
 pub mod moment;
 pub mod needs;
+pub mod outside;
 pub mod package;
 pub mod people;
 pub mod phase;
@@ -25,6 +27,7 @@ pub mod policy;
 pub mod predict;
 pub mod project;
 pub mod proposal;
+pub mod question;
 pub mod rate;
 pub mod reach;
 pub mod recipe;

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::outside::Outside;
 use crate::recipe::{BadRecipe, PlateRecipe, VoidRecipe};
 use crate::{Hash, VersionId};
 
@@ -40,6 +41,8 @@ pub enum Need {
     VoidPass1,
     VoidPass2,
     Sam2,
+    /// A model outside, see [`crate::outside`].
+    Outside,
 }
 
 impl Need {
@@ -48,6 +51,7 @@ impl Need {
             Self::VoidPass1 => "void_pass1",
             Self::VoidPass2 => "void_pass2",
             Self::Sam2 => "sam2",
+            Self::Outside => "outside",
         }
     }
 }
@@ -138,6 +142,8 @@ impl From<VoidOrder> for Recipe {
 pub struct Abilities {
     pub void: VoidAbility,
     pub sam2: Sam2Ability,
+    /// The model outside that it was told to ask where a project allows it; `None`: it was told of none.
+    pub outside: Option<Outside>,
 }
 
 /// What a worker program says of itself when it is asked without a server.
@@ -305,6 +311,7 @@ impl VoidAbility {
             (Self::Able { pass1, .. }, Need::VoidPass1) => Ok(pass1),
             (Self::Able { pass2: Some(pass2), .. }, Need::VoidPass2) => Ok(pass2),
             (Self::Able { .. }, Need::Sam2) => Err("SAM 2 is no part of VOID.".to_owned()),
+            (Self::Able { .. }, Need::Outside) => Err("A model outside is no part of VOID.".to_owned()),
             (Self::Able { pass2_lacks, .. }, Need::VoidPass2) => {
                 Err(pass2_lacks.clone().unwrap_or_else(|| "The weights of pass 2 are not there.".to_owned()))
             }
@@ -333,9 +340,11 @@ impl Abilities {
     pub fn needs(&self) -> Vec<&'static str> {
         let met = |need: &Need| match need {
             Need::Sam2 => self.sam2.network().is_ok(),
+            Need::Outside => self.outside.is_some(),
             need => self.void.weights(*need).is_ok(),
         };
-        [Need::VoidPass1, Need::VoidPass2, Need::Sam2].into_iter().filter(met).map(Need::word).collect()
+        let all = [Need::VoidPass1, Need::VoidPass2, Need::Sam2, Need::Outside];
+        all.into_iter().filter(met).map(Need::word).collect()
     }
 }
 

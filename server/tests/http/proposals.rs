@@ -28,6 +28,7 @@ fn shadow() -> Found {
         place: [0.0, 0.0, 0.5, 0.5],
         spans: vec![CellSpan { from: 0, to: 0, cells: vec![(1, 1)] }],
         confidence: 0.75,
+        said: None,
     };
     Found { proposal, picture: None }
 }

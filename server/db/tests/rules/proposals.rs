@@ -20,6 +20,7 @@ pub fn found(effect: Effect, col: u32) -> Found {
         place: [0.1, 0.2, 0.3, 0.4],
         spans: vec![CellSpan { from: 1, to: 4, cells }],
         confidence: 0.7,
+        said: None,
     };
     Found { proposal, picture: Some("data:image/jpeg;base64,AAAA".into()) }
 }
