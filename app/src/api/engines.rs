@@ -1,5 +1,6 @@
 //! Which engines the living workers have, and what earlier runs of them took.
 
+use domain::outside::Outside;
 use domain::recipe::{Forecast, Plan, VoidRecipe};
 use domain::run::{Need, Network, Sam2Ability, Segmenter, VoidAbility, Weights};
 use domain::version::MadeBy;
@@ -15,6 +16,8 @@ pub struct Engines {
     pub host: String,
     /// What the worker that can do most can do with SAM 2; `None`: no worker lives.
     pub sam2: Option<Sam2Ability>,
+    /// The model outside that a worker was told to ask. Of a shot only where its project allows just that.
+    pub outside: Option<Outside>,
     /// What earlier runs on that host with those weights took, newest first.
     pub measured: Vec<MadeBy>,
 }
@@ -73,10 +76,11 @@ impl Engines {
 impl Engines {
     /// As they are now.
     pub async fn now(cx: &crate::context::Cx) -> Result<Self, crate::error::ApiError> {
-        let Some(jobs::Best { void, host, sam2 }) = cx.state.queue().best().await? else {
+        let Some(jobs::Best { void, host, sam2, outside }) = cx.state.queue().best().await? else {
             return Ok(Self::default());
         };
-        let mut engines = Self { void: Some(void), host, sam2: Some(sam2), measured: Vec::new() };
+        let mut engines =
+            Self { void: Some(void), host, sam2: Some(sam2), outside, measured: Vec::new() };
         let mut measured = db::versions::measured(cx.db()).await?;
         measured.retain(|made| {
             [Need::VoidPass1, Need::VoidPass2]

@@ -9,6 +9,7 @@ pub mod guests;
 pub mod jobs;
 pub mod life;
 pub mod models;
+pub mod outside;
 pub mod people;
 pub mod projects;
 pub mod proposals;

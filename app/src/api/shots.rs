@@ -84,6 +84,7 @@ pub async fn get_shot(shot_id: ShotId) -> Result<ShotView, ApiError> {
     let project = db::projects::get(cx.db().pool(), shot.project_id).await?;
     let client = cx.is_client();
     let may = cx.rights_in(&project);
+    let consent = project.outside.clone();
     let (clients_apart, is_archived) = (project.sharing.clients_apart, project.is_archived());
     let grid = shot.facts.as_ref().map(|facts| Grid::of(facts.width(), facts.height()));
     // A hash per frame is for proofs, not for pages.
@@ -157,6 +158,8 @@ pub async fn get_shot(shot_id: ShotId) -> Result<ShotView, ApiError> {
         view.run = Some(db::runs::get(cx.db().pool(), run_id).await?.recipe);
     }
     view.engines = Engines::now(&cx).await?;
+    // Nobody is shown what they may not ask.
+    view.engines.outside = super::outside::allowed(consent.as_ref(), view.engines.outside.take());
     view.job = jobs::latest_of_shots(cx.db(), &[shot_id], false).await?.remove(&shot_id);
     Ok(view)
 }

@@ -9,7 +9,7 @@ use crate::outside::Asked;
 use crate::proposal::Said;
 use crate::region::near;
 use crate::reply::{Affected, Belonging, Cell, Localization, Size};
-use crate::{CellSpan, Effect, Grid, PathPoint, Proposal, Region, Reply};
+use crate::{BoxPrompt, CellSpan, Effect, Grid, PathPoint, Proposal, Region, Reply};
 
 /// `(row, col)`.
 pub type Cells = BTreeSet<(u32, u32)>;
@@ -26,6 +26,8 @@ pub struct Clip {
 /// Longest name and reason that are taken, in characters.
 const NAME: usize = 60;
 const WHY: usize = 500;
+/// Most stops of a way: 3 to 5 were asked for.
+const MOST_STOPS: usize = 64;
 
 /// Everything in an answer that changes or goes with the target, in its order: belongings first. `reply` lies within the clip.
 pub fn proposals(reply: &Reply, clip: Clip, by: &Asked) -> Vec<Proposal> {
@@ -65,13 +67,16 @@ fn affected(thing: &Affected, clip: Clip, confidence: f32, by: &Asked) -> Option
     let effect = effect_of(thing);
     let path = if effect == Effect::Carried { path(thing, clip) } else { Vec::new() };
     let why = [thing.why.as_str(), thing.movement_description.as_str()].join(" ");
-    let said = Said { noun: thing.noun.clone(), why, path, by: by.clone() };
+    let boxes = boxes(&thing.grid_localizations, clip);
+    let said = Said { noun: thing.noun.clone(), why, path, boxes, by: by.clone() };
     made(effect, said, &cells(thing, clip), clip, confidence)
 }
 
 fn belonging(worn: &Belonging, clip: Clip, confidence: f32, by: &Asked) -> Option<Proposal> {
     let places = keyframes(&worn.grid_localizations);
-    let said = Said { noun: worn.noun.clone(), why: worn.why.clone(), path: Vec::new(), by: by.clone() };
+    let (noun, why, path) = (worn.noun.clone(), worn.why.clone(), Vec::new());
+    let boxes = boxes(&worn.grid_localizations, clip);
+    let said = Said { noun, why, path, boxes, by: by.clone() };
     let at = |frame| held(&places, frame, clip.grid);
     // Only where it was said to be: it is a mark for the target, and no region.
     let all = (0..clip.frames).map(|frame| if is_named(&places, frame) { at(frame) } else { Cells::new() });
@@ -206,6 +211,7 @@ fn stops(thing: &Affected) -> Vec<(u32, (f64, f64))> {
         stops.push((frame, (stop.grid_row as f64, stop.grid_col as f64)));
     }
     stops.sort_by_key(|(frame, _)| *frame);
+    stops.truncate(MOST_STOPS);
     stops
 }
 
@@ -245,6 +251,19 @@ fn path(thing: &Affected, clip: Clip) -> Vec<PathPoint> {
         y: pixel(row, rows, clip.height),
     };
     stops(thing).into_iter().map(point).collect()
+}
+
+/// Most boxes of one thing.
+const MOST_BOXES: usize = 12;
+
+/// Places as boxes of plate pixels around their cells, one for each frame.
+fn boxes(places: &[Localization], clip: Clip) -> Vec<BoxPrompt> {
+    let (w, h) = (clip.width as f32, clip.height as f32);
+    let of_place = |(frame, cells): (u32, Cells)| {
+        let [left, top, right, bottom] = place(&cells, clip.grid);
+        BoxPrompt { frame, x0: left * w, y0: top * h, x1: right * w, y1: bottom * h }
+    };
+    keyframes(places).into_iter().take(MOST_BOXES).map(of_place).collect()
 }
 
 fn place(cells: &Cells, grid: Grid) -> [f32; 4] {
@@ -289,11 +308,15 @@ pub fn reach(width: u32, height: u32) -> u32 {
     (f64::from(width.max(height)) * 50.0 / 720.0).round().max(1.0) as u32
 }
 
-/// The cells of what a segmenter found of a thing on a frame: no further from the target's `motion` than half the reach, so
-/// that another thing with the same name elsewhere in the picture does not count. `motion`: everywhere the target ever is.
-pub fn seen(found: &Region, motion: &Region, grid: Grid) -> Cells {
-    let (width, height) = (found.width(), found.height());
-    cells_of(&near(found, motion, reach(width, height)), grid)
+/// Where something counts as near the target: everywhere that the target ever is (`motion`), and half the reach around that.
+pub fn close_to(motion: &Region) -> Region {
+    motion.grown(reach(motion.width(), motion.height()))
+}
+
+/// The cells of what a segmenter found of a thing on a frame, as far as it is `close` to the target: another thing with the same
+/// name elsewhere in the picture does not count.
+pub fn seen(found: &Region, close: &Region, grid: Grid) -> Cells {
+    cells_of(&found.overlap(close), grid)
 }
 
 /// Every cell of which a pixel is meant.

@@ -71,6 +71,8 @@ fn a_belonging_has_a_mark_where_it_was_seen_and_no_region() {
     let found = all(answer);
     let [hat, bag] = &found[..] else { panic!("two") };
     assert_eq!((hat.effect, hat.shown), (Effect::Belonging, 3));
+    let [at_3] = hat.said.as_ref().expect("said").boxes[..] else { panic!("one box") };
+    assert_eq!((at_3.frame, at_3.y0, at_3.y1), (3, 0.0, 45.0));
     assert_eq!((at(hat, 3), at(hat, 4)), (vec![(0, 5)], vec![]));
     assert!(bag.spans.is_empty() && bag.name(|f| f) == "Bag");
 }
@@ -94,7 +96,7 @@ fn another_thing_far_from_the_targets_motion_does_not_count() {
     found.mark(410, 150, 415, 155); // beside the end of its way
     found.mark(600, 400, 640, 440);
     let grid = Grid::of(720, 480);
-    assert_eq!(seen(&found, &motion, grid), Cells::from([grid.at(410, 150, 720, 480)]));
+    assert_eq!(seen(&found, &close_to(&motion), grid), Cells::from([grid.at(410, 150, 720, 480)]));
     assert_eq!((reach(720, 480), reach(3840, 2160)), (50, 267));
 }
 

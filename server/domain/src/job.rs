@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::outside::Reasoner;
 use crate::package::{Movie, What};
 use crate::run::Segmenter;
 use crate::{Hash, JobId, ProjectId, QuadmaskId, RunId, ShotId, VersionId};
@@ -19,7 +20,11 @@ pub enum Job {
         by: Segmenter,
     },
     /// Look for what else changes when the target goes.
-    Reason { shot_id: ShotId },
+    Reason {
+        shot_id: ShotId,
+        #[serde(default)]
+        by: Reasoner,
+    },
     /// Run a removal and make a version.
     Remove { run_id: RunId },
     /// Put a quadmask file (`quadmask_0.mp4` or a zip of PNGs) into the draft.
@@ -115,6 +120,7 @@ pub enum Step {
     Sound,
     Track,
     Reason,
+    Ask,
     Register,
     Background,
     Fill,
@@ -135,12 +141,13 @@ pub enum Step {
 }
 
 impl Step {
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::Probe,
         Self::Proxy,
         Self::Sound,
         Self::Track,
         Self::Reason,
+        Self::Ask,
         Self::Register,
         Self::Background,
         Self::Fill,
@@ -168,6 +175,7 @@ impl Step {
             Self::Sound => "sound",
             Self::Track => "track",
             Self::Reason => "reason",
+            Self::Ask => "ask",
             Self::Register => "register",
             Self::Background => "background",
             Self::Fill => "fill",
@@ -195,6 +203,7 @@ impl Step {
             Self::Sound => "Reading the sound",
             Self::Track => "Following the target",
             Self::Reason => "Comparing what changes",
+            Self::Ask => "Waiting for the model’s answer",
             Self::Register => "Aligning frames",
             Self::Background => "Gathering background",
             Self::Fill => "Filling and compositing",

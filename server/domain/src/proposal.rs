@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use crate::outside::Asked;
-use crate::{CauseId, CellSpan, Consequence, PathPoint, ProposalId, TargetId};
+use crate::{BoxPrompt, Cause, CauseId, CellSpan, Consequence, PathPoint, ProposalId, Target, TargetId};
 
 /// How something is affected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -144,6 +144,9 @@ pub struct Said {
     /// The centre of a thing that would move on its own, frames strictly ascending; mostly empty.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub path: Vec<PathPoint>,
+    /// Where it was said to be, as boxes in plate pixels: what a segmenter starts from.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub boxes: Vec<BoxPrompt>,
     pub by: Asked,
 }
 
@@ -294,6 +297,15 @@ pub struct Judged {
     pub target_id: Option<TargetId>,
 }
 
+/// What an accepted proposal became.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Accepted {
+    Cause(Cause),
+    /// What belongs to the target goes with it: its mask is grown as the target's own.
+    Target(Target),
+}
+
 /// What the last search in a shot came to.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Reasoning {
@@ -345,7 +357,8 @@ mod tests {
     fn what_was_said_is_named_as_it_was_said() {
         let outside = crate::outside::Outside::new("http://127.0.0.1:1", "m", Default::default(), None);
         let by = Asked::new(&outside.expect("an address"), 0, 0);
-        let said = Said { noun: "écharpe".into(), why: "It is worn.".into(), path: vec![], by };
+        let said =
+            Said { noun: "écharpe".into(), why: "It is worn.".into(), path: vec![], boxes: vec![], by };
         let worn = Proposal { effect: Effect::Belonging, spans: vec![], said: Some(said), ..shadow(4) };
         assert_eq!((worn.name(|f| f), worn.reason(|f| f)), ("Écharpe".into(), "It is worn.".into()));
         assert!(worn.is_like(&worn.clone(), 0.5), "known again by its name");

@@ -8,6 +8,7 @@ mod handlers;
 mod headless;
 mod memory;
 mod models;
+mod outside;
 mod parity;
 mod points;
 mod prove;

@@ -105,7 +105,7 @@ fn on_frame(target: &Prompts, frame: u32) -> Prompts {
 }
 
 /// What the pictures of a shot are told by.
-fn seen_as(shot: &Shot) -> Hash {
+pub(super) fn seen_as(shot: &Shot) -> Hash {
     Hash::of(format!("{} {:?} {:?}", shot.plate, shot.trim, shot.said_colour).as_bytes())
 }
 
