@@ -81,11 +81,16 @@ mod tests {
         let words = ["--outside-endpoint", "https://models.example/v1", "--outside-model", "m"];
         let setting = args(&words).setting_with("sk-1").expect("fine").expect("an endpoint");
         assert_eq!((setting.outside.sends, setting.limits.answer.as_secs()), (Sends::Pictures, 180));
-        for (words, key) in
-            [(&words[..2], "sk-1"), (&words[..], "sk 1"), (&["--outside-endpoint", "x", "--outside-model", "m"][..], "")]
-        {
+        for (words, key) in [
+            (&words[..2], "sk-1"),
+            (&words[..], "sk 1"),
+            (&["--outside-endpoint", "x", "--outside-model", "m"][..], ""),
+        ] {
             let error = format!("{:#}", args(words).setting_with(key).expect_err("refused"));
-            assert!(error.contains("OUTSIDE_") && !error.contains("sk-1") && !error.contains("sk 1"), "{error}");
+            assert!(
+                error.contains("OUTSIDE_") && !error.contains("sk-1") && !error.contains("sk 1"),
+                "{error}"
+            );
         }
     }
 }

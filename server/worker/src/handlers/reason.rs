@@ -31,7 +31,9 @@ pub fn run(context: &Context, shot_id: ShotId, by: By) -> anyhow::Result<()> {
     let shot = context.wait(db::shots::get(context.db.pool(), shot_id))?;
     let rows = context.wait(db::draft::frames(context.db.pool(), shot_id))?;
     match by {
-        By::BuiltIn => look(context, &shot, &rows, db::proposals::inputs(&shot, &rows), &mut BuiltIn::default()),
+        By::BuiltIn => {
+            look(context, &shot, &rows, db::proposals::inputs(&shot, &rows), &mut BuiltIn::default())
+        }
         By::Outside => {
             let setting = allowed(context, &shot)?;
             let sends = setting.outside.sends;
@@ -93,17 +95,16 @@ fn look(
     let mut found = Vec::new();
     for proposal in proposals {
         // What was said without a place has nothing to show.
-        let picture =
-            if proposal.spans.is_empty() { None } else { Some(picture(&mut plate, &proposal)?) };
+        let picture = if proposal.spans.is_empty() { None } else { Some(picture(&mut plate, &proposal)?) };
         found.push(Found { proposal, picture });
     }
     context.log(format!("{} proposals", found.len()));
     let told = asked.map(|asked| Told { asked, scene });
     context.write(|tx| {
         let (found, notes, told) = (found.clone(), notes.clone(), told.clone());
-        Box::pin(async move {
-            db::proposals::put_told(tx, shot_id, inputs, &found, &notes, told.as_ref()).await
-        })
+        Box::pin(
+            async move { db::proposals::put_told(tx, shot_id, inputs, &found, &notes, told.as_ref()).await },
+        )
     })?;
     Ok(())
 }
