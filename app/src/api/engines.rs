@@ -79,8 +79,7 @@ impl Engines {
         let Some(jobs::Best { void, host, sam2, outside }) = cx.state.queue().best().await? else {
             return Ok(Self::default());
         };
-        let mut engines =
-            Self { void: Some(void), host, sam2: Some(sam2), outside, measured: Vec::new() };
+        let mut engines = Self { void: Some(void), host, sam2: Some(sam2), outside, measured: Vec::new() };
         let mut measured = db::versions::measured(cx.db()).await?;
         measured.retain(|made| {
             [Need::VoidPass1, Need::VoidPass2]

@@ -47,7 +47,8 @@ pub async fn set_outside(project_id: ProjectId, seen: Option<Outside>) -> Result
         None => None,
         Some(seen) => {
             let same = offered.as_ref().is_some_and(|offered| {
-                (&offered.endpoint, &offered.model, offered.sends) == (&seen.endpoint, &seen.model, seen.sends)
+                (&offered.endpoint, &offered.model, offered.sends)
+                    == (&seen.endpoint, &seen.model, seen.sends)
             });
             if !same {
                 return Err(ApiError::Conflict(

@@ -1,6 +1,8 @@
-//! A project's settings: name, first frame, who must approve, who shares, who belongs to it, and its end.
+//! A project's settings: name, first frame, who must approve, who shares, whether a model outside is asked, who belongs to it, and
+//! its end.
 
 mod life;
+mod outside;
 mod sharing;
 
 use domain::{ApprovalPolicy, Person, PersonId, Role};
@@ -8,6 +10,7 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 
 use self::life::{DiskUse, Ending, Sequences};
+use self::outside::ModelOutside;
 use self::sharing::Sharing;
 use super::project::{InProject, use_project};
 use crate::api::people::list_people;
@@ -37,6 +40,7 @@ pub fn SettingsPage() -> impl IntoView {
                         <Forms project everybody/>
                         <Sequences project_id=of.project_id sequences/>
                         <Sharing project_id=of.project_id rules=of.sharing/>
+                        <ModelOutside project_id=of.project_id/>
                     }
                     .into_any()
                 }

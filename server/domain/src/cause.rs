@@ -84,6 +84,13 @@ impl Cause {
         self.consequence == Consequence::React && self.path.len() < 2
     }
 
+    /// First and last frame on which it has cells.
+    pub fn frames(&self) -> Option<(u32, u32)> {
+        let from = self.spans.iter().map(|span| span.from).min()?;
+        let to = self.spans.iter().map(|span| span.to).max()?;
+        Some((from, to))
+    }
+
     /// The cells that are affected at `frame`.
     pub fn cells_at(&self, frame: u32) -> impl Iterator<Item = (u32, u32)> + '_ {
         self.spans
@@ -163,6 +170,7 @@ mod tests {
         assert_eq!(at(20), [(3, 3)]);
         assert_eq!(at(21), []);
         assert!(c.spans.windows(2).all(|p| p[0].to < p[1].from));
+        assert_eq!((c.frames(), cause().frames()), (Some((0, 20)), None));
     }
 
     #[test]

@@ -36,6 +36,7 @@ mod repair;
 pub mod reply;
 pub mod run;
 mod said_colour;
+pub mod scene;
 pub mod share;
 pub mod stroke;
 pub mod target;

@@ -306,6 +306,15 @@ pub enum Accepted {
     Target(Target),
 }
 
+/// What kind of thing a cause is: as the proposal that it was says, while it does what that said, else by what becomes of it.
+pub fn category_of(cause: &Cause, was: Option<&Proposal>) -> Category {
+    match (was, cause.consequence) {
+        (Some(was), consequence) if was.consequence == consequence => was.effect.category(),
+        (_, Consequence::Vanish) => Category::Visual,
+        (_, Consequence::Stay | Consequence::React | Consequence::Keep) => Category::Physical,
+    }
+}
+
 /// What the last search in a shot came to.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Reasoning {

@@ -11,6 +11,7 @@ use app::api::life::{
     ArchiveProject, DeleteForGood, EmptyBin, ListBin, RenameSequence, RestoreFromBin, SetSharing,
 };
 use app::api::models::{AcceptLicence, FetchModel, ListModels, StopFetching};
+use app::api::outside::{GetOutside, SetOutside};
 use app::api::people::{
     Invite, ListInvitations, ListPeople, MakeResetLink, SetActive, SetRole, WithdrawInvitation,
 };
@@ -104,7 +105,7 @@ pub fn about_shot(shot_id: ShotId) -> Vec<Call> {
             Action::EditShot,
             &SetCells { shot_id, cause_id, cells: vec![(0, 0)], on: true, from: 0, to: 0 },
         ),
-        form(Action::EditShot, &LookForAffected { shot_id }),
+        form(Action::EditShot, &LookForAffected { shot_id, by: Default::default() }),
         form(Action::EditShot, &AcceptProposal { shot_id, proposal_id }),
         form(Action::EditShot, &RejectProposal { shot_id, proposal_id, rejected: true }),
         form(Action::EditShot, &EditDraft { shot_id, take_over: false }),
@@ -148,6 +149,8 @@ pub fn about_project(project_id: ProjectId) -> Vec<Call> {
             &SetSharing { project_id, sharers: domain::project::Sharing::all(), clients_apart: false },
         ),
         form(Action::ManageProject, &GetProjectUse { project_id }),
+        form(Action::ManageProject, &GetOutside { project_id }),
+        json(Action::ManageProject, &SetOutside { project_id, seen: None }),
         json(Action::ManageProject, &settings),
         form(Action::ManageProject, &SetMember { project_id, person_id: PersonId(db::new_uuid()), on: true }),
         form(Action::ArchiveProject, &ArchiveProject { project_id, on: false }),

@@ -2,10 +2,14 @@
 
 mod card;
 mod cells;
+mod graph;
 mod proposals;
+mod scene;
 
 pub use card::CauseCard;
+pub use graph::CauseGraph;
 pub use proposals::Proposals;
+pub use scene::Scene;
 
 use domain::Cause;
 use leptos::ev::SubmitEvent;
