@@ -49,6 +49,8 @@ enum Stage {
     Segment(headless::segment::Args),
     /// Plate and primary mask to what else is affected.
     Reason(headless::reason::Args),
+    /// The masks of what goes and of what is affected to a quadmask.
+    Combine(headless::combine::Args),
     /// Plate and quadmask to a result, its matte and its proof.
     Remove(headless::remove::Args),
     /// A result of VOID's pass 1 to one of pass 2.
@@ -66,6 +68,7 @@ fn main() -> std::process::ExitCode {
         Command::Prove(args) => prove::run(&args),
         Command::Stage { stage: Stage::Segment(args) } => headless::segment::run(&args),
         Command::Stage { stage: Stage::Reason(args) } => headless::reason::run(&args),
+        Command::Stage { stage: Stage::Combine(args) } => headless::combine::run(&args),
         Command::Stage { stage: Stage::Remove(args) } => headless::remove::run(&args),
         Command::Stage { stage: Stage::Refine(args) } => headless::void::refine(&args),
         Command::Stage { stage: Stage::MakeTestModel(args) } => headless::void::make_test_model(&args),
