@@ -5,11 +5,13 @@ import { join } from 'node:path';
 import { ask } from '../lib/audit';
 import { movingSquare } from '../lib/clips';
 import { clickPlate, goTo } from '../lib/desk';
-import { becomeOwner, makeProject } from '../lib/people';
+import { becomeOwner, makeProject, signInOwner } from '../lib/people';
 import { output } from '../lib/place';
-import { expect, test } from '../lib/test';
+import { expect, open, test } from '../lib/test';
 
-test.describe.configure({ timeout: 180_000 });
+test.describe.configure({ timeout: 180_000, mode: 'serial' });
+// Asking for changes without a note is refused.
+test.use({ expectedMessages: [/status of 422/] });
 
 test('causes are added, edited, given cells and a path, and stand in a graph', async ({ page, server }) => {
   const pictures = join(output, 'causes');
@@ -95,4 +97,35 @@ test('causes are added, edited, given cells and a path, and stand in a graph', a
   await page.setViewportSize({ width: 1440, height: 900 });
   await page.getByRole('button', { name: 'Delete Ball' }).click();
   await expect(graph.getByRole('button')).toHaveCount(1);
+});
+
+test('causes are approved first where the project asks for it', async ({ page, server }) => {
+  const clip = movingSquare(join(server.dataDir, 'other.mp4'), 9);
+  await signInOwner(page);
+  await makeProject(page, 'First');
+  const board = new URL(page.url()).pathname;
+  await page.getByLabel('Plates').first().setInputFiles(clip.path);
+  await expect(page.getByText('Ready to annotate').first()).toBeVisible({ timeout: 60_000 });
+  await open(page, `${board}/settings`);
+  await page.getByLabel('Causes are approved before the quadmask').check();
+  await expect(page.getByText('Settings saved')).toBeVisible();
+  await open(page, board);
+  await page.getByRole('link', { name: 'other' }).first().click();
+  await expect(page.locator('.stage__picture')).toHaveAttribute('data-frame', '0');
+  await page.getByRole('link', { name: /Quadmask/ }).first().click();
+  await page.getByLabel('What else changes').fill('Shadow');
+  await page.getByRole('button', { name: 'Add cause' }).click();
+  const approval = page.getByRole('region', { name: 'Approval of the causes' });
+  await expect(approval).toContainText('0 of 1');
+  await approval.getByRole('button', { name: 'Ask for changes of the causes' }).click();
+  await expect(page.getByText('Say in the note what should change.')).toBeVisible();
+  await approval.getByRole('button', { name: 'Approve causes' }).click();
+  await expect(approval).toContainText('✓ 1 of 1');
+  await expect(approval.getByRole('button', { name: 'Approve causes' })).toHaveCount(0);
+
+  // Another reason is another thing to approve.
+  await page.getByLabel('Why it changes').fill('Cast on the wall.');
+  await page.getByLabel('Why it changes').blur();
+  await expect(approval).toContainText('0 of 1');
+  await expect(approval).toContainText('1 about causes as they were before.');
 });

@@ -1,6 +1,7 @@
 //! Server functions by noun: who is asking, what they may touch, one call. Rules live in `domain`, SQL in `db`.
 
 pub mod audit;
+pub mod causes;
 pub mod deliveries;
 pub mod disk;
 pub mod draft;

@@ -212,6 +212,7 @@ impl SharedShot {
             words: Default::default(),
             causes: Vec::new(),
             reasoning: None,
+            causes_review: None,
             draft: Default::default(),
             quadmasks: Vec::new(),
             versions,

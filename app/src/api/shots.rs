@@ -1,5 +1,6 @@
 //! One shot: everything its workspace shows, and the brief (targets, words, causes).
 
+use domain::cause::CausesReview;
 use domain::policy::has_approved;
 use domain::project::Shot;
 use domain::proposal::Reasoning;
@@ -32,6 +33,9 @@ pub struct ShotView {
     /// What the built-in reasoner proposed; `None`: it never looked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reasoning: Option<Reasoning>,
+    /// How the causes stand, where the project has them approved before the quadmask.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub causes_review: Option<CausesReview>,
     pub draft: DraftView,
     /// Newest first.
     pub quadmasks: Vec<Quadmask>,
@@ -85,6 +89,7 @@ pub async fn get_shot(shot_id: ShotId) -> Result<ShotView, ApiError> {
     let client = cx.is_client();
     let may = cx.rights_in(&project);
     let consent = project.outside.clone();
+    let causes_review = if client { None } else { db::causes::review(cx.db(), &project, shot_id).await? };
     let (clients_apart, is_archived) = (project.sharing.clients_apart, project.is_archived());
     let grid = shot.facts.as_ref().map(|facts| Grid::of(facts.width(), facts.height()));
     // A hash per frame is for proofs, not for pages.
@@ -102,6 +107,7 @@ pub async fn get_shot(shot_id: ShotId) -> Result<ShotView, ApiError> {
         words: Words::default(),
         causes: Vec::new(),
         reasoning: None,
+        causes_review: None,
         draft: DraftView::default(),
         quadmasks: Vec::new(),
         versions: db::versions::list(cx.db(), shot_id, client).await?,
@@ -151,6 +157,7 @@ pub async fn get_shot(shot_id: ShotId) -> Result<ShotView, ApiError> {
     view.words = db::brief::words(cx.db().pool(), shot_id).await?;
     view.causes = db::brief::causes(cx.db().pool(), shot_id).await?;
     view.reasoning = db::proposals::of_shot(cx.db(), shot_id).await?;
+    view.causes_review = causes_review;
     view.draft = super::draft::draft_view(&cx, shot_id).await?;
     view.quadmasks = db::quadmasks::list(cx.db(), shot_id).await?;
     view.deliveries = Deliveries::of_shot(cx.db(), shot_id, &view.versions).await?;

@@ -11,7 +11,7 @@ use leptos_meta::Title;
 
 use self::life::{DiskUse, Ending, Sequences};
 use self::outside::ModelOutside;
-use self::sharing::Sharing;
+use self::sharing::{CausesFirst, Sharing};
 use super::project::{InProject, use_project};
 use crate::api::people::list_people;
 use crate::api::projects::{ProjectView, SetMember, UpdateProject, get_project};
@@ -40,6 +40,7 @@ pub fn SettingsPage() -> impl IntoView {
                         <Forms project everybody/>
                         <Sequences project_id=of.project_id sequences/>
                         <Sharing project_id=of.project_id rules=of.sharing/>
+                        <CausesFirst project_id=of.project_id first=of.causes_first/>
                         <ModelOutside project_id=of.project_id/>
                     }
                     .into_any()

@@ -11,7 +11,8 @@ use crate::row::Cells;
 use crate::{Db, Error, Result, decisions, events, new_uuid, now, queue, to_json};
 
 const COLUMNS: &str =
-    "select project_id, name, policy, first_frame, is_demo, created_at, archived_at, sharers, clients_apart, outside
+    "select project_id, name, policy, first_frame, is_demo, created_at, archived_at, sharers, clients_apart, outside,
+         causes_first
      from project
      where binned_at is null";
 
@@ -26,6 +27,7 @@ fn read(row: &AnyRow) -> Result<Project> {
         archived_at: row.maybe_int("archived_at")?,
         sharing: Sharing { sharers: row.json("sharers")?, clients_apart: row.flag("clients_apart")? },
         outside: row.maybe_json("outside")?,
+        causes_first: row.flag("causes_first")?,
     })
 }
 

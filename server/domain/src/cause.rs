@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{CauseId, Grid, Level, Levels};
+use crate::version::Decision;
+use crate::{CauseId, Grid, Hash, Level, Levels, PersonId};
 
 /// What becomes of an affected thing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -76,6 +77,19 @@ pub struct Cause {
     /// Only for `react`; frames strictly ascending.
     pub path: Vec<PathPoint>,
     pub spans: Vec<CellSpan>,
+}
+
+/// How the causes of a shot stand, where its project has them approved before the quadmask.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CausesReview {
+    /// Hash of the causes as they are now.
+    pub subject: Hash,
+    /// Who changed them last; nobody known: nil.
+    pub author: PersonId,
+    /// Oldest first; those about another subject are about causes as they were.
+    pub decisions: Vec<Decision>,
+    /// The project's policy is met by decisions about them as they are now.
+    pub is_approved: bool,
 }
 
 impl Cause {

@@ -24,6 +24,9 @@ pub struct Project {
     /// That a model outside may be asked about its shots; `None`: it may not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outside: Option<Consent>,
+    /// Causes are approved by the policy before a quadmask is made of them.
+    #[serde(default)]
+    pub causes_first: bool,
 }
 
 /// What is said to whoever wants to change something of an archived project.
@@ -74,7 +77,7 @@ impl Project {
     /// As clients have it: who approves, who shares and who is asked is the studio's own.
     pub fn for_clients(self) -> Self {
         let (policy, sharing) = (ApprovalPolicy::default(), Sharing::default());
-        Self { policy, sharing, outside: None, ..self }
+        Self { policy, sharing, outside: None, causes_first: false, ..self }
     }
 }
 
@@ -171,6 +174,7 @@ mod tests {
             archived_at,
             sharing: Sharing { sharers, clients_apart: false },
             outside: None,
+            causes_first: false,
         }
     }
 

@@ -2,6 +2,7 @@
 //! refused is what the table of rights refuses, and another project's ids open nothing.
 
 use app::api::audit::ListAudit;
+use app::api::causes::{DecideCauses, SetCausesFirst};
 use app::api::disk::{GetDisk, GetProjectUse, SweepNow};
 use app::api::draft::{
     CopyFrame, DrawStroke, EditDraft, GetDraft, LockFrame, Redo, ReleasePaint, StartSegment, Undo,
@@ -29,8 +30,9 @@ use app::api::versions::StartRun;
 use app::api::work::{ChangeWork, GetWaiting, ListInbox, ListNeeds, ReadInbox};
 use domain::stroke::Stroke;
 use domain::{
-    Action, ApprovalPolicy, Cause, CauseId, Consequence, InvitationId, Level, PersonId, PlateRecipe,
-    ProjectId, ProposalId, Role, SequenceId, ShotId, Target, TargetId, Thing, Trim, Words, WorkChange, may,
+    Action, ApprovalPolicy, Cause, CauseId, Consequence, Hash, InvitationId, Level, PersonId, PlateRecipe,
+    ProjectId, ProposalId, Role, SequenceId, ShotId, Target, TargetId, Thing, Trim, Verdict, Words,
+    WorkChange, may,
 };
 use leptos::server_fn::ServerFn;
 use reqwest::StatusCode;
@@ -108,6 +110,15 @@ pub fn about_shot(shot_id: ShotId) -> Vec<Call> {
         form(Action::EditShot, &LookForAffected { shot_id, by: Default::default() }),
         form(Action::EditShot, &AcceptProposal { shot_id, proposal_id }),
         form(Action::EditShot, &RejectProposal { shot_id, proposal_id, rejected: true }),
+        form(
+            Action::DecideQuadmask,
+            &DecideCauses {
+                shot_id,
+                seen: Hash::of(b"seen"),
+                verdict: Verdict::Approve,
+                note: String::new(),
+            },
+        ),
         form(Action::EditShot, &EditDraft { shot_id, take_over: false }),
         json(Action::EditShot, &DrawStroke { shot_id, stroke }),
         form(Action::EditShot, &LockFrame { shot_id, frame: 0, locked: true }),
@@ -151,6 +162,7 @@ pub fn about_project(project_id: ProjectId) -> Vec<Call> {
         form(Action::ManageProject, &GetProjectUse { project_id }),
         form(Action::ManageProject, &GetOutside { project_id }),
         json(Action::ManageProject, &SetOutside { project_id, seen: None }),
+        form(Action::ManageProject, &SetCausesFirst { project_id, on: false }),
         json(Action::ManageProject, &settings),
         form(Action::ManageProject, &SetMember { project_id, person_id: PersonId(db::new_uuid()), on: true }),
         form(Action::ArchiveProject, &ArchiveProject { project_id, on: false }),

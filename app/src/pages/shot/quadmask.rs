@@ -3,7 +3,7 @@
 use domain::ShotStep;
 use leptos::prelude::*;
 
-use crate::components::causes::{CauseGraph, CauseList, Proposals, Scene};
+use crate::components::causes::{CauseGraph, CauseList, CausesApproval, Proposals, Scene};
 use crate::components::run::JobCard;
 use crate::components::targets::{ByNumbers, FrameLink};
 use crate::components::ui::{Button, Kind};
@@ -21,6 +21,7 @@ pub fn QuadmaskPanel() -> impl IntoView {
                 <CauseGraph/>
                 <CauseList/>
                 <Proposals/>
+                <CausesApproval/>
                 <ByNumbers/>
             </section>
             <section class="panel__section">

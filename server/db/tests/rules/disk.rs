@@ -47,6 +47,8 @@ const OTHERS: &[(&str, &[&str])] = &[
     ("target", &["target_id", "shot_id", "name", "colour", "points", "boxes"]),
     ("deletion", &["shot_id"]),
     ("words", &["shot_id", "removal", "after"]),
+    // The subject is a hash of rows.
+    ("causes_decision", &["decision_id", "shot_id", "subject", "person_id", "role", "verdict", "note"]),
     ("cause", &["cause_id", "shot_id", "name", "reason", "consequence", "path", "spans"]),
     // Inputs are a hash of what was looked at; the picture is a data address.
     (
