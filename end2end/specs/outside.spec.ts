@@ -6,10 +6,9 @@ import { movingSquare } from '../lib/clips';
 import { clickPlate } from '../lib/desk';
 import { Endpoint } from '../lib/endpoint';
 import { becomeOwner, makeProject } from '../lib/people';
-import type { ServerOptions } from '../lib/server';
 import { expect, open, test as base } from '../lib/test';
 
-const test = base.extend<object, { endpoint: Endpoint; serverOptions: ServerOptions }>({
+const test = base.extend<{}, { endpoint: Endpoint }>({
   endpoint: [
     async ({}, use) => {
       const endpoint = await Endpoint.start();

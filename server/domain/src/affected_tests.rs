@@ -1,3 +1,5 @@
+//! Answers as regions: each category by its own rule, and the reference's stage beside them.
+
 use super::*;
 use crate::Consequence;
 use crate::outside::{Outside, Sends};

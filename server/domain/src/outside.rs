@@ -53,13 +53,13 @@ impl Sends {
         match self {
             Self::Pictures => {
                 "For each shot that somebody has it look at: up to eleven small pictures of the plate, at most 768 pixels on \
-                 their longer side, one of them with the target marked, and what was written about the removal. No file, no \
-                 names of people or of the project, no sound."
+                 their longer side, one of them with the target marked, what was written about the removal, and what the targets \
+                 are called. No file, no names of people or of the project, no sound."
             }
             Self::Clip => {
                 "For each shot that somebody has it look at: the whole shot as a small movie without sound, up to eleven small \
-                 pictures of the plate, at most 768 pixels on their longer side, one of them with the target marked, and what \
-                 was written about the removal. No names of people or of the project."
+                 pictures of the plate, at most 768 pixels on their longer side, one of them with the target marked, what was \
+                 written about the removal, and what the targets are called. No names of people or of the project."
             }
         }
     }

@@ -53,9 +53,9 @@ pub enum Error {
     NoAnswer { host: String, reason: String },
     #[error("Of {host}: {bad}{bill}")]
     Reply { host: String, bill: String, bad: BadReply },
-    #[error("the pictures for the model cannot be made: {0}")]
+    #[error("the pictures for the model cannot be made")]
     Media(#[from] media::Error),
-    #[error("the movie for the model cannot be made: {0}")]
+    #[error("the movie for the model cannot be made")]
     Io(#[from] std::io::Error),
 }
 

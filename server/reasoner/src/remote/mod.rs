@@ -112,7 +112,7 @@ impl Reasoner for Remote {
         let Setting { outside, limits, .. } = &self.setting;
         let host = outside.host().to_owned();
         let mut notes = Vec::new();
-        let pictures = pictures(plate, masks, &self.question, (limits.most_sent, &host), report)?;
+        let pictures = pictures(plate, masks, &self.question, (limits.most_sent, host.as_str()), report)?;
         let taken: usize = pictures.iter().map(Vec::len).sum();
         let clip = match outside.sends {
             Sends::Pictures => None,
