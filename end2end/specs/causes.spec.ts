@@ -36,7 +36,7 @@ test('causes are added, edited, given cells and a path, and stand in a graph', a
     await expect(card.getByLabel('What changes')).toHaveValue(name);
     return card;
   };
-  const graph = page.getByRole('group', { name: 'What goes, and what changes with it' });
+  const graph = page.getByRole('group', { name: 'Graph of the causes' });
   await expect(graph).toHaveCount(0);
 
   // A shadow: it goes with the target; where and when by numbers.

@@ -120,13 +120,13 @@ fn drawn(desk: Desk, targets: Vec<(String, String)>, nodes: Vec<Node>) -> impl I
     view! {
         <details class="by-numbers" open=true>
             <summary>"As a graph"</summary>
-            <div class="graph" role="group" aria-label="What goes, and what changes with it" style=format!("block-size:{height}px")>
-                <ul class="graph__side" aria-label="What goes">{goes.collect_view()}</ul>
+            <div class="graph" role="group" aria-label="Graph of the causes" style=format!("block-size:{height}px")>
+                <ul class="graph__side" aria-label="Removed">{goes.collect_view()}</ul>
                 <svg class="graph__lines" width=GAP.to_string() height=height.to_string() aria-hidden="true">
                     {lines}
                     {branches}
                 </svg>
-                <ul class="graph__side" aria-label="What changes with it">{changes.collect_view()}</ul>
+                <ul class="graph__side" aria-label="Affected">{changes.collect_view()}</ul>
             </div>
         </details>
     }
