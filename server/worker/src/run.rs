@@ -62,7 +62,11 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
 }
 
 async fn work(args: &Args) -> anyhow::Result<()> {
-    let outside = args.outside.setting()?;
+    // A model outside that cannot be asked keeps nobody from their work.
+    let outside = args.outside.setting().unwrap_or_else(|error| {
+        tracing::error!("No model outside can be asked: {error:#}");
+        None
+    });
     let (stop, stopping) = watch::channel(false);
     listen_for_the_end(stop, args.stop_with_stdin);
     let url = match &args.database_url {
