@@ -58,7 +58,7 @@ impl Args {
         let seconds: u64 = match said(outside_timeout_s.as_ref()) {
             None => Limits::default().answer.as_secs(),
             Some(word) => word
-                .parse()
+                .parse::<u64>()
                 .ok()
                 .filter(|seconds| (1..=3600).contains(seconds))
                 .context("OUTSIDE_TIMEOUT_S cannot be used: it is a number of seconds, 1 to 3600")?,
