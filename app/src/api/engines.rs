@@ -2,6 +2,7 @@
 
 use domain::VoidOrder;
 use domain::find::Sam3Ability;
+use domain::outside::Outside;
 use domain::predict::{Foresight, Wanted, foresee};
 use domain::recipe::VoidRecipe;
 use domain::run::{Need, Network, Sam2Ability, Segmenter, VoidAbility, Weights};
@@ -20,6 +21,8 @@ pub struct Engines {
     pub sam2: Option<Sam2Ability>,
     /// What the worker that can do most can do with SAM 3; `None`: no worker lives.
     pub sam3: Option<Sam3Ability>,
+    /// The model outside that a worker was told to ask. Of a shot only where its project allows just that.
+    pub outside: Option<Outside>,
     /// What earlier runs on that host with those weights took, newest first.
     pub measured: Vec<MadeBy>,
 }
@@ -91,7 +94,7 @@ impl Engines {
 impl Engines {
     /// As they are now.
     pub async fn now(cx: &crate::context::Cx) -> Result<Self, crate::error::ApiError> {
-        let Some(jobs::Best { void, host, sam2, sam3 }) = cx.state.queue().best().await? else {
+        let Some(jobs::Best { void, host, sam2, sam3, outside }) = cx.state.queue().best().await? else {
             return Ok(Self::default());
         };
         // Where a server keeps its files concerns those who look after it.
@@ -99,8 +102,14 @@ impl Engines {
             Ok(()) => (void, sam2, sam3),
             Err(_) => (void.for_everybody(), sam2.for_everybody(), sam3.for_everybody()),
         };
-        let mut engines =
-            Self { void: Some(void), host, sam2: Some(sam2), sam3: Some(sam3), measured: Vec::new() };
+        let mut engines = Self {
+            void: Some(void),
+            host,
+            sam2: Some(sam2),
+            sam3: Some(sam3),
+            outside,
+            measured: Vec::new(),
+        };
         let mut measured = db::versions::measured(cx.db()).await?;
         measured.retain(|made| {
             [Need::VoidPass1, Need::VoidPass2]

@@ -213,6 +213,7 @@ impl SharedShot {
             causes: Vec::new(),
             reasoning: None,
             finding: None,
+            causes_review: None,
             draft: Default::default(),
             quadmasks: Vec::new(),
             versions,

@@ -9,6 +9,9 @@ use crate::components::versions::TestModel;
 use crate::components::words;
 use crate::state::desk::{Desk, use_desk};
 
+/// The steps of asking a model outside what is affected; the built-in reasoner has others.
+const ASKING: &[Step] = &[Step::Prepare, Step::Ask, Step::Track];
+
 /// The steps of a job kind, in the order in which they happen; those of a removal are its engine's.
 pub fn steps_of(kind: &str, recipe: Option<&Recipe>) -> &'static [Step] {
     match (kind, recipe) {
@@ -133,7 +136,10 @@ fn card(desk: Desk, job: Memo<Option<Progress>>, now: Progress) -> impl IntoView
             </header>
             {is_open.then(|| view! { <ProgressBar part=fraction label=title.clone()/> })}
             {engine}
-            {is_open.then(|| steps(steps_of(&now.kind, recipe.as_ref()), now.step))}
+            {is_open.then(|| {
+                let asks = now.kind == "reason" && now.step.is_some_and(|step| ASKING.contains(&step));
+                steps(if asks { ASKING } else { steps_of(&now.kind, recipe.as_ref()) }, now.step)
+            })}
             {now.error.clone().map(|error| view! { <p class="job__error" role="alert">{error}</p> })}
             {(is_mask && now.state == JobState::Cancelled).then(|| view! {
                 <p class="muted">"Stopped. What had grown until then is kept; grow it again to go over the whole shot."</p>

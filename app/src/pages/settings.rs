@@ -1,6 +1,8 @@
-//! A project's settings: name, first frame, who must approve, who shares, who belongs to it, and its end.
+//! A project's settings: name, first frame, who must approve, who shares, whether a model outside is asked, who belongs to it, and
+//! its end.
 
 mod life;
+mod outside;
 mod sharing;
 
 use domain::{ApprovalPolicy, Person, PersonId, Role};
@@ -8,7 +10,8 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 
 use self::life::{DiskUse, Ending, Sequences};
-use self::sharing::Sharing;
+use self::outside::ModelOutside;
+use self::sharing::{CausesFirst, Sharing};
 use super::project::{InProject, use_project};
 use crate::api::people::list_people;
 use crate::api::projects::{ProjectView, SetMember, UpdateProject, get_project};
@@ -37,6 +40,8 @@ pub fn SettingsPage() -> impl IntoView {
                         <Forms project everybody/>
                         <Sequences project_id=of.project_id sequences/>
                         <Sharing project_id=of.project_id rules=of.sharing/>
+                        <CausesFirst project_id=of.project_id first=of.causes_first/>
+                        <ModelOutside project_id=of.project_id/>
                     }
                     .into_any()
                 }

@@ -226,7 +226,7 @@ pub async fn purge(tx: &mut AnyConnection, thing: Thing, because: Because<'_>) -
 
 /// Tables below a shot and the condition that finds their rows by `{shots}`, in the order in which they can go. A link of which
 /// nothing is left keeps its row: whoever has it reads that it is over.
-const OF_SHOTS: [(&str, &str); 31] = [
+const OF_SHOTS: [(&str, &str); 32] = [
     ("inbox", "shot_id in ({shots})"),
     (
         "mention",
@@ -245,6 +245,7 @@ const OF_SHOTS: [(&str, &str); 31] = [
     ("sight", "shot_id in ({shots})"),
     ("finding", "shot_id in ({shots})"),
     ("decision", "shot_id in ({shots})"),
+    ("causes_decision", "shot_id in ({shots})"),
     ("version", "shot_id in ({shots})"),
     ("run", "shot_id in ({shots})"),
     ("quadmask", "shot_id in ({shots})"),

@@ -6,6 +6,7 @@ pub mod bin;
 pub mod blobs;
 pub mod board;
 pub mod brief;
+pub mod causes;
 pub mod clicks;
 pub mod comments;
 pub mod decisions;

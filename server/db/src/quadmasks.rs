@@ -8,7 +8,9 @@ use sqlx::any::{AnyExecutor, AnyRow};
 
 use crate::draft::Frame;
 use crate::row::Cells;
-use crate::{Db, Error, Result, brief, decisions, draft, events, new_uuid, now, queue, shots, to_json};
+use crate::{
+    Db, Error, Result, brief, causes, decisions, draft, events, new_uuid, now, queue, shots, to_json,
+};
 
 /// What a version consists of: one entry per plate frame.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -179,6 +181,7 @@ pub async fn submit(
             "The draft changed while it was being put together. Look at it and send it again.".into(),
         ));
     }
+    causes::check(tx, &shot).await?;
     shots::step(tx, &shot, ShotStep::SubmitQuadmask).await?;
     let frames = draft::frames(&mut *tx, shot_id).await?;
     let causes = brief::causes(&mut *tx, shot_id).await?;

@@ -44,10 +44,13 @@ pub enum Deed {
     DeletedForGood,
     Swept,
     LicenceAccepted,
+    OutsideAllowed,
+    OutsideForbidden,
+    OutsideAsked,
 }
 
 impl Deed {
-    pub const ALL: [Self; 38] = [
+    pub const ALL: [Self; 41] = [
         Self::SignedIn,
         Self::SignInFailed,
         Self::SignedOutEverywhere,
@@ -86,6 +89,9 @@ impl Deed {
         Self::DeletedForGood,
         Self::Swept,
         Self::LicenceAccepted,
+        Self::OutsideAllowed,
+        Self::OutsideForbidden,
+        Self::OutsideAsked,
     ];
 
     /// The word in the database and in addresses.
@@ -129,6 +135,9 @@ impl Deed {
             Self::DeletedForGood => "deleted_for_good",
             Self::Swept => "swept",
             Self::LicenceAccepted => "licence_accepted",
+            Self::OutsideAllowed => "outside_allowed",
+            Self::OutsideForbidden => "outside_forbidden",
+            Self::OutsideAsked => "outside_asked",
         }
     }
 
@@ -173,6 +182,9 @@ impl Deed {
             Self::DeletedForGood => "deleted something for good",
             Self::Swept => "removed unused bytes from the disk",
             Self::LicenceAccepted => "accepted a model’s licence",
+            Self::OutsideAllowed => "allowed a model outside",
+            Self::OutsideForbidden => "forbade the model outside",
+            Self::OutsideAsked => "had a model outside look at a shot",
         }
     }
 }

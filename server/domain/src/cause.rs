@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{CauseId, Grid, Level, Levels};
+use crate::version::Decision;
+use crate::{CauseId, Grid, Hash, Level, Levels, PersonId};
 
 /// What becomes of an affected thing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -80,10 +81,30 @@ pub struct Cause {
     pub spans: Vec<CellSpan>,
 }
 
+/// How the causes of a shot stand, where its project has them approved before the quadmask.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CausesReview {
+    /// Hash of the causes as they are now.
+    pub subject: Hash,
+    /// Who changed them last; nobody known: nil.
+    pub author: PersonId,
+    /// Oldest first; those about another subject are about causes as they were.
+    pub decisions: Vec<Decision>,
+    /// The project's policy is met by decisions about them as they are now.
+    pub is_approved: bool,
+}
+
 impl Cause {
     /// Whether it moves on its own and nobody drew where: only a model that invents motion can run it.
     pub fn lacks_path(&self) -> bool {
         self.consequence == Consequence::React && self.path.len() < 2
+    }
+
+    /// First and last frame on which it has cells.
+    pub fn frames(&self) -> Option<(u32, u32)> {
+        let from = self.spans.iter().map(|span| span.from).min()?;
+        let to = self.spans.iter().map(|span| span.to).max()?;
+        Some((from, to))
     }
 
     /// The cells that are affected at `frame`.
@@ -204,6 +225,7 @@ mod tests {
         assert_eq!(at(20), [(3, 3)]);
         assert_eq!(at(21), []);
         assert!(c.spans.windows(2).all(|p| p[0].to < p[1].from));
+        assert_eq!((c.frames(), cause().frames()), (Some((0, 20)), None));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::find::Order;
+use crate::outside::Reasoner;
 use crate::package::{Movie, What};
 use crate::run::Segmenter;
 use crate::{Hash, JobId, ProjectId, QuadmaskId, RunId, ShotId, VersionId};
@@ -22,7 +23,11 @@ pub enum Job {
     /// Find things by words, on some frames.
     Find { shot_id: ShotId, order: Order },
     /// Look for what else changes when the target goes.
-    Reason { shot_id: ShotId },
+    Reason {
+        shot_id: ShotId,
+        #[serde(default)]
+        by: Reasoner,
+    },
     /// Run a removal and make a version.
     Remove { run_id: RunId },
     /// Put a quadmask file (`quadmask_0.mp4`, a zip of PNGs) into the draft, or marks that VOID's tools keep.
@@ -125,6 +130,7 @@ pub enum Step {
     Look,
     Track,
     Reason,
+    Ask,
     Register,
     Background,
     Fill,
@@ -152,6 +158,7 @@ impl Step {
         Self::Look,
         Self::Track,
         Self::Reason,
+        Self::Ask,
         Self::Register,
         Self::Background,
         Self::Fill,
@@ -180,6 +187,7 @@ impl Step {
             Self::Look => "look",
             Self::Track => "track",
             Self::Reason => "reason",
+            Self::Ask => "ask",
             Self::Register => "register",
             Self::Background => "background",
             Self::Fill => "fill",
@@ -208,6 +216,7 @@ impl Step {
             Self::Look => "Looking for what the words name",
             Self::Track => "Following the target",
             Self::Reason => "Comparing what changes",
+            Self::Ask => "Waiting for the model’s answer",
             Self::Register => "Aligning frames",
             Self::Background => "Gathering background",
             Self::Fill => "Filling and compositing",

@@ -2,6 +2,7 @@
 //!
 //! No input or output here; it builds for `wasm32-unknown-unknown` so that browser, server and worker share one meaning.
 
+pub mod affected;
 pub mod audit;
 pub mod bin;
 pub mod cause;
@@ -20,6 +21,7 @@ pub mod job;
 pub mod mask;
 pub mod moment;
 pub mod needs;
+pub mod outside;
 pub mod package;
 pub mod people;
 pub mod phase;
@@ -27,6 +29,7 @@ pub mod policy;
 pub mod predict;
 pub mod project;
 pub mod proposal;
+pub mod question;
 pub mod rate;
 pub mod reach;
 pub mod recipe;
@@ -35,6 +38,7 @@ mod repair;
 pub mod reply;
 pub mod run;
 mod said_colour;
+pub mod scene;
 pub mod shape;
 pub mod share;
 pub mod stroke;

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::find::Sam3Ability;
+use crate::outside::Outside;
 use crate::predict::Machine;
 use crate::recipe::{BadRecipe, PlateRecipe, VoidRecipe};
 use crate::{Hash, VersionId};
@@ -43,6 +44,8 @@ pub enum Need {
     VoidPass2,
     Sam2,
     Sam3,
+    /// A model outside, see [`crate::outside`].
+    Outside,
 }
 
 impl Need {
@@ -52,6 +55,7 @@ impl Need {
             Self::VoidPass2 => "void_pass2",
             Self::Sam2 => "sam2",
             Self::Sam3 => "sam3",
+            Self::Outside => "outside",
         }
     }
 }
@@ -143,6 +147,8 @@ pub struct Abilities {
     pub void: VoidAbility,
     pub sam2: Sam2Ability,
     pub sam3: Sam3Ability,
+    /// The model outside that it was told to ask where a project allows it; `None`: it was told of none.
+    pub outside: Option<Outside>,
 }
 
 /// What a worker program says of itself when it is asked without a server.
@@ -358,6 +364,7 @@ impl VoidAbility {
             (Self::Able { pass1, .. }, Need::VoidPass1) => Ok(pass1),
             (Self::Able { pass2: Some(pass2), .. }, Need::VoidPass2) => Ok(pass2),
             (Self::Able { .. }, Need::Sam2 | Need::Sam3) => Err("SAM is no part of VOID.".to_owned()),
+            (Self::Able { .. }, Need::Outside) => Err("A model outside is no part of VOID.".to_owned()),
             (Self::Able { pass2_lacks, .. }, Need::VoidPass2) => {
                 Err(pass2_lacks.clone().unwrap_or_else(|| "The weights of pass 2 are not there.".to_owned()))
             }
@@ -399,13 +406,11 @@ impl Abilities {
         let met = |need: &Need| match need {
             Need::Sam2 => self.sam2.network().is_ok(),
             Need::Sam3 => self.sam3.network().is_ok(),
+            Need::Outside => self.outside.is_some(),
             need => self.void.weights(*need).is_ok(),
         };
-        [Need::VoidPass1, Need::VoidPass2, Need::Sam2, Need::Sam3]
-            .into_iter()
-            .filter(met)
-            .map(Need::word)
-            .collect()
+        let all = [Need::VoidPass1, Need::VoidPass2, Need::Sam2, Need::Sam3, Need::Outside];
+        all.into_iter().filter(met).map(Need::word).collect()
     }
 }
 

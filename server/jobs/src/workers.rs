@@ -2,6 +2,7 @@
 
 use db::{Error, Result};
 use domain::find::Sam3Ability;
+use domain::outside::Outside;
 use domain::run::{Sam2Ability, VoidAbility};
 use domain::{Abilities, JobId};
 use sqlx::Row;
@@ -35,6 +36,8 @@ pub struct Best {
     pub host: String,
     pub sam2: Sam2Ability,
     pub sam3: Sam3Ability,
+    /// The model outside that may be asked; of several workers that of the one seen last.
+    pub outside: Option<Outside>,
 }
 
 /// The name of this machine.
@@ -164,6 +167,7 @@ impl Queue {
         alive.retain(|worker| worker.is_alive);
         let sam2 = alive.iter().map(|worker| &worker.abilities.sam2).max_by_key(|sam2| sam2.rank()).cloned();
         let sam3 = alive.iter().map(|worker| &worker.abilities.sam3).max_by_key(|sam3| sam3.rank()).cloned();
+        let outside = alive.iter().find_map(|worker| worker.abilities.outside.clone());
         let void = alive.into_iter().max_by_key(|worker| worker.abilities.void.rank());
         let all = void.zip(sam2).zip(sam3);
         Ok(all.map(|((worker, sam2), sam3)| Best {
@@ -171,6 +175,7 @@ impl Queue {
             host: worker.host,
             sam2,
             sam3,
+            outside,
         }))
     }
 }

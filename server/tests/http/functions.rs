@@ -2,6 +2,7 @@
 //! refused is what the table of rights refuses, and another project's ids open nothing.
 
 use app::api::audit::ListAudit;
+use app::api::causes::{DecideCauses, SetCausesFirst};
 use app::api::checks::TickCheck;
 use app::api::disk::{GetDisk, GetProjectUse, SweepNow};
 use app::api::draft::{
@@ -14,6 +15,7 @@ use app::api::life::{
     ArchiveProject, DeleteForGood, EmptyBin, ListBin, RenameSequence, RestoreFromBin, SetSharing,
 };
 use app::api::models::{AcceptLicence, FetchModel, ListModels, StopFetching};
+use app::api::outside::{GetOutside, SetOutside};
 use app::api::people::{
     Invite, ListInvitations, ListPeople, MakeResetLink, SetActive, SetRole, WithdrawInvitation,
 };
@@ -34,7 +36,7 @@ use domain::stroke::Stroke;
 use domain::{
     Action, ApprovalPolicy, Cause, CauseId, Consequence, FindingId, Hash, InvitationId, Level, PersonId,
     PlateRecipe, ProjectId, ProposalId, Purpose, Role, SequenceId, ShotId, Target, TargetId, Thing, Trim,
-    Words, WorkChange, may,
+    Verdict, Words, WorkChange, may,
 };
 use leptos::server_fn::ServerFn;
 use reqwest::StatusCode;
@@ -113,13 +115,22 @@ pub fn about_shot(shot_id: ShotId) -> Vec<Call> {
             Action::EditShot,
             &SetCells { shot_id, cause_id, cells: vec![(0, 0)], on: true, from: 0, to: 0 },
         ),
-        form(Action::EditShot, &LookForAffected { shot_id }),
+        form(Action::EditShot, &LookForAffected { shot_id, by: Default::default() }),
         form(Action::EditShot, &AcceptProposal { shot_id, proposal_id }),
         form(Action::EditShot, &RejectProposal { shot_id, proposal_id, rejected: true }),
         json(Action::EditShot, &words),
         form(Action::ViewShot, &GetFinding { shot_id, finding_id }),
         json(Action::EditShot, &KeepFound { shot_id, finding_id, things: things.clone(), threshold }),
         json(Action::EditShot, &MarkFound { shot_id, finding_id, cause_id, things, threshold, near: true }),
+        form(
+            Action::DecideQuadmask,
+            &DecideCauses {
+                shot_id,
+                seen: Hash::of(b"seen"),
+                verdict: Verdict::Approve,
+                note: String::new(),
+            },
+        ),
         form(Action::EditShot, &EditDraft { shot_id, take_over: false }),
         json(Action::EditShot, &DrawStroke { shot_id, stroke }),
         form(Action::EditShot, &LockFrame { shot_id, frame: 0, locked: true }),
@@ -172,6 +183,9 @@ pub fn about_project(project_id: ProjectId) -> Vec<Call> {
             &SetSharing { project_id, sharers: domain::project::Sharing::all(), clients_apart: false },
         ),
         form(Action::ManageProject, &GetProjectUse { project_id }),
+        form(Action::ManageProject, &GetOutside { project_id }),
+        json(Action::ManageProject, &SetOutside { project_id, seen: None }),
+        form(Action::ManageProject, &SetCausesFirst { project_id, on: false }),
         json(Action::ManageProject, &settings),
         form(Action::ManageProject, &SetMember { project_id, person_id: PersonId(db::new_uuid()), on: true }),
         form(Action::ArchiveProject, &ArchiveProject { project_id, on: false }),

@@ -22,6 +22,7 @@ mod links;
 mod live;
 mod mistakes;
 mod names;
+mod outside;
 mod paper;
 mod proposals;
 mod react;

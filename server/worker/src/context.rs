@@ -10,6 +10,7 @@ use db::{Db, Work};
 use domain::project::Shot;
 use domain::{Hash, Step};
 use pipeline::{Cancelled, Plate, Reporter};
+use reasoner::Setting;
 use sqlx::AnyConnection;
 use storage::{Local, Scratch, Store};
 use tokio::runtime::Handle;
@@ -45,6 +46,8 @@ pub struct Context {
     /// Blobs whose files the job reads.
     held: Mutex<Vec<Local>>,
     pub models: Arc<Models>,
+    /// The model outside that may be asked where a project allows it.
+    pub outside: Option<Setting>,
     handle: Handle,
     /// Steps of this kind of job with their part of its time; parts sum to 1.
     plan: &'static [(Step, f32)],
@@ -60,7 +63,12 @@ impl Context {
     ) -> anyhow::Result<Self> {
         let scratch = store.scratch()?;
         let (held, handle) = (Mutex::default(), Handle::current());
-        Ok(Self { db, store, scratch, pulse, held, models, handle, plan })
+        Ok(Self { db, store, scratch, pulse, held, models, outside: None, handle, plan })
+    }
+
+    /// For who waits on the network by itself.
+    pub fn runtime(&self) -> Handle {
+        self.handle.clone()
     }
 
     /// Waits for a read.

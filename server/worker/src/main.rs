@@ -9,6 +9,7 @@ mod headless;
 mod lost;
 mod memory;
 mod models;
+mod outside;
 mod parity;
 mod places;
 mod points;
@@ -51,6 +52,7 @@ enum Stage {
     Segment(headless::segment::Args),
     Find(headless::find::Args),
     Reason(headless::reason::Args),
+    Combine(headless::combine::Args),
     Remove(headless::remove::Args),
     Refine(headless::void::Args),
     #[command(hide = true)]
@@ -66,6 +68,7 @@ fn main() -> std::process::ExitCode {
         Command::Stage { stage: Stage::Segment(args) } => headless::segment::run(&args),
         Command::Stage { stage: Stage::Find(args) } => headless::find::run(&args),
         Command::Stage { stage: Stage::Reason(args) } => headless::reason::run(&args),
+        Command::Stage { stage: Stage::Combine(args) } => headless::combine::run(&args),
         Command::Stage { stage: Stage::Remove(args) } => headless::remove::run(&args),
         Command::Stage { stage: Stage::Refine(args) } => headless::void::refine(&args),
         Command::Stage { stage: Stage::MakeTestModel(args) } => headless::void::make_test_model(&args),

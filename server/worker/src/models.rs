@@ -127,7 +127,11 @@ pub fn about(abilities: &Abilities, threads: usize) -> String {
             format!(" · VOID ({} on {}{passes})", pass1.name, pass1.device)
         }
     };
-    format!("plate engine{void}{sam2}{sam3} · {threads} threads")
+    let outside = match &abilities.outside {
+        Some(outside) => format!(" · may ask {} at {}", outside.model, outside.host()),
+        None => String::new(),
+    };
+    format!("plate engine{void}{sam2}{sam3}{outside} · {threads} threads")
 }
 
 /// Changes whenever a file in the folder does, three levels deep.
@@ -299,7 +303,7 @@ mod with_libtorch {
                     VoidAbility::Able { pass1, pass2, pass2_lacks }
                 }
             };
-            Abilities { void, sam2: self.find_sam2(), sam3: self.find_sam3() }
+            Abilities { void, sam2: self.find_sam2(), sam3: self.find_sam3(), outside: None }
         }
 
         /// Why a pass cannot be run here; `None`: it can.

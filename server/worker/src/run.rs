@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use domain::{Abilities, Job};
 use jobs::{Beat, Lease, Queue};
+use reasoner::Setting;
 use storage::Store;
 use tokio::sync::watch;
 
@@ -56,6 +57,8 @@ pub struct Args {
     /// The end of the name that this worker registers, which no other process may have; default: by chance.
     #[arg(long, env = "WORKER_TOKEN", value_parser = token)]
     token: Option<String>,
+    #[command(flatten)]
+    outside: crate::outside::Args,
     /// Stop when standard input closes: the server that started this worker is gone.
     #[arg(long)]
     stop_with_stdin: bool,
@@ -77,6 +80,11 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
 }
 
 async fn work(args: &Args) -> anyhow::Result<()> {
+    // A model outside that cannot be asked keeps nobody from their work.
+    let outside = args.outside.setting().unwrap_or_else(|error| {
+        tracing::error!("No model outside can be asked: {error:#}");
+        None
+    });
     let (stop, stopping) = watch::channel(false);
     listen_for_the_end(stop, args.stop_with_stdin);
     let url = match &args.database_url {
@@ -101,7 +109,8 @@ async fn work(args: &Args) -> anyhow::Result<()> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let folder = args.models.clone().unwrap_or_else(|| args.data.join("models"));
     let models = Arc::new(Models::keeping(&folder, args.keep_loaded_gb));
-    let mut abilities = news(&models).await.unwrap_or_default();
+    let told = outside.as_ref().map(|setting| setting.outside.clone());
+    let mut abilities = Abilities { outside: told, ..news(&models).await.unwrap_or_default() };
     queue.register(&name, &host, pid, &models::about(&abilities, threads), &abilities).await?;
     sweep_workplaces(&queue, &store).await;
     let exact = tokio::spawn(crate::exact::serve(queue.db().clone(), store.clone(), stopping.clone()));
@@ -118,7 +127,7 @@ async fn work(args: &Args) -> anyhow::Result<()> {
             Ok(Some(lease)) => {
                 let is_removal = matches!(lease.job, Job::Remove { .. });
                 queue.seen(&name, Some(lease.job_id)).await.ok();
-                run_job(&name, &queue, &store, &models, lease, stopping.clone()).await;
+                run_job(&name, &queue, &store, (&models, &outside), lease, stopping.clone()).await;
                 queue.seen(&name, None).await.ok();
                 if lost::has_happened() {
                     queue.gone(&name).await.ok();
@@ -136,7 +145,7 @@ async fn work(args: &Args) -> anyhow::Result<()> {
                     queue.seen(&name, None).await.ok();
                     // Weights that come, change or go are noticed between jobs.
                     if let Some(found) = news(&models).await {
-                        abilities = found;
+                        abilities = Abilities { outside: abilities.outside, ..found };
                         let about = models::about(&abilities, threads);
                         tracing::info!("This worker can now do: {about}");
                         queue.register(&name, &host, pid, &about, &abilities).await.ok();
@@ -213,19 +222,20 @@ async fn run_job(
     name: &str,
     queue: &Queue,
     store: &Store,
-    models: &Arc<Models>,
+    (models, outside): (&Arc<Models>, &Option<Setting>),
     lease: Lease,
     mut stopping: watch::Receiver<bool>,
 ) {
     let roots = [store.root().to_owned(), models.root().to_owned()];
-    let models = Arc::clone(models);
+    let (models, outside) = (Arc::clone(models), outside.clone());
     let pulse = Arc::new(Pulse::default());
     let started = Instant::now();
     let (job, db, store, shared) = (lease.job.clone(), queue.db().clone(), store.clone(), Arc::clone(&pulse));
     let mut stage = tokio::task::spawn_blocking(move || {
         // OpenCV and FFmpeg bindings panic on misuse; one job must not take the worker with it.
         let outcome = std::panic::catch_unwind(AssertUnwindSafe(|| {
-            let context = Context::new(db, store, shared, models, handlers::plan(&job))?;
+            let mut context = Context::new(db, store, shared, models, handlers::plan(&job))?;
+            context.outside = outside;
             handlers::run(&context, &job)
         }));
         match outcome {

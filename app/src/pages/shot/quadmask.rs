@@ -3,7 +3,7 @@
 use domain::ShotStep;
 use leptos::prelude::*;
 
-use crate::components::causes::{CauseList, Proposals};
+use crate::components::causes::{CauseGraph, CauseList, CausesApproval, Proposals, Scene};
 use crate::components::checks::{Findings, Which};
 use crate::components::run::JobCard;
 use crate::components::targets::ByNumbers;
@@ -13,20 +13,20 @@ use crate::state::desk::use_desk;
 
 #[component]
 pub fn QuadmaskPanel() -> impl IntoView {
-    let desk = use_desk();
-    let after = move || desk.view.with(|v| v.words.after.clone());
     view! {
         <div class="panel">
             <section class="panel__section">
                 <EditorLine/>
                 <h2 class="caption">"If this is removed…"</h2>
+                <CauseGraph/>
                 <CauseList/>
                 <Proposals/>
+                <CausesApproval/>
                 <ByNumbers/>
             </section>
             <section class="panel__section">
                 <h2 class="caption">"After removal, the scene shows"</h2>
-                <p>{move || if after().is_empty() { "Not said yet: it is written on the targets step.".to_owned() } else { after() }}</p>
+                <Scene/>
             </section>
             <Findings which=Which::All title="Mask checks"/>
             <section class="panel__section">

@@ -17,7 +17,7 @@ const OTHERS: &[(&str, &[&str])] = &[
     ("session", &["session_id", "record"]),
     ("sign_in_attempt", &["attempt_id", "email", "address"]),
     ("invitation", &["invitation_id", "token_hash", "role", "project_id", "invited_by"]),
-    ("project", &["project_id", "name", "policy", "created_by", "binned_by", "sharers"]),
+    ("project", &["project_id", "name", "policy", "created_by", "binned_by", "sharers", "outside"]),
     ("project_member", &["project_id", "person_id"]),
     ("sequence", &["sequence_id", "project_id", "name"]),
     ("blob", &["hash"]),
@@ -50,13 +50,25 @@ const OTHERS: &[(&str, &[&str])] = &[
     ("sight", &["finding_id", "shot_id", "content"]),
     ("deletion", &["shot_id"]),
     ("words", &["shot_id", "removal", "after"]),
+    // The subject is a hash of rows.
+    ("causes_decision", &["decision_id", "shot_id", "subject", "person_id", "role", "verdict", "note"]),
     ("cause", &["cause_id", "shot_id", "name", "reason", "consequence", "path", "spans"]),
     // Inputs are a hash of what was looked at; the picture is a data address.
     (
         "proposal",
-        &["proposal_id", "shot_id", "inputs", "content", "picture", "state", "cause_id", "decided_by"],
+        &[
+            "proposal_id",
+            "shot_id",
+            "inputs",
+            "content",
+            "picture",
+            "state",
+            "cause_id",
+            "target_id",
+            "decided_by",
+        ],
     ),
-    ("reasoning", &["shot_id", "inputs", "notes"]),
+    ("reasoning", &["shot_id", "inputs", "notes", "asked", "scene"]),
     ("draft", &["shot_id", "editor", "grown_by", "grow_with", "answered"]),
     ("draft_frame", &["shot_id", "primary_cells", "shape"]),
     (

@@ -4,6 +4,7 @@
 mod harness;
 
 mod bin;
+mod causes;
 mod decisions;
 mod disk;
 mod draft;

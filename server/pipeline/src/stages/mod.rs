@@ -1,5 +1,6 @@
 //! The stages of a removal, each on plain files.
 
+pub mod affected;
 pub mod composite;
 pub mod deliver;
 pub mod engine;

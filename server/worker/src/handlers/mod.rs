@@ -11,6 +11,7 @@ mod remove;
 mod segment;
 mod void_marks;
 
+use domain::outside::Reasoner;
 use domain::package::What;
 use domain::{Job, Step};
 
@@ -27,7 +28,12 @@ pub fn plan(job: &Job) -> &'static [(Step, f32)] {
         Job::Ingest { .. } => &[(Step::Probe, 0.05), (Step::Proxy, 0.93), (Step::Sound, 0.02)],
         Job::Segment { .. } => &[(Step::Probe, 0.02), (Step::Track, 0.98)],
         Job::Find { .. } => &[(Step::Probe, 0.05), (Step::Look, 0.75), (Step::Track, 0.2)],
-        Job::Reason { .. } => &[(Step::Probe, 0.02), (Step::Register, 0.68), (Step::Reason, 0.3)],
+        Job::Reason { by: Reasoner::BuiltIn, .. } => {
+            &[(Step::Probe, 0.02), (Step::Register, 0.68), (Step::Reason, 0.3)]
+        }
+        Job::Reason { by: Reasoner::Outside, .. } => {
+            &[(Step::Probe, 0.02), (Step::Prepare, 0.18), (Step::Ask, 0.5), (Step::Track, 0.3)]
+        }
         Job::Remove { .. } => &[
             (Step::Probe, 0.02),
             (Step::Register, 0.2),
@@ -52,7 +58,7 @@ pub fn run(context: &Context, job: &Job) -> anyhow::Result<()> {
         Job::Ingest { shot_id } => ingest::run(context, *shot_id),
         Job::Segment { shot_id, by } => segment::run(context, *shot_id, *by),
         Job::Find { shot_id, order } => find::run(context, *shot_id, order),
-        Job::Reason { shot_id } => reason::run(context, *shot_id),
+        Job::Reason { shot_id, by } => reason::run(context, *shot_id, *by),
         Job::Remove { run_id } => remove::run(context, *run_id),
         Job::ImportQuadmask { shot_id, file, name } => quadmask_files::import(context, *shot_id, *file, name),
         Job::ExportQuadmask { quadmask_id, layers } => quadmask_files::export(context, *quadmask_id, *layers),

@@ -66,26 +66,17 @@ fn reasoned(footage: &Footage, folder: &Path) -> anyhow::Result<(Vec<Proposed>, 
     Ok((serde_json::from_str(&read("causes.json")?)?, serde_json::from_str(&read("report.json")?)?))
 }
 
-/// The best answer that any segmenter could give to a noun: every pixel that truly changes.
-struct Truth<'a>(&'a Scene);
-
-impl ByNoun for Truth<'_> {
-    fn find(&mut self, frame: u32, _: &str) -> pipeline::Result<Vec<Region>> {
-        Ok(vec![region(self.0, frame, Level::is_affected)?])
-    }
-}
-
-fn region(scene: &Scene, frame: u32, is: fn(Level) -> bool) -> pipeline::Result<Region> {
+/// The reference's third stage with the best answer that any segmenter could give for the true nouns: every pixel that truly
+/// changes.
+fn noun_only(scene: &Scene) -> Vec<Cells> {
     let (width, height) = (scene.width(), scene.height());
-    let grey = scene.close_quadmask(frame).to_grey();
-    Ok(Region::of_grey(width, height, &grey, |grey| is(Level::nearest(grey)))?)
-}
-
-/// The reference's third stage, fed with that answer.
-fn noun_only(scene: &Scene) -> anyhow::Result<Vec<Cells>> {
-    let target = region(scene, 0, Level::is_primary)?;
-    let nouns = ["everything that changes".to_owned()];
-    Ok(as_the_reference(&mut Truth(scene), &nouns, scene.frames(), &target, &mut ())?)
+    let region = |frame: u32, is: fn(Level) -> bool| {
+        let grey = scene.close_quadmask(frame).to_grey();
+        Region::of_grey(width, height, &grey, |g| is(Level::nearest(g))).expect("sizes agree")
+    };
+    let target = region(0, Level::is_primary);
+    let found = |frame: u32| region(frame, Level::is_affected);
+    domain::affected::noun_only(scene.frames(), Grid::of(width, height), &target, found)
 }
 
 /// The cells of which more than `least` of the pixels are meant.
