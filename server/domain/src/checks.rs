@@ -251,7 +251,7 @@ impl Finding {
         Self { frames, ..self }
     }
 
-    fn to_do(self, to_do: &'static str) -> Self {
+    fn advise(self, to_do: &'static str) -> Self {
         Self { to_do, ..self }
     }
 
@@ -319,7 +319,7 @@ fn length(looked: &Looked) -> Option<Finding> {
         count(looked.frames as usize)
     );
     let found = Finding::new(Code::Length, Severity::Stops, text).on(beyond);
-    Some(found.to_do("import a quadmask of the plate’s length, or grow the mask again"))
+    Some(found.advise("import a quadmask of the plate’s length, or grow the mask again"))
 }
 
 fn paths(looked: &Looked) -> Vec<Finding> {
@@ -327,7 +327,7 @@ fn paths(looked: &Looked) -> Vec<Finding> {
     let say = |cause: &Cause| {
         let text = format!("“{}” moves on its own and has no path", cause.name);
         let found = Finding::new(Code::Paths, Severity::Warns, text);
-        Finding { subject: cause.cause_id.to_string(), ..found }.to_do("draw one, or leave it to VOID")
+        Finding { subject: cause.cause_id.to_string(), ..found }.advise("draw one, or leave it to VOID")
     };
     lacking.map(say).collect()
 }
@@ -345,5 +345,5 @@ fn unmeasured(looked: &Looked) -> Option<Finding> {
     }
     let text = format!("Specks, holes and edges were not counted on {}", count(frames.len()));
     let found = Finding::new(Code::Unmeasured, Severity::Notes, text).on(frames);
-    Some(found.to_do("grow the mask again or paint on them to have them counted"))
+    Some(found.advise("grow the mask again or paint on them to have them counted"))
 }

@@ -151,7 +151,7 @@ pub enum Step {
 }
 
 impl Step {
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::Probe,
         Self::Proxy,
         Self::Sound,

@@ -304,6 +304,7 @@ pub(crate) fn lacks(what: &str) -> String {
 
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
+#[expect(clippy::large_enum_variant, reason = "a worker has one of them")]
 pub enum VoidAbility {
     /// Built without libtorch, or older than this list.
     #[default]

@@ -158,6 +158,7 @@ mod tests {
     fn marks_outside_the_shot_and_against_each_other_are_refused() {
         let said = |points: Vec<PointPrompt>, boxes: Vec<BoxPrompt>| {
             let target = Target {
+                found: None,
                 target_id: TargetId(uuid::Uuid::from_u128(1)),
                 name: "Vase".into(),
                 colour: "#FF6B1A".into(),

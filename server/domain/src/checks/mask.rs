@@ -27,7 +27,7 @@ pub(super) fn coverage(looked: &Looked) -> Option<Finding> {
         .collect();
     let (Some(first), Some(last)) = (covered.first(), covered.last()) else {
         let found = Finding::new(Code::Coverage, Severity::Stops, "No frame has a primary mask yet");
-        return Some(found.to_do("click the target and grow its mask, or paint it"));
+        return Some(found.advise("click the target and grow its mask, or paint it"));
     };
     let mut is_covered = vec![false; looked.frames as usize];
     covered.iter().for_each(|frame| is_covered[*frame as usize] = true);
@@ -38,10 +38,10 @@ pub(super) fn coverage(looked: &Looked) -> Option<Finding> {
         (true, _) => Finding::new(Code::Coverage, Severity::Fine, text),
         (false, true) => Finding::new(Code::Coverage, Severity::Warns, text)
             .on(missing)
-            .to_do("look whether it is hidden there; where it shows, click it and grow the mask again"),
+            .advise("look whether it is hidden there; where it shows, click it and grow the mask again"),
         (false, false) => Finding::new(Code::Coverage, Severity::Notes, text)
             .on(missing)
-            .to_do("it comes later or leaves earlier than the shot; where it shows, click it"),
+            .advise("it comes later or leaves earlier than the shot; where it shows, click it"),
     })
 }
 
@@ -71,7 +71,7 @@ pub(super) fn area(looked: &Looked) -> Option<Finding> {
         }
     };
     let found = Finding::new(Code::Area, Severity::Warns, text).on(frames);
-    Some(found.to_do("look whether something is uncovered there, and fix or lock the frames"))
+    Some(found.advise("look whether something is uncovered there, and fix or lock the frames"))
 }
 
 fn around(mark: &Marks) -> Option<Bounds> {
@@ -116,7 +116,7 @@ pub(super) fn place(looked: &Looked) -> Option<Finding> {
     }
     let text = format!("The mask jumps to another place on {}", count(frames.len()));
     let found = Finding::new(Code::Place, Severity::Warns, text).on(frames);
-    Some(found.to_do("look whether it took something else for the target; click there and grow it again"))
+    Some(found.advise("look whether it took something else for the target; click there and grow it again"))
 }
 
 pub(super) fn confidence(looked: &Looked) -> Option<Finding> {
@@ -143,7 +143,7 @@ pub(super) fn confidence(looked: &Looked) -> Option<Finding> {
         return Some(Finding::new(Code::Confidence, Severity::Fine, "No frame with low confidence"));
     }
     let text = format!("Low confidence on {}", count(low.len()));
-    Some(Finding::new(Code::Confidence, Severity::Warns, text).on(low).to_do("look, fix or lock"))
+    Some(Finding::new(Code::Confidence, Severity::Warns, text).on(low).advise("look, fix or lock"))
 }
 
 /// Frames on which something small is loose, and how many there are of it on the worst.
@@ -163,14 +163,14 @@ pub(super) fn specks(looked: &Looked) -> Option<Finding> {
     let (frames, most) = loose(looked, |shape| shape.specks)?;
     let text = format!("Specks beside the mask on {}, up to {most} on one", count(frames.len()));
     let found = Finding::new(Code::Specks, Severity::Warns, text).on(frames);
-    Some(found.to_do("erase them, or they are removed from the picture too"))
+    Some(found.advise("erase them, or they are removed from the picture too"))
 }
 
 pub(super) fn holes(looked: &Looked) -> Option<Finding> {
     let (frames, most) = loose(looked, |shape| shape.holes)?;
     let text = format!("Small holes in the mask on {}, up to {most} on one", count(frames.len()));
     let found = Finding::new(Code::Holes, Severity::Warns, text).on(frames);
-    Some(found.to_do("fill them, or crumbs of the target stay"))
+    Some(found.advise("fill them, or crumbs of the target stay"))
 }
 
 /// A mask that ends just before the picture does leaves a rim; one that goes out of it is worth knowing of.
@@ -190,12 +190,12 @@ pub(super) fn border(looked: &Looked) -> Option<Finding> {
         let text =
             format!("The mask ends up to {RIM} pixels before the picture’s edge on {}", count(rims.len()));
         let found = Finding::new(Code::Border, Severity::Warns, text).on(rims);
-        return Some(found.to_do("paint up to the edge if the target goes on, or a rim of it stays"));
+        return Some(found.advise("paint up to the edge if the target goes on, or a rim of it stays"));
     }
     if touches.is_empty() {
         return None;
     }
     let text = format!("The target touches the picture’s edge on {}", count(touches.len()));
     let found = Finding::new(Code::Border, Severity::Notes, text).on(touches);
-    Some(found.to_do("look whether its shadow or what it touches comes into the picture from there"))
+    Some(found.advise("look whether its shadow or what it touches comes into the picture from there"))
 }

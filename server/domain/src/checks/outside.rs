@@ -51,7 +51,7 @@ fn of_proposal(looked: &Looked, id: ProposalId, proposal: &Proposal) -> Option<F
     let text = format!("{name} is likely, and lies outside the affected region");
     let found = Finding::new(Code::Outside, Severity::Warns, text).on(frames);
     let found = Finding { subject: id.to_string(), ..found };
-    Some(found.to_do("accept the proposal, mark it, or reject it if it stays in the picture"))
+    Some(found.advise("accept the proposal, mark it, or reject it if it stays in the picture"))
 }
 
 /// A shadow or reflection that is marked, but not as long as the target is there.
@@ -75,7 +75,7 @@ fn ends_early(looked: &Looked, cause: &Cause) -> Option<Finding> {
     let text = format!("“{}” is not marked on every frame on which the target still is", cause.name);
     let found = Finding::new(Code::Outside, Severity::Notes, text).on(frames);
     let found = Finding { subject: cause.cause_id.to_string(), ..found };
-    Some(found.to_do("mark its cells there, if it is still to be seen"))
+    Some(found.advise("mark its cells there, if it is still to be seen"))
 }
 
 /// Nothing is marked as affected, and nobody looked.
@@ -88,5 +88,5 @@ fn nothing(looked: &Looked) -> Option<Finding> {
     }
     let text = "Nothing is marked as affected, so a shadow or reflection of the target would stay";
     let found = Finding::new(Code::Outside, Severity::Notes, text);
-    Some(found.to_do("look for what else is affected, or add a cause and mark its cells"))
+    Some(found.advise("look for what else is affected, or add a cause and mark its cells"))
 }

@@ -22,7 +22,7 @@ pub(super) fn first_frame(looked: &Looked) -> Option<Finding> {
     }
     let text = "Something is affected on the first frame, which VOID keeps as it is";
     let found = Finding::new(Code::FirstFrame, Severity::Warns, text).on(vec![0]);
-    Some(found.to_do("begin it on the second frame, or look at the first frame of the result"))
+    Some(found.advise("begin it on the second frame, or look at the first frame of the result"))
 }
 
 /// Around all that is marked on each frame, cells included; `None`: nothing is.

@@ -184,6 +184,7 @@ fn what_is_affected_on_the_first_frame_is_said_whether_painted_or_marked() {
 
 fn shadow_at(col: u32) -> Proposal {
     Proposal {
+        said: None,
         effect: Effect::Shadow,
         consequence: Consequence::Vanish,
         from: 2,

@@ -103,6 +103,7 @@ mod tests {
 
     fn shadow(from: u32, to: u32, at: &[(u32, u32)]) -> Proposal {
         Proposal {
+            said: None,
             effect: Effect::Shadow,
             consequence: Consequence::Vanish,
             from,

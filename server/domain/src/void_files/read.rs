@@ -228,6 +228,7 @@ fn clicked(points: &BTreeMap<u32, Vec<(f32, f32)>>) -> Result<Vec<Target>, Strin
         return Err(format!("it has {} points, a target has at most {}", points.len(), Target::MOST_PROMPTS));
     }
     Ok(vec![Target {
+        found: None,
         target_id: TargetId(Default::default()),
         name: CLICKED.to_owned(),
         colour: TARGET_COLOURS[0].to_owned(),

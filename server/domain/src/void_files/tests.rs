@@ -6,7 +6,14 @@ const FRAMES: u32 = 40;
 
 fn target(name: &str, points: Vec<PointPrompt>, boxes: Vec<BoxPrompt>) -> Target {
     let colour = "#FF6B1A".to_owned();
-    Target { target_id: TargetId(uuid::Uuid::from_u128(7)), name: name.to_owned(), colour, points, boxes }
+    Target {
+        found: None,
+        target_id: TargetId(uuid::Uuid::from_u128(7)),
+        name: name.to_owned(),
+        colour,
+        points,
+        boxes,
+    }
 }
 
 fn point(frame: u32, x: f32, y: f32, positive: bool) -> PointPrompt {

@@ -7,7 +7,6 @@ use anyhow::Context;
 use domain::{Cause, CellSpan, Consequence, Effect, Grid, Level, Levels, Region};
 use media::read_mask;
 use pipeline::demo::Scene;
-use pipeline::stages::noun::{ByNoun, as_the_reference};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -51,7 +50,7 @@ impl Case {
     /// Runs the stage and compares with the truth.
     pub fn scored(&self, scene: &Scene) -> anyhow::Result<Scored> {
         let (proposals, report) = reasoned(&self.footage, self.folder.path())?;
-        let nouns = noun_only(scene)?;
+        let nouns = noun_only(scene);
         Ok(Scored::new(&scene.name(), scene.frames(), scene.causes(), proposals, nouns, &report))
     }
 }
