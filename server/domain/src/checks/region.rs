@@ -100,5 +100,5 @@ pub(super) fn canvas(looked: &Looked) -> Option<Finding> {
     } else {
         "take a larger canvas or mark less at a time, or fine detail is lost"
     };
-    Some(Finding::new(Code::Canvas, severity, text).on(frames).to_do(to_do))
+    Some(Finding::new(Code::Canvas, severity, text).on(frames).advise(to_do))
 }
