@@ -183,6 +183,7 @@ pub enum Walk {
 
 /// What walking changed.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "there is one at a time")]
 pub enum Walked {
     /// The frame as it is now.
     Frame(Frame),

@@ -45,9 +45,9 @@ pub use cache::Cache;
 pub use error::{Error, Result};
 pub use model::{Model, Named, Pass};
 pub use morphing::Morphing;
-pub use networks::{room, sizes};
+pub use networks::sizes;
 pub use plan::predict;
-pub use room::{make_room, usual_budget};
+pub use room::{make_room, room, usual_budget};
 pub use shelf::{Lent, Shelf};
 
 use clip::{Clip, Survey};

@@ -231,12 +231,13 @@ async fn what_an_endpoint_does_not_take_is_left_out() {
     let (endpoint, stage) = stage([refused(), refused(), says(GOOD)]).await;
     let answer = ask(setting(&endpoint, Sends::Clip), Sends::Clip).await.expect("an answer");
     assert!(answer.notes.iter().any(|note| note.contains("did not take the movie")), "{:?}", answer.notes);
-    let asked = stage.asked.lock().expect("not poisoned");
-    let formats: Vec<bool> = asked.iter().map(|(_, body)| body["response_format"].is_null()).collect();
-    assert_eq!(formats, [false, true, true]);
-    let last = asked[2].1.to_string();
-    assert!(!last.contains("data:video") && !last.contains("as a movie"));
-    drop(asked);
+    {
+        let asked = stage.asked.lock().expect("not poisoned");
+        let formats: Vec<bool> = asked.iter().map(|(_, body)| body["response_format"].is_null()).collect();
+        assert_eq!(formats, [false, true, true]);
+        let last = asked[2].1.to_string();
+        assert!(!last.contains("data:video") && !last.contains("as a movie"));
+    }
     let (outcome, _) = played([refused(), refused()]).await;
     assert!(sentence(outcome).contains("refused the question (400: “response_format is not known”)"));
 }
@@ -246,10 +247,11 @@ async fn prose_and_broken_json_are_asked_about_once_more() {
     let (outcome, stage) = played([says("I see a man and his shadow."), says(GOOD)]).await;
     let asked = outcome.expect("an answer").asked.expect("asked");
     assert_eq!((times(&stage), asked.tokens_in), (2, 2000), "both are paid for");
-    let bodies = stage.asked.lock().expect("not poisoned");
-    assert!(bodies[1].1.to_string().contains("was no JSON object"));
-    assert!(!bodies[1].1.to_string().contains("I see a man"), "its own words are not read back to it");
-    drop(bodies);
+    {
+        let bodies = stage.asked.lock().expect("not poisoned");
+        assert!(bodies[1].1.to_string().contains("was no JSON object"));
+        assert!(!bodies[1].1.to_string().contains("I see a man"), "its own words are not read back to it");
+    }
 
     let (outcome, _) = played([says("{\"a\": "), says("No.")]).await;
     let said = sentence(outcome);

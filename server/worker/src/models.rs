@@ -283,7 +283,7 @@ mod with_libtorch {
                     fingerprint: named.fingerprint,
                     device: device_word(device()).to_owned(),
                     largest_canvas: [largest.0, largest.1],
-                    machine: Some(crate::speed::machine(&model, device())?),
+                    machine: Some(crate::speed::machine(&model, &self.shelf, device())?),
                 })
             };
             let void = match weights(Pass::One) {

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::OnceLock;
 
 use domain::predict::{self, Machine};
-use engine::Model;
+use engine::{Model, Shelf};
 use nets::bare::timed;
 use tch::{Device, Kind, Tensor};
 
@@ -13,10 +13,10 @@ use tch::{Device, Kind, Tensor};
 ///
 /// # Errors
 /// Where its configurations make no network.
-pub fn machine(model: &Model, device: Device) -> engine::Result<Machine> {
+pub fn machine(model: &Model, shelf: &Shelf, device: Device) -> engine::Result<Machine> {
     static ROOM: OnceLock<u64> = OnceLock::new();
     static OPERATIONS: OnceLock<u64> = OnceLock::new();
-    let room = *ROOM.get_or_init(|| engine::room(device).unwrap_or(0));
+    let room = *ROOM.get_or_init(|| engine::room(device, shelf).unwrap_or(0));
     // A device that cannot even do this says so when a run begins.
     let operations =
         *OPERATIONS.get_or_init(|| catch_unwind(AssertUnwindSafe(|| operations(device))).unwrap_or(0));
@@ -48,8 +48,9 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         engine::test_model::make(folder.path()).expect("a model");
         let model = Model::open(folder.path(), Pass::One).expect("opened");
-        let told = machine(&model, Device::Cpu).expect("told");
+        let shelf = Shelf::new(0);
+        let told = machine(&model, &shelf, Device::Cpu).expect("told");
         assert!(told.room > 1 << 20 && told.operations > 10_000_000, "{told:?}");
-        assert_eq!(machine(&model, Device::Cpu).expect("told again"), told);
+        assert_eq!(machine(&model, &shelf, Device::Cpu).expect("told again"), told);
     }
 }

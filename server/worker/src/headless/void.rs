@@ -206,7 +206,7 @@ pub fn run(order: &Order) -> anyhow::Result<()> {
         shelf: &shelf,
         cache: None,
     };
-    let machine = crate::speed::machine(&model, device)?;
+    let machine = crate::speed::machine(&model, &shelf, device)?;
     let removed = engine::run(&order, &model, &mut masks, &mut log)?;
     for note in &removed.notes {
         tracing::info!("{note}");

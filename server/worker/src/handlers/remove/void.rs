@@ -95,7 +95,7 @@ mod with_libtorch {
         let mut masks = |frame| removal.levels(frame);
         let cache = Cache::new(&context.store.cached_path("latents"), MOST_CACHED_BYTES);
         let removed = context.models.with(pass, |model, shelf, device| {
-            let machine = speed::machine(model, device)?;
+            let machine = speed::machine(model, shelf, device)?;
             let order = engine::Order {
                 plate,
                 prompt,
