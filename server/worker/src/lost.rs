@@ -118,6 +118,7 @@ mod tests {
         let out = folder.join(out);
         std::fs::create_dir_all(&out).expect("a folder");
         let mut masks = MaskMovie::open(&folder.join("quadmask_0.mp4"), FRAMES, SIZE.0, SIZE.1)?;
+        let shelf = engine::Shelf::new(0);
         let order = Order {
             plate: Plate::from(folder.join("plate.mkv").as_path()),
             prompt: "A wall.",
@@ -126,6 +127,8 @@ mod tests {
             pass1: None,
             out: &out,
             device: tch::Device::Cpu,
+            shelf: &shelf,
+            cache: None,
         };
         let removed = engine::run(&order, &model, &mut masks, report)?;
         Ok((removed.about.resumed_steps, std::fs::read(removed.files.result).expect("a result")))

@@ -151,6 +151,7 @@ fn FoundThing(thing: u32, rows: Memo<Vec<Row>>) -> impl IntoView {
         frames.into_iter().map(|frame| view! { " " <FrameLink frame/> }).collect_view()
     };
     let tracked = move || row.with(|row| row.as_ref().map_or(0, |row| row.tracked.len()));
+    let is_tracked = move || tracked() > 0;
     let conflicts = move || {
         let all = row.with(|row| row.as_ref().map(|row| row.conflicts.clone()).unwrap_or_default());
         all.into_iter().map(|said| view! { <p class="found__conflict">{said}</p> }).collect_view()
@@ -173,7 +174,7 @@ fn FoundThing(thing: u32, rows: Memo<Vec<Row>>) -> impl IntoView {
                 <span class="found__score">{move || format!("{:.2}", score())}</span>
             </button>
             <p class="found__frames">{frames}</p>
-            <Show when=move || (tracked() > 0)>
+            <Show when=is_tracked>
                 <p class="faint">{move || format!("followed without a word on {}", words::count(tracked() as u32, "frame"))}</p>
             </Show>
             {conflicts}

@@ -84,7 +84,7 @@ rules! {
         assert_eq!(target.boxes[0].frame, 2);
         assert_eq!(accept().await, Accepted::Target(target.clone()), "twice gives the same");
         let targets = db::brief::targets(db.pool(), shot_id).await.expect("read");
-        assert_eq!(targets, [target.clone()]);
+        assert_eq!(targets, std::slice::from_ref(&target));
         assert!(db::brief::causes(db.pool(), shot_id).await.expect("read").is_empty());
         transact!(db, [], |tx| db::brief::delete_target(tx, shot_id, artist, target.target_id)).expect("deleted");
         assert_eq!(states(&db, shot_id).await, [(Effect::Belonging, Rejected)]);

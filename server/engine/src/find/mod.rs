@@ -77,6 +77,9 @@ pub fn find(
     catch_unwind(all).unwrap_or_else(|panic| Err(Error::panicked(&*panic)))
 }
 
+/// Where something arrived, by the look and the sight that it was carried from.
+type Arrivals = BTreeMap<(usize, usize), Arrived>;
+
 struct Finding<'a> {
     finder: &'a mut Finder,
     plate: &'a mut PlateFile,
@@ -216,7 +219,7 @@ impl Finding<'_> {
         chosen: &[u32],
         found: &[Vec<Found>],
         scene: impl Fn(u32) -> usize,
-    ) -> Result<(Vec<Carried>, BTreeMap<(usize, usize), Arrived>)> {
+    ) -> Result<(Vec<Carried>, Arrivals)> {
         let in_scene = chosen.windows(2).filter(|pair| scene(pair[0]) == scene(pair[1]));
         let total: u64 = in_scene.map(|pair| 2 * u64::from(pair[1] - pair[0] + 1)).sum();
         let (mut ways, mut all, mut done) = (Vec::new(), BTreeMap::new(), 0);

@@ -226,16 +226,16 @@ fn a_correction_goes_from_the_mask_beside_it() {
     let answer = |segmenter: &mut Segmenter, targets: &[Prompts], from| {
         glance_at(segmenter, targets, 3, Some((from, beside.as_slice()))).unwrap().expect("a mask")
     };
-    let came = answer(&mut segmenter, &[begun.clone()], 2);
+    let came = answer(&mut segmenter, std::slice::from_ref(&begun), 2);
     assert_eq!((came.frame, came.whole, came.mask.len()), (3, true, 48 * 32));
-    let back = answer(&mut segmenter, &[begun.clone()], 4);
+    let back = answer(&mut segmenter, std::slice::from_ref(&begun), 4);
     assert!(back != came, "it is another frame beside");
     let mut corrected = begun.clone();
     corrected.negative.insert(3, vec![(40.0, 28.0)]);
     assert!(answer(&mut segmenter, &[corrected], 2) != came);
     // A target that begins here is one more beside what comes.
     let new = clicks(&[(3, 24.0, 12.0)]);
-    let alone = glance_at(&mut segmenter, &[new.clone()], 3, None).unwrap().expect("a mask");
+    let alone = glance_at(&mut segmenter, std::slice::from_ref(&new), 3, None).unwrap().expect("a mask");
     let both = answer(&mut segmenter, &[begun, new], 2);
     let union: Vec<u8> = came.mask.iter().zip(&alone.mask).map(|(a, b)| *a.max(b)).collect();
     assert!(both.mask == union);

@@ -210,7 +210,19 @@ mod with {
     impl From<Change> for Proposal {
         fn from(change: Change) -> Self {
             let Change { effect, consequence, confidence, frames: (from, to), shown, place, spans } = change;
-            Self { effect, consequence, from, to, shown, touches: None, share: 1.0, place, spans, confidence }
+            Self {
+                effect,
+                consequence,
+                from,
+                to,
+                shown,
+                touches: None,
+                share: 1.0,
+                place,
+                spans,
+                confidence,
+                said: None,
+            }
         }
     }
 

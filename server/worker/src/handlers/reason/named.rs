@@ -23,7 +23,7 @@ fn with_weights<'a>(_: &'a Context, _: &Shot) -> Option<Box<dyn Nouns + 'a>> {
 fn with_weights<'a>(context: &'a Context, shot: &Shot) -> Option<Box<dyn Nouns + 'a>> {
     use domain::run::Segmenter;
     // Random weights are never chosen by themselves.
-    let by = context.models.segmenter(None);
+    let by = context.models.segmenter(None, None);
     let plate = super::super::segment::seen_as(shot);
     (by == Segmenter::Sam2).then(|| Box::new(sam2::ByPlace { context, plate }) as Box<dyn Nouns + 'a>)
 }
