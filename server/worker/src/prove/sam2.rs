@@ -12,8 +12,10 @@ use serde_json::{Value, json};
 use super::child::{ourselves, run_well};
 use super::{Outcome, Request};
 
+type Size = (&'static str, fn(Generation) -> Config);
+
 /// From the smallest.
-const SIZES: [(&str, fn(Generation) -> Config); 4] = [
+const SIZES: [Size; 4] = [
     ("tiny", Config::tiny),
     ("small", Config::small),
     ("base_plus", Config::base_plus),
