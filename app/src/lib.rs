@@ -8,6 +8,8 @@ pub mod components;
 pub mod context;
 pub mod error;
 #[cfg(feature = "ssr")]
+mod found;
+#[cfg(feature = "ssr")]
 mod masks;
 pub mod pages;
 #[cfg(feature = "ssr")]

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use db::draft::Frame;
 use db::edits::Change;
 use db::quadmasks::{Combined, Manifest, ManifestFrame};
-use domain::cause::with_cells;
+use domain::cause::{CellSweep, mark_cells};
 use domain::run::Need;
 use domain::{Cause, Consequence, Cover, Hash, Level, Levels, PlateFacts, ShotId};
 use provenance::QuadmaskSubject;
@@ -219,10 +219,11 @@ fn put_together(
         frames.iter().map(|frame| (frame.frame, frame.levels)).collect();
     let mut blobs = Vec::new();
     let mut entries = Vec::with_capacity(count as usize);
+    let marking = causes.iter().filter(|cause| cause.consequence != Consequence::Keep);
+    let mut sweep = CellSweep::new(marking.flat_map(|cause| &cause.spans));
     for at in 0..count {
         let picture = levels_of.get(&at).copied().flatten();
-        let marking = causes.iter().filter(|cause| cause.consequence != Consequence::Keep);
-        let mut cells: Cells = marking.flat_map(|cause| cause.cells_at(at)).collect();
+        let mut cells: Cells = sweep.at(at).collect();
         cells.sort_unstable();
         cells.dedup();
         let entry = match (made.get(&(picture, cells.clone())), picture) {
@@ -233,7 +234,7 @@ fn put_together(
             }
             (None, _) => {
                 let mut levels = load(store, picture, width, height)?;
-                with_cells(&mut levels, causes, at);
+                mark_cells(&mut levels, cells.iter().copied());
                 let png = put(store, &levels)?;
                 blobs.extend(png);
                 ManifestFrame { png: png.map(|(hash, _)| hash), levels: levels.hash() }
@@ -284,6 +285,35 @@ mod tests {
         );
         for (at, frame) in manifest.frames.iter().enumerate() {
             assert_eq!(frame.levels, read(at).hash(), "frame {at}");
+        }
+    }
+
+    #[test]
+    fn shots_of_one_and_of_ten_thousand_frames_are_put_together() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open(folder.path()).expect("a store");
+        let (png, _) = put(&store, &dotted(1)).expect("stored").expect("not background");
+        for count in [1, 10_000] {
+            // A shadow that is in another cell on each frame: one span for each.
+            let span = |n: u32| domain::CellSpan { from: n, to: n, cells: vec![(n % 8, n % 11)] };
+            let cause = Cause {
+                cause_id: CauseId::from_str("00000000-0000-0000-0000-000000000000").expect("an id"),
+                name: "shadow".into(),
+                reason: String::new(),
+                consequence: Consequence::Vanish,
+                path: vec![],
+                spans: (0..count).map(span).collect(),
+            };
+            let frames: Vec<Frame> =
+                (0..count).map(|n| Frame { levels: Some(png), ..Frame::blank(n) }).collect();
+            let before = std::time::Instant::now();
+            let (manifest, _) =
+                put_together(&store, (64, 48, count), &frames, &[cause], None).expect("combined");
+            // A look at every span for every frame would take minutes.
+            assert!(before.elapsed().as_secs() < 30, "{count} frames took {:?}", before.elapsed());
+            assert_eq!(manifest.frames.len(), count as usize);
+            let last = load(&store, manifest.frames[count as usize - 1].png, 64, 48).expect("a picture");
+            assert!(last.areas()[2] > 0, "its cell is marked");
         }
     }
 

@@ -187,7 +187,12 @@ pub mod href {
         format!("/media/shots/{id}/history.{kind}")
     }
 
-    /// POST with the file as body: a `quadmask_0.mp4` or a zip of PNGs becomes the draft.
+    /// Zip of a shot's marks as VOID's own tools keep them.
+    pub fn void_marks(id: ShotId) -> String {
+        format!("/media/shots/{id}/void.zip")
+    }
+
+    /// POST with the file as body: a `quadmask_0.mp4` or a zip of PNGs becomes the draft; marks of VOID's tools are added.
     pub fn import_quadmask(id: ShotId, name: &str) -> String {
         let name: String = name.chars().filter(|c| c.is_ascii_alphanumeric() || "._-".contains(*c)).collect();
         format!("/api/shots/{id}/import-quadmask?name={name}")

@@ -106,7 +106,7 @@ test('growing a mask is cancelled, and the mask that was there stays', async ({ 
   await grow.click();
   const card = page.getByRole('region', { name: 'Grow primary mask' });
   await expect(card.locator('.job__state')).toHaveText('running', { timeout: 60_000 });
-  await card.getByRole('button', { name: 'Cancel', exact: true }).click();
+  await card.getByRole('button', { name: 'Stop', exact: true }).click();
   await expect(card.locator('.job__state')).toHaveText('cancelled', { timeout: 60_000 });
   await expect(grow).toBeEnabled();
   expect(kept()).toEqual(before);

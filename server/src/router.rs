@@ -17,7 +17,7 @@ use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate};
 use tower_http::services::ServeDir;
 
-use crate::routes::{deliveries, exact, history, import, media, share, tus, watch};
+use crate::routes::{deliveries, exact, history, import, media, share, tus, void_marks, watch};
 use crate::state::ServerState;
 use crate::{live, metrics, middleware, sessions};
 
@@ -60,6 +60,7 @@ pub fn router(state: ServerState) -> Router {
         )
         .route("/media/shots/{shot}/history.json", get(history::json))
         .route("/media/shots/{shot}/history.pdf", get(history::pdf))
+        .route("/media/shots/{shot}/void.zip", get(void_marks::archive))
         .route("/media/shots/{shot}/{file}", get(media::shot))
         .route("/media/shots/{shot}/draft/{file}", get(media::draft_frame))
         .route("/media/shots/{shot}/frames/{file}", get(exact::of_shot))

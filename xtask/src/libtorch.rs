@@ -68,7 +68,7 @@ pub fn setup() -> Result<()> {
         }
         return Ok(());
     }
-    let device = if Path::new("/proc/driver/nvidia/version").exists() { "cuda" } else { "cpu" };
+    let device = if has_driver() { "cuda" } else { "cpu" };
     let folder = cache().join(format!("libtorch-{VERSION}-{device}"));
     if !folder.join(DONE).is_file() {
         fetch(&folder, device).with_context(|| {
@@ -78,7 +78,8 @@ pub fn setup() -> Result<()> {
             )
         })?;
     }
-    if fs::read_link(link()).ok().as_deref() != Some(&folder) {
+    let before = fs::read_link(link()).ok();
+    if before.as_deref() != Some(&folder) {
         match fs::remove_file(link()) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 return Err(error).with_context(|| format!("making room for {}", link().display()));
@@ -86,6 +87,26 @@ pub fn setup() -> Result<()> {
             _ => {}
         }
         symlink(&folder, link()).with_context(|| format!("linking {}", link().display()))?;
+        if before.is_some() {
+            forget_built().context("having its bindings built for the other libtorch")?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether there is a driver for a GPU: in `/proc`, or, as under WSL, only in what asks it.
+fn has_driver() -> bool {
+    Path::new("/proc/driver/nvidia/version").exists()
+        || sh::which("nvidia-smi").is_some()
+            && sh::read(&mut sh::program("nvidia-smi", &["-L"])).is_ok_and(|said| said.contains("GPU"))
+}
+
+/// The bindings are built for a CPU or for CUDA, and cargo knows the link by its name only, which stays.
+fn forget_built() -> Result<()> {
+    for words in
+        [&["clean", "--quiet", "-p", "torch-sys"][..], &["clean", "--quiet", "-p", "torch-sys", "--release"]]
+    {
+        sh::run(&mut sh::cargo(words))?;
     }
     Ok(())
 }

@@ -69,8 +69,23 @@ const PROOFS: &[Proof] = &[
         runner: Runner::Worker,
     },
     Proof {
+        name: "sam2",
+        claim: "a full-size SAM 2 opens in both layouts and answers a click on one frame: time and memory",
+        runner: Runner::Worker,
+    },
+    Proof {
+        name: "sam3",
+        claim: "SAM 3 of the released size in both published forms: time, memory, a second phrase beside the first",
+        runner: Runner::Worker,
+    },
+    Proof {
         name: "nets",
         claim: "time of the networks beside the products, attention and convolutions they contain; memory by plan",
+        runner: Runner::Worker,
+    },
+    Proof {
+        name: "switches",
+        claim: "what each switch that makes VOID faster changes in the latents, and its time",
         runner: Runner::Worker,
     },
     Proof {
@@ -86,6 +101,16 @@ const PROOFS: &[Proof] = &[
     Proof {
         name: "clicks",
         claim: "how soon after a click SAM 2's first mask and its whole track are there, with a test model",
+        runner: Runner::Playwright,
+    },
+    Proof {
+        name: "void",
+        claim: "VOID's whole story on a real shot with a test model: cancelled, killed, the same bits twice, refined",
+        runner: Runner::Playwright,
+    },
+    Proof {
+        name: "words",
+        claim: "from words typed on a real shot to targets and cells in the mask, with a test model and pictures; how soon",
         runner: Runner::Playwright,
     },
     Proof {

@@ -1,11 +1,12 @@
 //! The draft of a quadmask: one per shot, on the server, one editor at a time.
 
-use domain::run::{GrownBy, Segmenter};
+use domain::run::{ClickAnswer, GrownBy, Segmenter};
 use domain::stroke::Stroke;
 use domain::{Cause, CellSet, JobId, PersonId, ShotId, Target};
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use super::checks::Finding;
 use crate::error::ApiError;
 
 /// One frame of the draft. Its picture is `href::draft_frame(shot, frame, revision)`.
@@ -46,6 +47,15 @@ pub struct DraftView {
     /// What grew the primary mask last; `None`: nothing did.
     #[serde(default)]
     pub grown_by: Option<GrownBy>,
+    /// Who is to answer clicks and to grow it; `None`: nobody chose.
+    #[serde(default)]
+    pub grow_with: Option<Segmenter>,
+    /// What answered the newest click since it grew.
+    #[serde(default)]
+    pub answered: Option<ClickAnswer>,
+    /// What is found about it, the worst first.
+    #[serde(default)]
+    pub findings: Vec<Finding>,
 }
 
 #[server]
@@ -132,6 +142,7 @@ pub async fn release_paint(shot_id: ShotId, frame: u32) -> Result<DraftFrame, Ap
 /// What undo or redo changed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[expect(clippy::large_enum_variant, reason = "there is one at a time")]
 pub enum Walked {
     /// The frame as it is now.
     Frame(DraftFrame),
@@ -155,6 +166,15 @@ pub async fn undo(shot_id: ShotId) -> Result<Option<Walked>, ApiError> {
 #[server]
 pub async fn redo(shot_id: ShotId) -> Result<Option<Walked>, ApiError> {
     walk(shot_id, db::edits::Walk::Redo).await
+}
+
+/// Chooses who answers clicks on this shot and grows its mask, for everybody who marks it. Where that one lacks its weights,
+/// clicks are answered without.
+#[server]
+pub async fn choose_segmenter(shot_id: ShotId, by: Segmenter) -> Result<(), ApiError> {
+    let cx = crate::context::Cx::signed_in().await?;
+    cx.shot(shot_id, domain::Action::EditShot).await?;
+    Ok(cx.db().write(move |tx| Box::pin(db::draft::grow_with(tx, shot_id, by))).await?)
 }
 
 /// Grows the primary mask from the clicks over all frames, both ways. Needs a marked target; SAM 2 needs a worker that has it.
@@ -199,7 +219,8 @@ pub(crate) async fn draft_view(cx: &crate::context::Cx, shot_id: ShotId) -> Resu
     use db::edits::{Walk, can};
     let pool = cx.db().pool();
     let person_id = cx.viewer.person_id;
-    let db::draft::State { editor, revision, grown_by } = db::draft::state(pool, shot_id).await?;
+    let db::draft::State { editor, revision, grown_by, grow_with, answered } =
+        db::draft::state(pool, shot_id).await?;
     let frames = db::draft::frames(pool, shot_id).await?;
     let (editor, editor_name) = editor.unzip();
     Ok(DraftView {
@@ -211,6 +232,9 @@ pub(crate) async fn draft_view(cx: &crate::context::Cx, shot_id: ShotId) -> Resu
         can_undo: can(pool, shot_id, person_id, Walk::Undo).await?,
         can_redo: can(pool, shot_id, person_id, Walk::Redo).await?,
         grown_by,
+        grow_with,
+        answered,
+        findings: super::checks::findings(cx, shot_id, frames).await?,
     })
 }
 

@@ -123,7 +123,7 @@ async fn manage(cx: &crate::context::Cx, job_id: JobId) -> Result<(), ApiError> 
     }
     cx.allowed(match job.kind.as_str() {
         "ingest" => Action::Upload,
-        "segment" | "reason" | "import_quadmask" | "export_quadmask" => Action::EditShot,
+        "segment" | "find" | "reason" | "import_quadmask" | "export_quadmask" => Action::EditShot,
         "remove" => Action::Run,
         "package" => Action::Deliver,
         _ => Action::ManageJobs,

@@ -29,6 +29,9 @@ pub struct ModelRow {
     pub problem: Option<String>,
     /// A token of the hub may help.
     pub is_gated: bool,
+    /// What the publisher asks for, and how to get it.
+    #[serde(default)]
+    pub access: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -126,11 +129,13 @@ fn row(room: &models::Room, book: &models::Book, part: &models::Part) -> models:
         missing: standing.missing,
         fetching,
         problem,
-        is_gated,
+        is_gated: is_gated || part.access.is_some(),
+        access: part.access.map(str::to_owned),
     })
 }
 
-/// Writes down that the viewer read a model's licence and accepts it.
+/// Writes down that the viewer read a model's licence and accepts it; once more changes nothing. The book of the models comes
+/// first: what the trail tells of has happened. A line that could not be written is written when somebody accepts again.
 #[server]
 pub async fn accept_licence(slug: String) -> Result<(), ApiError> {
     let cx = crate::context::Cx::signed_in().await?;
@@ -139,13 +144,14 @@ pub async fn accept_licence(slug: String) -> Result<(), ApiError> {
     let note =
         cx.note(domain::Deed::LicenceAccepted, None, format!("{} ({})", part.title, part.licence.name));
     let (room, by) = (cx.state.models.clone(), cx.viewer.name.clone());
+    off(move || models::Book::accept(room.folder(), part, &by)).await?;
     cx.db()
         .write(move |tx| {
             let note = note.clone();
-            Box::pin(async move { db::audit::add(tx, &note).await })
+            Box::pin(async move { db::audit::add_first(tx, &note).await })
         })
         .await?;
-    off(move || models::Book::accept(room.folder(), part, &by)).await
+    Ok(())
 }
 
 /// Begins to fetch what is missing of a model; `token`: of the hub, for what is behind a gate, kept nowhere.

@@ -16,6 +16,7 @@ pub async fn submit_quadmask(shot_id: ShotId, note: String) -> Result<Quadmask, 
         return Err(ApiError::Invalid("A note has at most 4,000 characters: shorten it.".into()));
     }
     let (combined, blobs) = crate::masks::combine(&cx, &shot).await?;
+    super::checks::refuse_stops(&cx, shot_id).await?;
     let author = cx.viewer.person_id;
     let quadmask_id = cx
         .db()
@@ -78,8 +79,26 @@ pub async fn quadmask_frames(quadmask_id: QuadmaskId) -> Result<Vec<bool>, ApiEr
 #[server]
 pub async fn export_quadmask(quadmask_id: QuadmaskId) -> Result<Option<JobId>, ApiError> {
     let cx = crate::context::Cx::signed_in().await?;
+    export(&cx, quadmask_id, false).await
+}
+
+/// Makes the movies that belong to the marks for VOID's tools; `None`: they are already there (`href::void_marks`).
+#[server]
+pub async fn export_marks(quadmask_id: QuadmaskId) -> Result<Option<JobId>, ApiError> {
+    let cx = crate::context::Cx::signed_in().await?;
+    export(&cx, quadmask_id, true).await
+}
+
+#[cfg(feature = "ssr")]
+async fn export(
+    cx: &crate::context::Cx,
+    quadmask_id: QuadmaskId,
+    layers: bool,
+) -> Result<Option<JobId>, ApiError> {
     let shot = cx.quadmask(quadmask_id, domain::Action::ViewShot).await?;
-    if db::media::of_quadmask(cx.db(), quadmask_id).await?.movie.is_some() {
+    let there = db::media::of_quadmask(cx.db(), quadmask_id).await?;
+    let has_layers = there.black.is_some() && there.grey.is_some();
+    if there.movie.is_some() && (has_layers || !layers) {
         return Ok(None);
     }
     cx.not_archived(shot.project_id, domain::Action::EditShot).await?;
@@ -88,8 +107,12 @@ pub async fn export_quadmask(quadmask_id: QuadmaskId) -> Result<Option<JobId>, A
         .db()
         .write(move |tx| {
             Box::pin(async move {
-                let (job, key) =
-                    (domain::Job::ExportQuadmask { quadmask_id }, format!("export:{quadmask_id}"));
+                let job = domain::Job::ExportQuadmask { quadmask_id, layers };
+                let key = if layers {
+                    format!("export:{quadmask_id}:layers")
+                } else {
+                    format!("export:{quadmask_id}")
+                };
                 jobs::enqueue(tx, &job, Some(project_id), Some(shot_id), Some(&key), 5).await
             })
         })

@@ -212,6 +212,8 @@ impl SharedShot {
             words: Default::default(),
             causes: Vec::new(),
             reasoning: None,
+            finding: None,
+            causes_review: None,
             draft: Default::default(),
             quadmasks: Vec::new(),
             versions,
@@ -248,6 +250,9 @@ pub(super) fn networks(pass: u32, is_test_model: bool, is_preview: bool) -> Made
         resumed_steps: 0,
         seconds: 0.0,
         peak_rss_bytes: None,
+        memory: None,
+        predicted: None,
+        morphing: None,
         notes: Vec::new(),
     }
 }

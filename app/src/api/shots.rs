@@ -1,12 +1,13 @@
 //! One shot: everything its workspace shows, and the brief (targets, words, causes).
 
+use domain::cause::CausesReview;
 use domain::policy::has_approved;
 use domain::project::Shot;
 use domain::proposal::Reasoning;
 use domain::version::{Decision, Quadmask, Version};
 use domain::{
-    Action, ApprovalPolicy, Assignee, Cause, CauseId, Grid, PersonId, Progress, ProjectId, QuadmaskId,
-    Recipe, SaidColour, SequenceId, ShotId, Target, TargetId, Trim, Words,
+    Action, ApprovalPolicy, Assignee, Cause, CauseId, FindingId, Grid, PersonId, Progress, ProjectId,
+    QuadmaskId, Recipe, SaidColour, SequenceId, ShotId, Target, TargetId, Trim, Words,
 };
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -32,6 +33,12 @@ pub struct ShotView {
     /// What the built-in reasoner proposed; `None`: it never looked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reasoning: Option<Reasoning>,
+    /// What was found by words last; read with [`super::finding::get_finding`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finding: Option<FindingId>,
+    /// How the causes stand, where the project has them approved before the quadmask.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub causes_review: Option<CausesReview>,
     pub draft: DraftView,
     /// Newest first.
     pub quadmasks: Vec<Quadmask>,
@@ -84,6 +91,8 @@ pub async fn get_shot(shot_id: ShotId) -> Result<ShotView, ApiError> {
     let project = db::projects::get(cx.db().pool(), shot.project_id).await?;
     let client = cx.is_client();
     let may = cx.rights_in(&project);
+    let consent = project.outside.clone();
+    let causes_review = if client { None } else { db::causes::review(cx.db(), &project, shot_id).await? };
     let (clients_apart, is_archived) = (project.sharing.clients_apart, project.is_archived());
     let grid = shot.facts.as_ref().map(|facts| Grid::of(facts.width(), facts.height()));
     // A hash per frame is for proofs, not for pages.
@@ -101,6 +110,8 @@ pub async fn get_shot(shot_id: ShotId) -> Result<ShotView, ApiError> {
         words: Words::default(),
         causes: Vec::new(),
         reasoning: None,
+        finding: None,
+        causes_review: None,
         draft: DraftView::default(),
         quadmasks: Vec::new(),
         versions: db::versions::list(cx.db(), shot_id, client).await?,
@@ -150,6 +161,8 @@ pub async fn get_shot(shot_id: ShotId) -> Result<ShotView, ApiError> {
     view.words = db::brief::words(cx.db().pool(), shot_id).await?;
     view.causes = db::brief::causes(cx.db().pool(), shot_id).await?;
     view.reasoning = db::proposals::of_shot(cx.db(), shot_id).await?;
+    view.finding = db::finding::newest(cx.db().pool(), shot_id).await?;
+    view.causes_review = causes_review;
     view.draft = super::draft::draft_view(&cx, shot_id).await?;
     view.quadmasks = db::quadmasks::list(cx.db(), shot_id).await?;
     view.deliveries = Deliveries::of_shot(cx.db(), shot_id, &view.versions).await?;
@@ -157,6 +170,8 @@ pub async fn get_shot(shot_id: ShotId) -> Result<ShotView, ApiError> {
         view.run = Some(db::runs::get(cx.db().pool(), run_id).await?.recipe);
     }
     view.engines = Engines::now(&cx).await?;
+    // Nobody is shown what they may not ask.
+    view.engines.outside = super::outside::allowed(consent.as_ref(), view.engines.outside.take());
     view.job = jobs::latest_of_shots(cx.db(), &[shot_id], false).await?.remove(&shot_id);
     Ok(view)
 }

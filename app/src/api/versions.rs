@@ -6,11 +6,13 @@ use leptos::prelude::*;
 use crate::error::ApiError;
 
 /// Runs the approved quadmask again with another recipe. Refused while the policy is not met, while no worker has the
-/// engine, and where the engine could not do it.
+/// engine, where the engine could not do it, and where the checks found what stops a removal.
 #[server(input = server_fn::codec::Json)]
 pub async fn start_run(shot_id: ShotId, recipe: Recipe) -> Result<JobId, ApiError> {
     let cx = crate::context::Cx::signed_in().await?;
     cx.shot(shot_id, domain::Action::Run).await?;
+    super::checks::refuse_stops(&cx, shot_id).await?;
+    super::checks::refuse_misfit(&cx, shot_id).await?;
     match &recipe {
         Recipe::Void(order) => {
             let engines = super::engines::Engines::now(&cx).await?;

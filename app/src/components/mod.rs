@@ -3,7 +3,9 @@
 pub mod board;
 pub mod canvas;
 pub mod causes;
+pub mod checks;
 pub mod compare;
+pub mod find;
 pub mod layout;
 pub mod player;
 pub mod range;

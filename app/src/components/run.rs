@@ -9,6 +9,9 @@ use crate::components::versions::TestModel;
 use crate::components::words;
 use crate::state::desk::{Desk, use_desk};
 
+/// The steps of asking a model outside what is affected; the built-in reasoner has others.
+const ASKING: &[Step] = &[Step::Prepare, Step::Ask, Step::Track];
+
 /// The steps of a job kind, in the order in which they happen; those of a removal are its engine's.
 pub fn steps_of(kind: &str, recipe: Option<&Recipe>) -> &'static [Step] {
     match (kind, recipe) {
@@ -35,6 +38,7 @@ pub fn steps_of(kind: &str, recipe: Option<&Recipe>) -> &'static [Step] {
         ],
         ("ingest", _) => &[Step::Probe, Step::Proxy, Step::Sound, Step::Store],
         ("segment", _) => &[Step::Track, Step::Store],
+        ("find", _) => &[Step::Probe, Step::Look, Step::Track],
         ("reason", _) => &[Step::Register, Step::Reason],
         ("remove", _) => &[Step::Register, Step::Background, Step::Fill, Step::Verify, Step::Store],
         ("package", _) => &[Step::Movie, Step::Quadmask, Step::Pack, Step::Store],
@@ -77,6 +81,14 @@ fn card(desk: Desk, job: Memo<Option<Progress>>, now: Progress) -> impl IntoView
     let is_waiting = now.state == JobState::Queued;
     let is_open = !now.state.is_over();
     let is_cancelling = now.is_cancelling();
+    // What has grown of a mask stays: that is no cancelling.
+    let is_mask = now.kind == "segment";
+    let stop = match (is_mask, is_cancelling) {
+        (true, true) => "Stopping…",
+        (true, false) => "Stop",
+        (false, true) => "Cancelling…",
+        (false, false) => "Cancel",
+    };
     // Tracked: weights and workers come and go while a job waits.
     let engine = move || {
         let need = need?;
@@ -124,13 +136,19 @@ fn card(desk: Desk, job: Memo<Option<Progress>>, now: Progress) -> impl IntoView
             </header>
             {is_open.then(|| view! { <ProgressBar part=fraction label=title.clone()/> })}
             {engine}
-            {is_open.then(|| steps(steps_of(&now.kind, recipe.as_ref()), now.step))}
+            {is_open.then(|| {
+                let asks = now.kind == "reason" && now.step.is_some_and(|step| ASKING.contains(&step));
+                steps(if asks { ASKING } else { steps_of(&now.kind, recipe.as_ref()) }, now.step)
+            })}
             {now.error.clone().map(|error| view! { <p class="job__error" role="alert">{error}</p> })}
+            {(is_mask && now.state == JobState::Cancelled).then(|| view! {
+                <p class="muted">"Stopped. What had grown until then is kept; grow it again to go over the whole shot."</p>
+            })}
             <Show when=may_run>
                 <div class="job__actions">
                     {is_open.then(|| view! {
                         <Button kind=Kind::Danger small=true disabled=is_cancelling on:click=move |_| desk.write(cancel_job(id))>
-                            {if is_cancelling { "Cancelling…" } else { "Cancel" }}
+                            {stop}
                         </Button>
                     })}
                     {(now.state == JobState::Failed).then(|| view! {

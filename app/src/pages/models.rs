@@ -154,6 +154,7 @@ fn card(
                 <a href=model.licence_url.clone() target="_blank" rel="noopener noreferrer">{model.licence.clone()}</a>
                 ", " {licence}
             </p>
+            {model.access.clone().filter(|_| !model.is_whole).map(|access| view! { <p class="faint">{access}</p> })}
             {model.fetching.clone().map(progress)}
             {model.problem.clone().map(|why| view! { <p class="error-line" role="alert">{why}</p> })}
             {(!model.missing.is_empty()).then(|| view! {

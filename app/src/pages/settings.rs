@@ -1,19 +1,24 @@
-//! A project's settings: name, first frame, who must approve, who shares, who belongs to it, and its end.
+//! A project's settings: name, first frame, who must approve, who shares, whether a model outside is asked, who belongs to it, and
+//! its end.
 
 mod life;
+mod outside;
 mod sharing;
 
-use domain::{ApprovalPolicy, Person, PersonId, Role};
+use domain::project::Project;
+use domain::{Action, ApprovalPolicy, Person, PersonId, Role};
 use leptos::prelude::*;
 use leptos_meta::Title;
 
-use self::life::{DiskUse, Ending, Sequences};
-use self::sharing::Sharing;
+use self::life::{DiskUse, Ending, Leaving, LeavingDialog, Sequences};
+use self::outside::ModelOutside;
+use self::sharing::{CausesFirst, Sharing};
 use super::project::{InProject, use_project};
 use crate::api::people::list_people;
 use crate::api::projects::{ProjectView, SetMember, UpdateProject, get_project};
 use crate::components::ui::{Avatar, Button, Check, ErrorLine, Failure, Field, Kind, Loading, use_toasts};
 use crate::state::session::error_of;
+use crate::state::settled::settled;
 
 #[component]
 pub fn SettingsPage() -> impl IntoView {
@@ -37,6 +42,8 @@ pub fn SettingsPage() -> impl IntoView {
                         <Forms project everybody/>
                         <Sequences project_id=of.project_id sequences/>
                         <Sharing project_id=of.project_id rules=of.sharing/>
+                        <CausesFirst project_id=of.project_id first=of.causes_first/>
+                        <ModelOutside project_id=of.project_id/>
                     }
                     .into_any()
                 }
@@ -53,14 +60,7 @@ pub fn SettingsPage() -> impl IntoView {
             })
         })
     };
-    let ending = move || {
-        Suspend::new(async move {
-            view.await.ok().map(|project| {
-                let ProjectView { project, may, .. } = project;
-                view! { <Ending project may changed=move |()| settings.refetch()/> }
-            })
-        })
-    };
+    let leaving = Leaving::new();
     let disk = move || {
         let project_id = id.get();
         view! { <DiskUse project_id/> }
@@ -72,9 +72,21 @@ pub fn SettingsPage() -> impl IntoView {
             <Transition fallback=Loading>{forms}</Transition>
             <Transition>{members}</Transition>
             {disk}
-            <Transition>{ending}</Transition>
+            <Transition><End leaving changed=move |()| settings.refetch()/></Transition>
         </div>
+        <LeavingDialog leaving/>
     }
+}
+
+/// Drawn again only when the project itself is another: its shots move all the time.
+#[component]
+fn End(leaving: Leaving, #[prop(into)] changed: Callback<()>) -> impl IntoView {
+    let InProject { view, .. } = use_project();
+    let of = settled(move |last: Option<&Option<(Project, Vec<Action>)>>| {
+        let last = || last.cloned().flatten();
+        view.get().and_then(Result::ok).map(|known| (known.project, known.may)).or_else(last)
+    });
+    move || of.get().map(|(project, may)| view! { <Ending project may leaving changed/> })
 }
 
 #[component]
@@ -184,7 +196,7 @@ fn Forms(project: ProjectView, everybody: Vec<Person>) -> impl IntoView {
 }
 
 fn may_approve(person: &Person) -> bool {
-    person.active && domain::may(person.role, domain::Action::DecideQuadmask)
+    person.active && domain::may(person.role, Action::DecideQuadmask)
 }
 
 /// Those of `named` who can still approve, and a sentence about the others: a policy keeps whom it names until somebody
@@ -238,7 +250,7 @@ fn Members(project_id: domain::ProjectId, members: Vec<Person>, everybody: Vec<P
     let member_ids: Vec<PersonId> = members.iter().map(|person| person.person_id).collect();
     let row = move |person: Person| {
         let id = person.person_id;
-        let sees_all = domain::may(person.role, domain::Action::SeeEveryProject);
+        let sees_all = domain::may(person.role, Action::SeeEveryProject);
         let on = member_ids.contains(&id) || sees_all;
         view! {
             <li class="member">

@@ -6,7 +6,6 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::run::Segmenter;
 use domain::version::{Quadmask, Version};
 use domain::{
     Action, PersonId, Phase, PlateFacts, QuadmaskId, Rate, ShotId, ShotStep, Timecode, VersionId, may,
@@ -21,6 +20,7 @@ use super::marking::{Marking, Shown};
 use super::playhead::{Clip, Playhead};
 use super::reading::Reads;
 use super::road::Road;
+use super::seeking::Seeking;
 use super::sound::Loudness;
 use super::talk::Talk;
 use super::viewport::{Place, Viewport};
@@ -91,6 +91,7 @@ pub struct Desk {
     pub talk: Talk,
     pub sound: Loudness,
     pub looking: Looking,
+    pub seeking: Seeking,
     pub toasts: Toasts,
     /// The question that is open.
     pub ask: RwSignal<Option<Ask>>,
@@ -98,8 +99,6 @@ pub struct Desk {
     pub sending: RwSignal<Option<Ask>>,
     /// The version of pass 1 that the next run of VOID refines; `None`: it starts from the plate.
     pub refine: RwSignal<Option<VersionId>>,
-    /// Who grows the mask, where somebody chose it; `None`: the best that is there.
-    pub grow_with: RwSignal<Option<Segmenter>>,
     /// The picture of the wanted frame.
     pub arrival: RwSignal<Arrival>,
     /// The frame that is on the canvas.
@@ -141,11 +140,11 @@ impl Desk {
             talk: Talk::new(road, shot_id, tab.get_untracked(), toasts),
             sound: Loudness::new(),
             looking: Looking::new(),
+            seeking: Seeking::new(),
             toasts,
             ask: RwSignal::new(None),
             sending: RwSignal::new(None),
             refine: RwSignal::new(None),
-            grow_with: RwSignal::new(None),
             arrival: RwSignal::new(Arrival::Waiting),
             painted: RwSignal::new(None),
             loaded: RwSignal::new(Vec::new()),

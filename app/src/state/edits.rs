@@ -9,7 +9,8 @@ use leptos::prelude::*;
 use super::desk::Desk;
 use super::marking::{CellSpanChoice, Mark, Pending};
 use crate::api::draft::{
-    DraftFrame, Walked, copy_frame, draw_stroke, lock_frame, redo, release_paint, start_segment, undo,
+    DraftFrame, Walked, choose_segmenter, copy_frame, draw_stroke, lock_frame, redo, release_paint,
+    start_segment, undo,
 };
 use crate::api::shots::{add_target, save_cause, save_target, set_cells};
 use crate::error::ApiError;
@@ -194,9 +195,7 @@ impl Desk {
             return;
         }
         let (from, to) = untrack(|| self.cell_frames());
-        for &cell in &cells {
-            cause.set_cell(cell, on, from, to);
-        }
+        cause.set_cells(&cells, on, from, to);
         let id = cause.cause_id;
         self.show_cause(cause);
         self.write(set_cells(self.shot_id, id, cells, on, from, to));
@@ -369,9 +368,20 @@ impl Desk {
         self.refresh();
     }
 
-    /// Who grows the mask: what was asked for, or the best that is there.
+    /// Who answers clicks and grows the mask: who was chosen, or what grew it last, or the best that is there.
     pub fn segmenter(self) -> Segmenter {
-        self.grow_with.get().unwrap_or_else(|| self.view.with(|v| v.engines.segmenter()))
+        self.view.with(|v| {
+            let grown = v.draft.grown_by.as_ref().map(|grown| grown.by);
+            v.draft.grow_with.or(grown).unwrap_or_else(|| v.engines.segmenter())
+        })
+    }
+
+    /// Chooses who does, for everybody who marks this shot.
+    pub fn choose_segmenter(self, by: Segmenter) {
+        if !self.refuses_edit() {
+            self.view.update(|v| v.draft.grow_with = Some(by));
+            self.write(choose_segmenter(self.shot_id, by));
+        }
     }
 
     /// Grows the primary mask over the shot.

@@ -1,9 +1,9 @@
 //! What lives longer than one view: the live feed, uploads, the playhead.
 
 pub mod asking;
-pub mod checks;
 pub mod comparing;
 pub mod desk;
+mod doubt;
 pub mod edits;
 pub mod live;
 pub mod looking;
@@ -12,6 +12,7 @@ pub mod pen;
 pub mod playhead;
 mod reading;
 pub mod road;
+pub mod seeking;
 pub mod session;
 pub mod settled;
 pub mod sound;

@@ -57,7 +57,7 @@ impl Desk {
             let answer = if wanted.shot {
                 self.road.shot(self.shot_id).await.map(|view| Answer::Shot(Box::new(view)))
             } else {
-                get_draft(self.shot_id).await.map(Answer::Draft)
+                get_draft(self.shot_id).await.map(|draft| Answer::Draft(Box::new(draft)))
             };
             let Some(after) = self.writes.try_get_untracked() else { return };
             let is_old = before.open > 0 || after.open > 0 || after.count != before.count;
@@ -68,7 +68,7 @@ impl Desk {
                     reads.draft |= wanted.draft;
                 }),
                 Ok(Answer::Shot(view)) => self.show(*view),
-                Ok(Answer::Draft(draft)) => self.view.update(|v| v.draft = draft),
+                Ok(Answer::Draft(draft)) => self.view.update(|v| v.draft = *draft),
                 Err(_) if self.road.is_over() => {}
                 Err(error) => self.toasts.fail(&error),
             }
@@ -91,5 +91,5 @@ impl Desk {
 
 enum Answer {
     Shot(Box<ShotView>),
-    Draft(crate::api::draft::DraftView),
+    Draft(Box<crate::api::draft::DraftView>),
 }

@@ -119,6 +119,24 @@ pub async fn add_once(tx: &mut AnyConnection, note: &Note) -> Result<bool> {
     Ok(there == 0)
 }
 
+/// As [`add`], of what happens once and is told once, whoever does it again: nothing where there is a line of the same deed about
+/// the same. Whether there was none yet.
+pub async fn add_first(tx: &mut AnyConnection, note: &Note) -> Result<bool> {
+    one_at_a_time(tx, Gate::Firsts).await?;
+    let there: i64 = sqlx::query_scalar(
+        "select count(*) from audit where deed = $1 and coalesce(project_id, '') = $2 and about = $3",
+    )
+    .bind(note.deed.slug())
+    .bind(note.project_id.map(|id| id.to_string()).unwrap_or_default())
+    .bind(short(&note.about))
+    .fetch_one(&mut *tx)
+    .await?;
+    if there == 0 {
+        add(tx, note).await?;
+    }
+    Ok(there == 0)
+}
+
 /// Which notes are wanted.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Filter {

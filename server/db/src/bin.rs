@@ -226,7 +226,7 @@ pub async fn purge(tx: &mut AnyConnection, thing: Thing, because: Because<'_>) -
 
 /// Tables below a shot and the condition that finds their rows by `{shots}`, in the order in which they can go. A link of which
 /// nothing is left keeps its row: whoever has it reads that it is over.
-const OF_SHOTS: [(&str, &str); 27] = [
+const OF_SHOTS: [(&str, &str); 32] = [
     ("inbox", "shot_id in ({shots})"),
     (
         "mention",
@@ -240,7 +240,12 @@ const OF_SHOTS: [(&str, &str); 27] = [
     ("delivery", "version_id in (select version_id from version where shot_id in ({shots}))"),
     ("exact_frame", "shot_id in ({shots})"),
     ("click", "shot_id in ({shots})"),
+    ("looked_at", "shot_id in ({shots})"),
+    ("track", "shot_id in ({shots})"),
+    ("sight", "shot_id in ({shots})"),
+    ("finding", "shot_id in ({shots})"),
     ("decision", "shot_id in ({shots})"),
+    ("causes_decision", "shot_id in ({shots})"),
     ("version", "shot_id in ({shots})"),
     ("run", "shot_id in ({shots})"),
     ("quadmask", "shot_id in ({shots})"),

@@ -1,8 +1,13 @@
 //! Targets, words and causes of a shot. Every change goes through [`shots::edit`], so read-only phases refuse it; those of
 //! targets and causes can be taken back ([`edits`]).
 
+use std::collections::BTreeSet;
+
 use domain::target::TARGET_COLOURS;
-use domain::{Cause, CauseId, Consequence, EventKind, Grid, PersonId, ShotId, Target, TargetId, Words};
+use domain::void_files::{Brought, DrawnPath};
+use domain::{
+    Cause, CauseId, CellSpan, Consequence, EventKind, Grid, PersonId, ShotId, Target, TargetId, Words,
+};
 use sqlx::AnyConnection;
 use sqlx::any::{AnyExecutor, AnyRow};
 
@@ -22,13 +27,14 @@ pub(crate) fn read_target(row: &AnyRow) -> Result<Target> {
         colour: row.text("colour")?,
         points: row.json("points")?,
         boxes: row.json("boxes")?,
+        found: row.maybe_json("found")?,
     })
 }
 
 /// In the order they were added.
 pub async fn targets<'e>(executor: impl AnyExecutor<'e>, shot_id: ShotId) -> Result<Vec<Target>> {
     let rows = sqlx::query(
-        "select target_id, name, colour, points, boxes from target where shot_id = $1 order by position, target_id",
+        "select target_id, name, colour, points, boxes, found from target where shot_id = $1 order by position, target_id",
     )
     .bind(shot_id.to_string())
     .fetch_all(executor)
@@ -88,24 +94,62 @@ async fn next_position(tx: &mut AnyConnection, table: &str, shot_id: ShotId) -> 
 /// A target with the next colour and nothing marked yet. `by`: who may take it back.
 pub async fn add_target(tx: &mut AnyConnection, shot_id: ShotId, by: PersonId, name: &str) -> Result<Target> {
     let shot = shots::edit(tx, shot_id).await?;
-    let (position, count) = next_position(tx, "target", shot_id).await?;
+    let target = Target {
+        target_id: TargetId(new_uuid()),
+        name: name.to_owned(),
+        colour: String::new(),
+        points: Vec::new(),
+        boxes: Vec::new(),
+        found: None,
+    };
+    let target = behind(tx, &shot, by, target).await?;
+    tell(tx, &shot).await?;
+    Ok(target)
+}
+
+/// A target that words found, marked already, behind the others. No click waits for an answer: its masks are there. The shot is
+/// locked for an edit, and whoever calls tells of it.
+pub(crate) async fn insert_found(
+    tx: &mut AnyConnection,
+    shot: &Locked,
+    by: PersonId,
+    target: Target,
+) -> Result<Target> {
+    let Size { frames, width, height } = shot.size()?;
+    let target = behind(tx, shot, by, target).await?;
+    target
+        .check(frames, width, height)
+        .map_err(|bad| Error::Invalid(format!("“{}” was not kept: {bad}.", target.name)))?;
+    Ok(target)
+}
+
+/// Puts a target behind the others, with its name made clean and the next colour.
+async fn behind(tx: &mut AnyConnection, shot: &Locked, by: PersonId, target: Target) -> Result<Target> {
+    let (position, count) = next_position(tx, "target", shot.shot_id).await?;
     if count >= MOST_TARGETS {
         return Err(Error::Invalid(format!(
             "A shot has at most {MOST_TARGETS} targets: put two things into one."
         )));
     }
     let colour = TARGET_COLOURS[position.unsigned_abs() as usize % TARGET_COLOURS.len()];
-    let target = Target {
-        target_id: TargetId(new_uuid()),
-        name: clean(name)?,
-        colour: colour.to_owned(),
-        points: Vec::new(),
-        boxes: Vec::new(),
-    };
-    insert_target(tx, shot_id, position, &target).await?;
-    edits::note(tx, shot_id, by, Key::Target(target.target_id), None).await?;
-    tell(tx, &shot).await?;
+    let target = Target { name: clean(&target.name)?, colour: colour.to_owned(), ..target };
+    insert_target(tx, shot.shot_id, position, &target).await?;
+    edits::note(tx, shot.shot_id, by, Key::Target(target.target_id), None).await?;
     Ok(target)
+}
+
+/// Says what goes, where nobody has said it yet. The shot is locked for an edit.
+pub(crate) async fn say_removal(tx: &mut AnyConnection, shot_id: ShotId, removal: &str) -> Result<()> {
+    sqlx::query(
+        "insert into words (shot_id, removal, after) values ($1, $2, '')
+         on conflict (shot_id) do update set removal =
+             case when words.removal = '' then excluded.removal else words.removal end",
+    )
+    .bind(shot_id.to_string())
+    .bind(removal)
+    .execute(&mut *tx)
+    .await?;
+    Ok(())
 }
 
 async fn insert_target(
@@ -114,9 +158,10 @@ async fn insert_target(
     position: i64,
     target: &Target,
 ) -> Result<()> {
-    let Target { target_id, name, colour, points, boxes } = target;
+    let Target { target_id, name, colour, points, boxes, found } = target;
     sqlx::query(
-        "insert into target (target_id, shot_id, position, name, colour, points, boxes) values ($1, $2, $3, $4, $5, $6, $7)",
+        "insert into target (target_id, shot_id, position, name, colour, points, boxes, found)
+         values ($1, $2, $3, $4, $5, $6, $7, $8)",
     )
     .bind(target_id.to_string())
     .bind(shot_id.to_string())
@@ -125,11 +170,13 @@ async fn insert_target(
     .bind(colour)
     .bind(to_json(points))
     .bind(to_json(boxes))
+    .bind(found.as_ref().map(to_json))
     .execute(&mut *tx)
     .await?;
     Ok(())
 }
 
+/// Everything of a target that exists but by what words it was found.
 pub async fn save_target(
     tx: &mut AnyConnection,
     shot_id: ShotId,
@@ -141,7 +188,7 @@ pub async fn save_target(
     target
         .check(frames, width, height)
         .map_err(|bad| Error::Invalid(format!("The target was not saved: {bad}.")))?;
-    let Target { target_id, name, colour, points, boxes } = target;
+    let Target { target_id, name, colour, points, boxes, found: _ } = target;
     let key = Key::Target(*target_id);
     let before = there(tx, shot_id, key).await?;
     sqlx::query(
@@ -306,6 +353,118 @@ pub async fn delete_cause(
     delete(tx, shot_id, by, Key::Cause(cause_id)).await
 }
 
+/// Marks that came as a file: targets and paths take the place of those that are called like them, others are added behind; words
+/// that are said replace those that are there. What was there has no way back by undo.
+pub async fn bring(tx: &mut AnyConnection, shot_id: ShotId, brought: &Brought) -> Result<()> {
+    let shot = shots::edit(tx, shot_id).await?;
+    let size = shot.size()?;
+    let Brought { targets: new, paths, removal, after } = brought;
+    let is_called = |name: &str, other: &str| name.trim().to_lowercase() == other.trim().to_lowercase();
+    let mut marked = BTreeSet::new();
+    for target in new {
+        let old =
+            targets(&mut *tx, shot_id).await?.into_iter().find(|old| is_called(&old.name, &target.name));
+        let target_id = old.as_ref().map_or(TargetId(new_uuid()), |old| old.target_id);
+        let target = Target { target_id, name: clean(&target.name)?, ..target.clone() };
+        target
+            .check(size.frames, size.width, size.height)
+            .map_err(|bad| Error::Invalid(format!("“{}” was not taken: {bad}.", target.name)))?;
+        marked.extend(domain::target::marked_anew(old.as_ref(), Some(&target)));
+        put_item(tx, shot_id, Key::Target(target_id), Item::Target(target), MOST_TARGETS).await?;
+    }
+    for DrawnPath { noun, path } in paths {
+        let old = causes(&mut *tx, shot_id).await?.into_iter().find(|old| is_called(&old.name, noun));
+        let new = || -> Result<Cause> {
+            let (cause_id, name, reason) = (CauseId(new_uuid()), clean(noun)?, String::new());
+            let (consequence, path, spans) = (Consequence::React, Vec::new(), Vec::new());
+            Ok(Cause { cause_id, name, reason, consequence, path, spans })
+        };
+        let old = old.map_or_else(new, Ok)?;
+        let cause = Cause { consequence: Consequence::React, path: path.clone(), ..old };
+        check_path(&cause, size)?;
+        put_item(tx, shot_id, Key::Cause(cause.cause_id), Item::Cause(cause), MOST_CAUSES).await?;
+    }
+    if removal.is_some() || after.is_some() {
+        let old = words(&mut *tx, shot_id).await?;
+        let words = Words {
+            removal: removal.clone().unwrap_or(old.removal),
+            after: after.clone().unwrap_or(old.after),
+        };
+        save_words(tx, shot_id, &words).await?;
+    }
+    clicks::ask(tx, shot_id, &marked).await?;
+    tell(tx, &shot).await
+}
+
+/// Puts an item in its place, or behind the others where it is new, and forgets its edits.
+async fn put_item(tx: &mut AnyConnection, shot_id: ShotId, key: Key, item: Item, most: usize) -> Result<()> {
+    let shot = shot_id.to_string();
+    let position = match items::read(tx, &shot, key).await? {
+        Some(Placed { position, .. }) => position,
+        None => {
+            let (position, count) = next_position(tx, key.table(), shot_id).await?;
+            if count >= most {
+                let things = format!("{}s", key.table());
+                return Err(Error::Invalid(format!(
+                    "A shot has at most {most} {things}: the file brings more."
+                )));
+            }
+            position
+        }
+    };
+    sqlx::query("delete from draft_edit where shot_id = $1 and item = $2")
+        .bind(&shot)
+        .bind(key.word())
+        .execute(&mut *tx)
+        .await?;
+    items::write(tx, &shot, key, Some(&Placed { position, item })).await
+}
+
+/// Adds cells to a cause over stretches of frames, as one edit.
+pub async fn add_spans(
+    tx: &mut AnyConnection,
+    shot_id: ShotId,
+    by: PersonId,
+    cause_id: CauseId,
+    spans: &[CellSpan],
+) -> Result<Cause> {
+    let shot = shots::edit(tx, shot_id).await?;
+    let Size { frames, width, height } = shot.size()?;
+    let grid = Grid::of(width, height);
+    let key = Key::Cause(cause_id);
+    let before = there(tx, shot_id, key).await?;
+    let Item::Cause(mut cause) = before.item.clone() else { return Err(Error::NotFound) };
+    for CellSpan { from, to, cells } in spans {
+        let is_outside = |(row, col): &(u32, u32)| *row >= grid.rows || *col >= grid.cols;
+        if from > to || *to >= frames || cells.iter().any(is_outside) {
+            return Err(Error::Invalid(
+                "These cells were found on another part of the plate: look for the words again.".into(),
+            ));
+        }
+        cause.set_cells(cells, true, *from, *to);
+    }
+    keep_spans(tx, &shot, by, &cause, before).await?;
+    Ok(cause)
+}
+
+/// Writes a cause's cells as they are now; `before`: what undo goes back to.
+async fn keep_spans(
+    tx: &mut AnyConnection,
+    shot: &Locked,
+    by: PersonId,
+    cause: &Cause,
+    before: Placed,
+) -> Result<()> {
+    sqlx::query("update cause set spans = $3 where cause_id = $1 and shot_id = $2")
+        .bind(cause.cause_id.to_string())
+        .bind(shot.shot_id.to_string())
+        .bind(to_json(&cause.spans))
+        .execute(&mut *tx)
+        .await?;
+    edits::note(tx, shot.shot_id, by, Key::Cause(cause.cause_id), Some(before)).await?;
+    tell(tx, shot).await
+}
+
 /// Turns `[row, col]` cells of a cause on or off over frames `from..=to`.
 pub async fn set_cells(
     tx: &mut AnyConnection,
@@ -333,19 +492,7 @@ pub async fn set_cells(
     let key = Key::Cause(cause_id);
     let before = there(tx, shot_id, key).await?;
     let Item::Cause(mut cause) = before.item.clone() else { return Err(Error::NotFound) };
-    let mut cells = cells.to_vec();
-    cells.sort_unstable();
-    cells.dedup();
-    for cell in cells {
-        cause.set_cell(cell, on, from, to);
-    }
-    sqlx::query("update cause set spans = $3 where cause_id = $1 and shot_id = $2")
-        .bind(cause_id.to_string())
-        .bind(shot_id.to_string())
-        .bind(to_json(&cause.spans))
-        .execute(&mut *tx)
-        .await?;
-    edits::note(tx, shot_id, by, key, Some(before)).await?;
-    tell(tx, &shot).await?;
+    cause.set_cells(cells, on, from, to);
+    keep_spans(tx, &shot, by, &cause, before).await?;
     Ok(cause)
 }

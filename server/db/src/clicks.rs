@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use domain::ShotId;
+use domain::run::{ClickAnswer, GrownBy};
 use sqlx::AnyConnection;
 
 use crate::draft::{self, MadeFrame};
@@ -56,6 +57,10 @@ pub(crate) async fn ask(tx: &mut AnyConnection, shot_id: ShotId, frames: &BTreeS
 /// first.
 pub async fn withdraw(tx: &mut AnyConnection, shot_id: ShotId) -> Result<()> {
     sqlx::query("delete from click where shot_id = $1").bind(shot_id.to_string()).execute(&mut *tx).await?;
+    sqlx::query("update draft set answered = null where shot_id = $1")
+        .bind(shot_id.to_string())
+        .execute(&mut *tx)
+        .await?;
     Ok(())
 }
 
@@ -113,11 +118,16 @@ pub enum Answered {
     Again,
 }
 
-/// Puts the mask into the draft, and the click is answered; both or none.
+/// Puts the mask into the draft and says what made it, and the click is answered; all or none.
 ///
 /// # Errors
 /// The shot is not edited any more.
-pub async fn answer(tx: &mut AnyConnection, click: Click, made: &MadeFrame) -> Result<Answered> {
+pub async fn answer(
+    tx: &mut AnyConnection,
+    click: Click,
+    made: &MadeFrame,
+    by: &GrownBy,
+) -> Result<Answered> {
     shots::lock(tx, click.shot_id).await?;
     let waits: i64 =
         sqlx::query_scalar("select count(*) from click where shot_id = $1 and frame = $2 and asked_at = $3")
@@ -131,6 +141,13 @@ pub async fn answer(tx: &mut AnyConnection, click: Click, made: &MadeFrame) -> R
     }
     if !draft::put_answer(tx, click.shot_id, made).await? {
         return Ok(Answered::Again);
+    }
+    // A frame that a person locked stayed, so nothing answered there.
+    if !draft::frame(&mut *tx, click.shot_id, click.frame).await?.locked {
+        // Clocks of the server and of a worker elsewhere may differ.
+        let ms = u32::try_from((now() - click.asked_at) / 1_000).unwrap_or_default();
+        let answer = ClickAnswer { frame: click.frame, by: by.clone(), ms };
+        draft::note_answer(tx, click.shot_id, &answer).await?;
     }
     forget(tx, click).await?;
     Ok(Answered::Put)

@@ -145,6 +145,8 @@ pub enum Gate {
     Guards = 7_003,
     /// A download is one line, however many pieces of it come at once.
     Downloads = 7_004,
+    /// What is told once for good is one line.
+    Firsts = 7_006,
 }
 
 /// The address as it may be shown in a message.

@@ -16,14 +16,16 @@ use crate::row::{Cells, places};
 use crate::{Db, Result, from_json, parse};
 
 /// Columns that hold the hash of a blob or nothing, by table.
-pub const COLUMNS: [(&str, &[&str]); 7] = [
+pub const COLUMNS: [(&str, &[&str]); 9] = [
     ("shot", &["plate", "proxy", "poster", "strip", "frame_index", "sound"]),
     ("draft_frame", &["levels", "locks"]),
     ("draft_edit", &["levels_before", "locks_before", "levels_after", "locks_after"]),
-    ("quadmask", &["movie"]),
+    ("quadmask", &["movie", "black", "grey"]),
     ("version", &["result", "matte", "proxy", "model_output"]),
     ("delivery", &["file"]),
     ("exact_frame", &["file"]),
+    ("track", &["file"]),
+    ("sight", &["mask"]),
 ];
 /// JSON that names blobs: a quadmask's frames, and the file of an import that is not done.
 pub const MANIFEST: (&str, &str) = ("quadmask", "manifest");

@@ -1,13 +1,13 @@
 //! The draft of a quadmask: who edits it, its frames, and what the segmenter or an import puts into it. What people
 //! paint, with undo, is in `edits`.
 
-use domain::run::GrownBy;
-use domain::{Cover, EventKind, Hash, PersonId, ShotId};
+use domain::run::{ClickAnswer, GrownBy, Segmenter};
+use domain::{Cover, EventKind, Hash, PersonId, Shape, ShotId};
 use sqlx::AnyConnection;
 use sqlx::any::{AnyExecutor, AnyRow};
 
 use crate::row::Cells;
-use crate::{Error, Result, blobs, clicks, events, from_json, now, shots, to_json};
+use crate::{Error, Result, blobs, clicks, events, now, shots, to_json};
 
 /// An editor who was not heard of for this long is gone.
 pub const EDITOR_GONE_MICROS: i64 = 60_000_000;
@@ -48,7 +48,7 @@ impl Frame {
     }
 }
 
-pub(crate) const COLUMNS: &str = "frame, levels, locks, locked, confidence, primary_area, overlap_area, affected_area, primary_cells, revision";
+pub(crate) const COLUMNS: &str = "frame, levels, locks, locked, confidence, primary_area, overlap_area, affected_area, primary_cells, shape, revision";
 
 pub(crate) fn read(row: &AnyRow) -> Result<Frame> {
     Ok(Frame {
@@ -62,9 +62,20 @@ pub(crate) fn read(row: &AnyRow) -> Result<Frame> {
             overlap_area: row.int("overlap_area")?,
             affected_area: row.int("affected_area")?,
             primary_cells: row.word("primary_cells")?,
+            shape: read_shape(row, "shape")?,
         },
         revision: row.int("revision")?,
     })
+}
+
+/// The form of a frame; empty where it was written before forms were counted.
+pub(crate) fn read_shape(row: &AnyRow, column: &str) -> Result<Option<Shape>> {
+    let text = row.text(column)?;
+    if text.is_empty() { Ok(None) } else { crate::parse(column, &text).map(Some) }
+}
+
+pub(crate) fn shape_text(shape: Option<&Shape>) -> String {
+    shape.map(Shape::to_string).unwrap_or_default()
 }
 
 /// A frame without a row is blank.
@@ -97,12 +108,16 @@ pub struct State {
     pub revision: i64,
     /// What grew the primary mask last.
     pub grown_by: Option<GrownBy>,
+    /// Who is to grow it and to answer clicks, where somebody chose.
+    pub grow_with: Option<Segmenter>,
+    /// What answered the newest click since it grew.
+    pub answered: Option<ClickAnswer>,
 }
 
 pub async fn state<'e>(executor: impl AnyExecutor<'e>, shot_id: ShotId) -> Result<State> {
     let row = sqlx::query(
-        "select d.editor, p.name, d.editor_seen_at, d.revision, d.grown_by from draft d left join person p on p.person_id = d.editor
-         where d.shot_id = $1",
+        "select d.editor, p.name, d.editor_seen_at, d.revision, d.grown_by, d.grow_with, d.answered
+         from draft d left join person p on p.person_id = d.editor where d.shot_id = $1",
     )
     .bind(shot_id.to_string())
     .fetch_optional(executor)
@@ -113,8 +128,13 @@ pub async fn state<'e>(executor: impl AnyExecutor<'e>, shot_id: ShotId) -> Resul
         (Some(id), Some(name)) if is_here => Some((id, name)),
         _ => None,
     };
-    let grown_by = row.maybe_text("grown_by")?.map(|text| from_json("grown_by", &text)).transpose()?;
-    Ok(State { editor, revision: row.int("revision")?, grown_by })
+    Ok(State {
+        editor,
+        revision: row.int("revision")?,
+        grown_by: row.maybe_json("grown_by")?,
+        grow_with: row.maybe_word("grow_with")?,
+        answered: row.maybe_json("answered")?,
+    })
 }
 
 /// Says what grows the primary mask from now on.
@@ -124,6 +144,37 @@ pub async fn grow_by(tx: &mut AnyConnection, shot_id: ShotId, grown_by: &GrownBy
     )
     .bind(shot_id.to_string())
     .bind(to_json(grown_by))
+    .execute(&mut *tx)
+    .await?;
+    Ok(())
+}
+
+/// Chooses who answers clicks and grows the primary mask of a shot.
+pub async fn grow_with(tx: &mut AnyConnection, shot_id: ShotId, by: Segmenter) -> Result<()> {
+    let shot = shots::edit(tx, shot_id).await?;
+    sqlx::query(
+        "insert into draft (shot_id, grow_with) values ($1, $2)
+         on conflict (shot_id) do update set grow_with = excluded.grow_with",
+    )
+    .bind(shot_id.to_string())
+    .bind(by.slug())
+    .execute(&mut *tx)
+    .await?;
+    events::tell(tx, Some(shot.project_id), Some(shot_id), &EventKind::Brief).await
+}
+
+/// Says what answered a click.
+pub(crate) async fn note_answer(
+    tx: &mut AnyConnection,
+    shot_id: ShotId,
+    answered: &ClickAnswer,
+) -> Result<()> {
+    sqlx::query(
+        "insert into draft (shot_id, answered) values ($1, $2)
+         on conflict (shot_id) do update set answered = excluded.answered",
+    )
+    .bind(shot_id.to_string())
+    .bind(to_json(answered))
     .execute(&mut *tx)
     .await?;
     Ok(())
@@ -176,15 +227,15 @@ pub async fn hold(
 /// Writes a frame's row with the next revision; the row as it is now.
 pub(crate) async fn put(tx: &mut AnyConnection, shot_id: ShotId, new: &Frame) -> Result<Frame> {
     let Frame { frame, levels, locks, locked, confidence, cover, revision: _ } = new;
-    let Cover { primary_area, overlap_area, affected_area, primary_cells } = cover;
+    let Cover { primary_area, overlap_area, affected_area, primary_cells, shape } = cover;
     let row = sqlx::query(sqlx::AssertSqlSafe(format!(
         "insert into draft_frame (shot_id, frame, levels, locks, locked, confidence, primary_area, affected_area,
-             overlap_area, primary_cells, revision)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 1)
+             overlap_area, primary_cells, shape, revision)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 1)
          on conflict (shot_id, frame) do update set levels = excluded.levels, locks = excluded.locks,
              locked = excluded.locked, confidence = excluded.confidence, primary_area = excluded.primary_area,
              affected_area = excluded.affected_area, overlap_area = excluded.overlap_area,
-             primary_cells = excluded.primary_cells, revision = draft_frame.revision + 1
+             primary_cells = excluded.primary_cells, shape = excluded.shape, revision = draft_frame.revision + 1
          returning {COLUMNS}"
     )))
     .bind(shot_id.to_string())
@@ -197,6 +248,7 @@ pub(crate) async fn put(tx: &mut AnyConnection, shot_id: ShotId, new: &Frame) ->
     .bind(affected_area)
     .bind(overlap_area)
     .bind(primary_cells.to_string())
+    .bind(shape_text(shape.as_ref()))
     .fetch_one(&mut *tx)
     .await?;
     read(&row)

@@ -68,8 +68,8 @@ pub async fn apply(
     sqlx::query(
         "insert into draft_edit (shot_id, edit, person_id, frame, levels_before, locks_before, locked_before,
              primary_before, affected_before, levels_after, locks_after, locked_after, primary_after, affected_after,
-             overlap_before, cells_before, overlap_after, cells_after)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)",
+             overlap_before, cells_before, overlap_after, cells_after, shape_before, shape_after)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)",
     )
     .bind(shot_id.to_string())
     .bind(edit)
@@ -89,6 +89,8 @@ pub async fn apply(
     .bind(before.cover.primary_cells.to_string())
     .bind(change.cover.overlap_area)
     .bind(change.cover.primary_cells.to_string())
+    .bind(draft::shape_text(before.cover.shape.as_ref()))
+    .bind(draft::shape_text(change.cover.shape.as_ref()))
     .execute(&mut *tx)
     .await?;
     forget_oldest(tx, shot_id, edit).await?;
@@ -181,6 +183,7 @@ pub enum Walk {
 
 /// What walking changed.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "there is one at a time")]
 pub enum Walked {
     /// The frame as it is now.
     Frame(Frame),
@@ -256,6 +259,7 @@ pub async fn walk(
             overlap_area: row.int(&format!("overlap_{side}"))?,
             affected_area: row.int(&format!("affected_{side}"))?,
             primary_cells: row.word(&format!("cells_{side}"))?,
+            shape: draft::read_shape(&row, &format!("shape_{side}"))?,
         },
     };
     let old = draft::frame(&mut *tx, shot_id, row.count("frame")?).await?;

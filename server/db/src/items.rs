@@ -47,7 +47,7 @@ impl Key {
         }
     }
 
-    fn table(self) -> &'static str {
+    pub fn table(self) -> &'static str {
         match self {
             Self::Target(_) => "target",
             Self::Cause(_) => "cause",
@@ -64,7 +64,7 @@ impl Key {
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Placed {
-    position: i64,
+    pub position: i64,
     pub item: Item,
 }
 
@@ -94,9 +94,9 @@ pub(crate) async fn write(
     sqlx::query(sqlx::AssertSqlSafe(text)).bind(key.id()).bind(shot).execute(&mut *tx).await?;
     let Some(Placed { position, item }) = placed else { return Ok(()) };
     match item {
-        Item::Target(Target { target_id, name, colour, points, boxes }) => sqlx::query(
-            "insert into target (target_id, shot_id, position, name, colour, points, boxes)
-                 values ($1, $2, $3, $4, $5, $6, $7)",
+        Item::Target(Target { target_id, name, colour, points, boxes, found }) => sqlx::query(
+            "insert into target (target_id, shot_id, position, name, colour, points, boxes, found)
+                 values ($1, $2, $3, $4, $5, $6, $7, $8)",
         )
         .bind(target_id.to_string())
         .bind(shot)
@@ -104,7 +104,8 @@ pub(crate) async fn write(
         .bind(name)
         .bind(colour)
         .bind(to_json(points))
-        .bind(to_json(boxes)),
+        .bind(to_json(boxes))
+        .bind(found.as_ref().map(to_json)),
         Item::Cause(Cause { cause_id, name, reason, consequence, path, spans }) => sqlx::query(
             "insert into cause (cause_id, shot_id, position, name, reason, consequence, path, spans)
                  values ($1, $2, $3, $4, $5, $6, $7, $8)",

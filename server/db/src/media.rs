@@ -116,11 +116,14 @@ pub struct QuadmaskMedia {
     pub manifest: String,
     /// The exported `quadmask_0.mp4`, once a worker made it.
     pub movie: Option<Hash>,
+    /// Its two masks as VOID's tools keep them, once a worker made them.
+    pub black: Option<Hash>,
+    pub grey: Option<Hash>,
 }
 
 pub async fn of_quadmask(db: &Db, quadmask_id: QuadmaskId) -> Result<QuadmaskMedia> {
     let row = sqlx::query(
-        "select s.project_id, s.shot_id, s.name, q.n, q.manifest, q.movie
+        "select s.project_id, s.shot_id, s.name, q.n, q.manifest, q.movie, q.black, q.grey
          from quadmask q join shot s on s.shot_id = q.shot_id where q.quadmask_id = $1 and s.binned_at is null",
     )
     .bind(quadmask_id.to_string())
@@ -133,5 +136,7 @@ pub async fn of_quadmask(db: &Db, quadmask_id: QuadmaskId) -> Result<QuadmaskMed
         n: u32::try_from(row.try_get::<i64, _>("n")?).unwrap_or_default(),
         manifest: row.try_get("manifest")?,
         movie: hash(&row, "movie")?,
+        black: hash(&row, "black")?,
+        grey: hash(&row, "grey")?,
     })
 }

@@ -1,15 +1,19 @@
 //! Projects, their members and sequences.
 
+use domain::outside::Consent;
 use domain::project::{ARCHIVED, Project, Sequence, Sharing, clean_name};
+use domain::run::Need;
 use domain::{ApprovalPolicy, EventKind, Person, PersonId, Phase, ProjectId, Role, SequenceId, ShotId};
 use sqlx::AnyConnection;
 use sqlx::any::{AnyExecutor, AnyRow};
 
 use crate::row::Cells;
-use crate::{Db, Error, Result, decisions, events, new_uuid, now, to_json};
+use crate::{Db, Error, Result, decisions, events, new_uuid, now, queue, to_json};
 
 const COLUMNS: &str =
-    "select project_id, name, policy, first_frame, is_demo, created_at, archived_at, sharers, clients_apart from project
+    "select project_id, name, policy, first_frame, is_demo, created_at, archived_at, sharers, clients_apart, outside,
+         causes_first
+     from project
      where binned_at is null";
 
 fn read(row: &AnyRow) -> Result<Project> {
@@ -22,6 +26,8 @@ fn read(row: &AnyRow) -> Result<Project> {
         created_at: row.int("created_at")?,
         archived_at: row.maybe_int("archived_at")?,
         sharing: Sharing { sharers: row.json("sharers")?, clients_apart: row.flag("clients_apart")? },
+        outside: row.maybe_json("outside")?,
+        causes_first: row.flag("causes_first")?,
     })
 }
 
@@ -318,6 +324,23 @@ pub async fn set_sharing(tx: &mut AnyConnection, project_id: ProjectId, sharing:
     events::tell(tx, Some(project_id), None, &EventKind::Project).await?;
     // Guests look again at what their link shows.
     events::tell(tx, Some(project_id), None, &EventKind::Share).await
+}
+
+/// Allows the project to ask a model outside, or takes that back (`None`). What waits for a worker to be asked is taken back
+/// with it, and what is being asked is stopped.
+pub async fn set_outside(
+    tx: &mut AnyConnection,
+    project_id: ProjectId,
+    consent: Option<&Consent>,
+) -> Result<()> {
+    lock_open(tx, project_id).await?;
+    sqlx::query("update project set outside = $2 where project_id = $1")
+        .bind(project_id.to_string())
+        .bind(consent.map(to_json))
+        .execute(&mut *tx)
+        .await?;
+    queue::withdraw_needing(tx, project_id, Need::Outside).await?;
+    events::tell(tx, Some(project_id), None, &EventKind::Project).await
 }
 
 /// Sequences by name, with how many shots each has.

@@ -8,7 +8,9 @@ use sqlx::any::{AnyExecutor, AnyRow};
 
 use crate::draft::Frame;
 use crate::row::Cells;
-use crate::{Db, Error, Result, brief, decisions, draft, events, new_uuid, now, queue, shots, to_json};
+use crate::{
+    Db, Error, Result, brief, causes, decisions, draft, events, new_uuid, now, queue, shots, to_json,
+};
 
 /// What a version consists of: one entry per plate frame.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -130,6 +132,23 @@ pub async fn set_movie(tx: &mut AnyConnection, quadmask_id: QuadmaskId, movie: H
     events::tell(tx, Some(shot.project_id), Some(row.shot_id), &EventKind::Quadmask).await
 }
 
+/// The two masks of a version as movies. Exports of the same version are the same bytes.
+pub async fn set_layers(
+    tx: &mut AnyConnection,
+    quadmask_id: QuadmaskId,
+    (black, grey): (Hash, Hash),
+) -> Result<()> {
+    let row = get(&mut *tx, quadmask_id).await?;
+    let shot = shots::lock(tx, row.shot_id).await?;
+    sqlx::query("update quadmask set black = $2, grey = $3 where quadmask_id = $1")
+        .bind(quadmask_id.to_string())
+        .bind(black.to_string())
+        .bind(grey.to_string())
+        .execute(&mut *tx)
+        .await?;
+    events::tell(tx, Some(shot.project_id), Some(row.shot_id), &EventKind::Quadmask).await
+}
+
 /// A combined draft, ready to become a version.
 #[derive(Debug, Clone)]
 pub struct Combined {
@@ -162,6 +181,7 @@ pub async fn submit(
             "The draft changed while it was being put together. Look at it and send it again.".into(),
         ));
     }
+    causes::check(tx, &shot).await?;
     shots::step(tx, &shot, ShotStep::SubmitQuadmask).await?;
     let frames = draft::frames(&mut *tx, shot_id).await?;
     let causes = brief::causes(&mut *tx, shot_id).await?;

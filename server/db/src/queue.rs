@@ -111,6 +111,29 @@ pub async fn withdraw(tx: &mut AnyConnection, shot_id: ShotId, kind: &str) -> Re
     Ok(())
 }
 
+/// Takes jobs of a project back that wait for a worker with something, or run on one.
+pub(crate) async fn withdraw_needing(
+    tx: &mut AnyConnection,
+    project_id: ProjectId,
+    need: Need,
+) -> Result<()> {
+    let rows = sqlx::query(
+        "update job set cancel_asked = 1, state = case when state = 'queued' then 'cancelled' else state end,
+             finished_at = case when state = 'queued' then $3 else finished_at end
+         where project_id = $1 and needs = $2 and state in ('queued', 'running')
+         returning job_id, shot_id",
+    )
+    .bind(project_id.to_string())
+    .bind(need.word())
+    .bind(now())
+    .fetch_all(&mut *tx)
+    .await?;
+    for row in &rows {
+        tell(tx, row.word("job_id")?, Some(project_id), row.maybe_word("shot_id")?, 0.0).await?;
+    }
+    Ok(())
+}
+
 /// How a job ended without doing its work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End<'a> {
@@ -133,6 +156,7 @@ pub async fn settle(tx: &mut AnyConnection, job: &Job, end: End<'_>) -> Result<(
         (Job::Remove { run_id }, End::Cancelled) => runs::cancelled(tx, *run_id).await,
         (
             Job::Segment { .. }
+            | Job::Find { .. }
             | Job::Reason { .. }
             | Job::ImportQuadmask { .. }
             | Job::ExportQuadmask { .. }
@@ -164,7 +188,7 @@ pub async fn retry(tx: &mut AnyConnection, job_id: JobId) -> Result<()> {
             shots::edit(tx, shot_id).await?;
             clicks::withdraw(tx, shot_id).await?;
         }
-        Job::Reason { shot_id } | Job::ImportQuadmask { shot_id, .. } => {
+        Job::Find { shot_id, .. } | Job::Reason { shot_id, .. } | Job::ImportQuadmask { shot_id, .. } => {
             shots::edit(tx, shot_id).await?;
         }
         Job::Package { version_id, .. } => deliveries::check(tx, version_id).await?,

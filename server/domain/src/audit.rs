@@ -34,6 +34,7 @@ pub enum Deed {
     PackageAsked,
     PackageTaken,
     HistoryExported,
+    MarksExported,
     BackUpMade,
     BackUpRestored,
     ProjectArchived,
@@ -43,10 +44,13 @@ pub enum Deed {
     DeletedForGood,
     Swept,
     LicenceAccepted,
+    OutsideAllowed,
+    OutsideForbidden,
+    OutsideAsked,
 }
 
 impl Deed {
-    pub const ALL: [Self; 37] = [
+    pub const ALL: [Self; 41] = [
         Self::SignedIn,
         Self::SignInFailed,
         Self::SignedOutEverywhere,
@@ -75,6 +79,7 @@ impl Deed {
         Self::PackageAsked,
         Self::PackageTaken,
         Self::HistoryExported,
+        Self::MarksExported,
         Self::BackUpMade,
         Self::BackUpRestored,
         Self::ProjectArchived,
@@ -84,6 +89,9 @@ impl Deed {
         Self::DeletedForGood,
         Self::Swept,
         Self::LicenceAccepted,
+        Self::OutsideAllowed,
+        Self::OutsideForbidden,
+        Self::OutsideAsked,
     ];
 
     /// The word in the database and in addresses.
@@ -117,6 +125,7 @@ impl Deed {
             Self::PackageAsked => "package_asked",
             Self::PackageTaken => "package_taken",
             Self::HistoryExported => "history_exported",
+            Self::MarksExported => "marks_exported",
             Self::BackUpMade => "back_up_made",
             Self::BackUpRestored => "back_up_restored",
             Self::ProjectArchived => "project_archived",
@@ -126,6 +135,9 @@ impl Deed {
             Self::DeletedForGood => "deleted_for_good",
             Self::Swept => "swept",
             Self::LicenceAccepted => "licence_accepted",
+            Self::OutsideAllowed => "outside_allowed",
+            Self::OutsideForbidden => "outside_forbidden",
+            Self::OutsideAsked => "outside_asked",
         }
     }
 
@@ -160,6 +172,7 @@ impl Deed {
             Self::PackageAsked => "had a package made",
             Self::PackageTaken => "downloaded a delivered file",
             Self::HistoryExported => "exported a history of decisions",
+            Self::MarksExported => "exported a shot’s marks for VOID’s tools",
             Self::BackUpMade => "made a back-up",
             Self::BackUpRestored => "restored everything from a back-up",
             Self::ProjectArchived => "archived a project",
@@ -169,6 +182,9 @@ impl Deed {
             Self::DeletedForGood => "deleted something for good",
             Self::Swept => "removed unused bytes from the disk",
             Self::LicenceAccepted => "accepted a model’s licence",
+            Self::OutsideAllowed => "allowed a model outside",
+            Self::OutsideForbidden => "forbade the model outside",
+            Self::OutsideAsked => "had a model outside look at a shot",
         }
     }
 }

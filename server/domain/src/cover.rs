@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Grid, Levels};
+use crate::shape::bounds;
+use crate::{Grid, Levels, Shape};
 
 /// Pixels per layer, and where the primary layer is, roughly.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -15,6 +16,8 @@ pub struct Cover {
     pub affected_area: i64,
     /// The grid cells that the primary layer touches: where one of them is marked as affected, there is overlap.
     pub primary_cells: CellSet,
+    /// `None`: it was written before forms were counted.
+    pub shape: Option<Shape>,
 }
 
 impl Cover {
@@ -25,7 +28,8 @@ impl Cover {
             primary_area: pixels(primary + overlap),
             overlap_area: pixels(overlap),
             affected_area: pixels(overlap + affected),
-            primary_cells: if primary + overlap == 0 { CellSet::default() } else { CellSet::touched(levels) },
+            primary_cells: CellSet::touched(levels, |code| code <= 1),
+            shape: Some(Shape::of(levels)),
         }
     }
 }
@@ -36,15 +40,21 @@ impl Cover {
 pub struct CellSet(String);
 
 impl CellSet {
-    /// The cells in which some pixel is primary.
-    fn touched(levels: &Levels) -> Self {
+    /// The cells in which the code of some pixel `is_in`; no digits where there are none.
+    pub(crate) fn touched(levels: &Levels, is_in: impl Fn(u8) -> bool) -> Self {
         let (width, height) = (levels.width(), levels.height());
+        let Some(around) = bounds(levels, &is_in) else { return Self::default() };
         let grid = Grid::of(width, height);
         let mut digits = vec![0u8; (grid.rows * grid.cols).div_ceil(4) as usize];
         for row in 0..grid.rows {
             for col in 0..grid.cols {
                 let (x0, y0, x1, y1) = grid.cell(row, col, width, height).expect("a cell of the grid");
-                let is_touched = (y0..y1).any(|y| (x0..x1).any(|x| levels.get(x, y).is_primary()));
+                let (x0, x1) = (x0.max(around.x0), x1.min(around.x1));
+                let is_touched = (y0.max(around.y0)..y1.min(around.y1)).any(|y| {
+                    let row = y as usize * width as usize;
+                    let (from, to) = (row + x0 as usize, row + x1.max(x0) as usize);
+                    levels.codes()[from..to].iter().any(|code| is_in(*code))
+                });
                 if is_touched {
                     let at = row * grid.cols + col;
                     digits[(at / 4) as usize] |= 1 << (at % 4);

@@ -56,4 +56,6 @@ ids! {
     LinkId,
     /// A line of somebody's inbox.
     EntryId,
+    /// What was found by words.
+    FindingId,
 }

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::find::Order;
+use crate::outside::Reasoner;
 use crate::package::{Movie, What};
 use crate::run::Segmenter;
 use crate::{Hash, JobId, ProjectId, QuadmaskId, RunId, ShotId, VersionId};
@@ -18,14 +20,24 @@ pub enum Job {
         #[serde(default)]
         by: Segmenter,
     },
+    /// Find things by words, on some frames.
+    Find { shot_id: ShotId, order: Order },
     /// Look for what else changes when the target goes.
-    Reason { shot_id: ShotId },
+    Reason {
+        shot_id: ShotId,
+        #[serde(default)]
+        by: Reasoner,
+    },
     /// Run a removal and make a version.
     Remove { run_id: RunId },
-    /// Put a quadmask file (`quadmask_0.mp4` or a zip of PNGs) into the draft.
+    /// Put a quadmask file (`quadmask_0.mp4`, a zip of PNGs) into the draft, or marks that VOID's tools keep.
     ImportQuadmask { shot_id: ShotId, file: Hash, name: String },
-    /// Make `quadmask_0.mp4` of a quadmask version.
-    ExportQuadmask { quadmask_id: QuadmaskId },
+    /// Make `quadmask_0.mp4` of a quadmask version, and its two masks as VOID's tools keep them where `layers` says so.
+    ExportQuadmask {
+        quadmask_id: QuadmaskId,
+        #[serde(default)]
+        layers: bool,
+    },
     /// Make the movie of an approved version, and the package with it.
     Package { version_id: VersionId, movie: Movie, what: What },
     /// Render the demo shots into the demo project.
@@ -40,6 +52,7 @@ impl Job {
         match self {
             Self::Ingest { .. } => "ingest",
             Self::Segment { .. } => "segment",
+            Self::Find { .. } => "find",
             Self::Reason { .. } => "reason",
             Self::Remove { .. } => "remove",
             Self::ImportQuadmask { .. } => "import_quadmask",
@@ -60,6 +73,7 @@ pub fn title_of_kind(kind: &str) -> &'static str {
     match kind {
         "ingest" => "Read plate",
         "segment" => "Grow primary mask",
+        "find" => "Find by words",
         "reason" => "Look for what is affected",
         "remove" => "Removal",
         "import_quadmask" => "Import quadmask",
@@ -113,8 +127,10 @@ pub enum Step {
     Probe,
     Proxy,
     Sound,
+    Look,
     Track,
     Reason,
+    Ask,
     Register,
     Background,
     Fill,
@@ -135,12 +151,14 @@ pub enum Step {
 }
 
 impl Step {
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 24] = [
         Self::Probe,
         Self::Proxy,
         Self::Sound,
+        Self::Look,
         Self::Track,
         Self::Reason,
+        Self::Ask,
         Self::Register,
         Self::Background,
         Self::Fill,
@@ -166,8 +184,10 @@ impl Step {
             Self::Probe => "probe",
             Self::Proxy => "proxy",
             Self::Sound => "sound",
+            Self::Look => "look",
             Self::Track => "track",
             Self::Reason => "reason",
+            Self::Ask => "ask",
             Self::Register => "register",
             Self::Background => "background",
             Self::Fill => "fill",
@@ -193,8 +213,10 @@ impl Step {
             Self::Probe => "Reading the file",
             Self::Proxy => "Making proxy and film strip",
             Self::Sound => "Reading the sound",
+            Self::Look => "Looking for what the words name",
             Self::Track => "Following the target",
             Self::Reason => "Comparing what changes",
+            Self::Ask => "Waiting for the model’s answer",
             Self::Register => "Aligning frames",
             Self::Background => "Gathering background",
             Self::Fill => "Filling and compositing",

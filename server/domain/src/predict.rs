@@ -3,6 +3,8 @@
 //!
 //! Sources: void-spec §1.3 (lengths), §5.8 (windows), §5.6 (what a forward computes), §7 (how many numbers).
 
+mod forecast;
+mod machine;
 mod memory;
 
 use std::ops::Range;
@@ -11,6 +13,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::recipe::{Area, Memory, VoidRecipe, steps_run};
 
+pub use forecast::{Choice, Foresight, Source, foresee};
+pub use machine::{Machine, Predicted, Wanted};
 pub use memory::{Device, Held, Model, NEXT_SMALLER, Network};
 
 /// Frames that one latent stands for, but for the first.
@@ -160,8 +164,9 @@ pub fn predict(asked: &Asked) -> Prediction {
     }
     operations *= f64::from(steps);
     let pixels = u64::from(recipe.canvas_width) * u64::from(recipe.canvas_height);
-    let at_once = if recipe.guidance_at_once { u64::from(batch) } else { 1 };
-    let held = Held { model, device, batch: at_once, tokens: tokens(recipe, longest), pixels };
+    let prompts = if recipe.guidance_at_once { u64::from(batch) } else { 1 };
+    let together = u64::from(recipe.windows_at_once).clamp(1, all.len().max(1) as u64);
+    let held = Held { model, device, batch: prompts * together, tokens: tokens(recipe, longest), pixels };
     let plans = [Memory::Full, Memory::Staged, Memory::Fp8, Memory::Streamed];
     let seconds = pace.map(|pace| {
         let frames = length as f64 * pixels as f64;

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::outside::Consent;
 use crate::{
     Action, ApprovalPolicy, Hash, PersonId, Phase, PlateFacts, ProjectId, Role, SaidColour, SequenceId,
     ShotId, Trim, may,
@@ -20,6 +21,12 @@ pub struct Project {
     #[serde(default)]
     pub archived_at: Option<i64>,
     pub sharing: Sharing,
+    /// That a model outside may be asked about its shots; `None`: it may not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outside: Option<Consent>,
+    /// Causes are approved by the policy before a quadmask is made of them.
+    #[serde(default)]
+    pub causes_first: bool,
 }
 
 /// What is said to whoever wants to change something of an archived project.
@@ -67,9 +74,10 @@ impl Project {
         is_open && self.sharing.may(role, action)
     }
 
-    /// As clients have it: who approves and who shares is the studio's own.
+    /// As clients have it: who approves, who shares and who is asked is the studio's own.
     pub fn for_clients(self) -> Self {
-        Self { policy: ApprovalPolicy::default(), sharing: Sharing::default(), ..self }
+        let (policy, sharing) = (ApprovalPolicy::default(), Sharing::default());
+        Self { policy, sharing, outside: None, causes_first: false, ..self }
     }
 }
 
@@ -165,6 +173,8 @@ mod tests {
             created_at: 0,
             archived_at,
             sharing: Sharing { sharers, clients_apart: false },
+            outside: None,
+            causes_first: false,
         }
     }
 

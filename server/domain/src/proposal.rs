@@ -1,11 +1,13 @@
-//! What the built-in reasoner proposes: another thing that changes when the target goes, how it was noticed, and how sure
-//! that is. A person accepts it as a [`crate::Cause`], changes it or rejects it; nothing here acts by itself.
+//! What a reasoner proposes: another thing that changes when the target goes, how it was noticed, and how sure that is. The
+//! built-in one knows no names and gives its reasons in numbers; a model outside says both. A person accepts it as a [`crate::Cause`], changes it or rejects it; nothing here acts by itself.
 
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{CauseId, CellSpan, Consequence, ProposalId};
+use crate::cause::CellSweep;
+use crate::outside::Asked;
+use crate::{BoxPrompt, Cause, CauseId, CellSpan, Consequence, PathPoint, ProposalId, Target, TargetId};
 
 /// How something is affected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -15,6 +17,8 @@ pub enum Effect {
     Shadow,
     /// The target is mirrored in it.
     Reflection,
+    /// What the target leaves in what it touches: a wake, a splash, footprints.
+    Trace,
     /// It kept still until the target touched it.
     SetMoving,
     /// It changes its shape under or beside the target.
@@ -55,9 +59,10 @@ impl Category {
 }
 
 impl Effect {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Shadow,
         Self::Reflection,
+        Self::Trace,
         Self::SetMoving,
         Self::Pressed,
         Self::Carried,
@@ -70,6 +75,7 @@ impl Effect {
         match self {
             Self::Shadow => "shadow",
             Self::Reflection => "reflection",
+            Self::Trace => "trace",
             Self::SetMoving => "set_moving",
             Self::Pressed => "pressed",
             Self::Carried => "carried",
@@ -81,7 +87,7 @@ impl Effect {
 
     pub fn category(self) -> Category {
         match self {
-            Self::Shadow | Self::Reflection => Category::Visual,
+            Self::Shadow | Self::Reflection | Self::Trace => Category::Visual,
             Self::SetMoving | Self::Pressed | Self::Carried | Self::Deflected => Category::Physical,
             Self::Belonging => Category::Belonging,
             Self::Passing => Category::Bystander,
@@ -91,7 +97,7 @@ impl Effect {
     /// What becomes of it when nothing else is known.
     pub fn consequence(self) -> Consequence {
         match self {
-            Self::Shadow | Self::Reflection | Self::Belonging => Consequence::Vanish,
+            Self::Shadow | Self::Reflection | Self::Trace | Self::Belonging => Consequence::Vanish,
             Self::SetMoving | Self::Pressed => Consequence::Stay,
             Self::Carried | Self::Deflected => Consequence::React,
             Self::Passing => Consequence::Keep,
@@ -121,17 +127,43 @@ pub struct Proposal {
     /// Where it is at `shown`: left, top, right and bottom as parts of the picture, 0–1.
     pub place: [f32; 4],
     pub spans: Vec<CellSpan>,
-    /// 0–1: how often such a proposal was right on scenes whose truth is known.
+    /// 0–1. Of the built-in reasoner: how often such a proposal was right on scenes whose truth is known; of a model outside:
+    /// what it says of itself.
     pub confidence: f32,
+    /// What a model outside said of it; `None`: the built-in reasoner found it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub said: Option<Said>,
+}
+
+/// What a model outside said of a thing. Cut to the schema and to the shot, and never more than words and places.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Said {
+    /// 1–60 characters on one line.
+    pub noun: String,
+    /// One or two sentences.
+    pub why: String,
+    /// The centre of a thing that would move on its own, frames strictly ascending; mostly empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub path: Vec<PathPoint>,
+    /// Where it was said to be, as boxes in plate pixels: what a segmenter starts from.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub boxes: Vec<BoxPrompt>,
+    pub by: Asked,
 }
 
 impl Proposal {
     /// What the artist sees first. `number` gives a frame the number that the shot shows for it.
     pub fn name(&self, number: impl Fn(u32) -> u32) -> String {
+        if let Some(said) = &self.said {
+            let mut letters = said.noun.chars();
+            let first = letters.next().into_iter().flat_map(char::to_uppercase);
+            return first.chain(letters).collect();
+        }
         let from = number(self.from);
         match self.effect {
             Effect::Shadow => "Shadow of the target".to_owned(),
             Effect::Reflection => "Reflection of the target".to_owned(),
+            Effect::Trace => "Trace of the target".to_owned(),
             Effect::SetMoving => format!("Thing that starts moving at frame {from}"),
             Effect::Pressed => "Thing that the target presses".to_owned(),
             Effect::Carried => "Thing that the target carries".to_owned(),
@@ -143,6 +175,9 @@ impl Proposal {
 
     /// Why, as a sentence with frame numbers.
     pub fn reason(&self, number: impl Fn(u32) -> u32) -> String {
+        if let Some(said) = &self.said {
+            return said.why.clone();
+        }
         let percent = (self.share * 100.0).round();
         let (from, to) = (number(self.from), number(self.to));
         let touch = self.touches.map(|(a, b)| (number(a), number(b)));
@@ -153,6 +188,9 @@ impl Proposal {
             Effect::Reflection => format!(
                 "What shows here is the target upside down, on {percent} % of the frames with the target ({from}–{to})."
             ),
+            Effect::Trace => {
+                format!("The target leaves it behind in what it touches, frames {from}–{to}.")
+            }
             Effect::SetMoving => match touch {
                 Some((first, _)) if self.from > 0 => format!(
                     "It keeps still until frame {} and moves from frame {from} on; the target reaches it at frame {first}.",
@@ -189,15 +227,20 @@ impl Proposal {
     }
 
     /// Whether another search means the same by `other`: the same effect, and of all their cells, over time, at least the
-    /// part `least` in common.
+    /// part `least` in common. What has no place and was said twice by the same name is the same.
     pub fn is_like(&self, other: &Self, least: f64) -> bool {
         if self.effect != other.effect {
             return false;
         }
+        if self.spans.is_empty() && other.spans.is_empty() {
+            let noun = |of: &Self| of.said.as_ref().map(|said| said.noun.clone());
+            return noun(self).is_some() && noun(self) == noun(other);
+        }
         let (mut common, mut any) = (0_usize, 0_usize);
+        let (mut here, mut there) = (CellSweep::new(&self.spans), CellSweep::new(&other.spans));
         for frame in self.from.min(other.from)..=self.to.max(other.to) {
-            let mine: BTreeSet<(u32, u32)> = self.cells_at(frame).collect();
-            let theirs: BTreeSet<(u32, u32)> = other.cells_at(frame).collect();
+            let mine: BTreeSet<(u32, u32)> = here.at(frame).collect();
+            let theirs: BTreeSet<(u32, u32)> = there.at(frame).collect();
             common += mine.intersection(&theirs).count();
             any += mine.union(&theirs).count();
         }
@@ -251,6 +294,27 @@ pub struct Judged {
     pub state: ProposalState,
     /// The cause that it became, while that is there.
     pub cause_id: Option<CauseId>,
+    /// The target that a belonging became, while that is there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_id: Option<TargetId>,
+}
+
+/// What an accepted proposal became.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Accepted {
+    Cause(Cause),
+    /// What belongs to the target goes with it: its mask is grown as the target's own.
+    Target(Target),
+}
+
+/// What kind of thing a cause is: as the proposal that it was says, while it does what that said, else by what becomes of it.
+pub fn category_of(cause: &Cause, was: Option<&Proposal>) -> Category {
+    match (was, cause.consequence) {
+        (Some(was), consequence) if was.consequence == consequence => was.effect.category(),
+        (_, Consequence::Vanish) => Category::Visual,
+        (_, Consequence::Stay | Consequence::React | Consequence::Keep) => Category::Physical,
+    }
 }
 
 /// What the last search in a shot came to.
@@ -258,10 +322,16 @@ pub struct Judged {
 pub struct Reasoning {
     /// The surest first.
     pub all: Vec<Judged>,
-    /// Sentences about what could not be looked at.
+    /// Sentences about what could not be looked at, or was left out of an answer.
     pub notes: Vec<String>,
     /// Microseconds UTC.
     pub at: i64,
+    /// The model outside that was asked; `None`: the built-in reasoner looked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<Asked>,
+    /// What the scene shows without the target, as the model said it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scene: Option<String>,
 }
 
 /// How sure, in a word.
@@ -290,7 +360,19 @@ mod tests {
             place: [0.1, 0.2, 0.3, 0.4],
             spans: vec![CellSpan { from: 2, to: 9, cells: vec![(3, col), (3, col + 1), (3, col + 2)] }],
             confidence: 0.7,
+            said: None,
         }
+    }
+
+    #[test]
+    fn what_was_said_is_named_as_it_was_said() {
+        let outside = crate::outside::Outside::new("http://127.0.0.1:1", "m", Default::default(), None);
+        let by = Asked::new(&outside.expect("an address"), 0, 0);
+        let said =
+            Said { noun: "écharpe".into(), why: "It is worn.".into(), path: vec![], boxes: vec![], by };
+        let worn = Proposal { effect: Effect::Belonging, spans: vec![], said: Some(said), ..shadow(4) };
+        assert_eq!((worn.name(|f| f), worn.reason(|f| f)), ("Écharpe".into(), "It is worn.".into()));
+        assert!(worn.is_like(&worn.clone(), 0.5), "known again by its name");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 pub use plan::{Forecast, Plan};
 pub use void::{
-    Affected, Area, Cuts, FirstPass, Fit, FlowNoise, Knob, Memory, Precision, Sampler, SecondPass,
+    Affected, Area, Cuts, Decode, FirstPass, Fit, FlowNoise, Knob, Memory, Precision, Sampler, SecondPass,
     VoidRecipe, When, steps_run,
 };
 

@@ -25,6 +25,9 @@ pub struct Reply {
 pub struct Belonging {
     pub noun: String,
     pub why: String,
+    /// Only our own question asks for it; the reference's answers have none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub grid_localizations: Vec<Localization>,
 }
 
 /// Something that changes when the target goes.
@@ -115,8 +118,8 @@ impl Reply {
             integral_belongings: objects(&fields, "integral_belongings", BELONGINGS, &mut remarks)
                 .into_iter()
                 .filter_map(|fields| {
-                    let noun = noun(fields)?;
-                    Some(Belonging { noun, why: text(fields, "why", WHY_CHARACTERS) })
+                    let (noun, why) = (noun(fields)?, text(fields, "why", WHY_CHARACTERS));
+                    Some(Belonging { noun, why, grid_localizations: places(fields) })
                 })
                 .collect(),
             affected_objects: objects(&fields, "affected_objects", AFFECTED, &mut remarks)
@@ -168,6 +171,11 @@ impl Reply {
             remarks.push(format!("The confidence {} is not between 0 and 1.", self.confidence));
             self.confidence = if confidence.is_nan() { 0.0 } else { confidence };
         }
+        for worn in &mut self.integral_belongings {
+            let noun = worn.noun.clone();
+            let mut left_out = |what: String| remarks.push(format!("“{noun}”: {what} is left out."));
+            keep_inside(&mut worn.grid_localizations, frames, grid, &mut left_out);
+        }
         for thing in &mut self.affected_objects {
             let noun = thing.noun.clone();
             let mut left_out = |what: String| remarks.push(format!("“{noun}”: {what} is left out."));
@@ -181,26 +189,7 @@ impl Reply {
                 left_out(format!("its old place, cell {row}, {col} of {}×{}", grid.rows, grid.cols));
                 thing.original_position_grid = None;
             }
-            for place in &mut thing.grid_localizations {
-                let frame = place.frame;
-                place.grid_regions.retain(|Cell { row, col }| {
-                    let keep = inside(*row, *col);
-                    if !keep {
-                        left_out(format!(
-                            "cell {row}, {col} at frame {frame}, outside {}×{},",
-                            grid.rows, grid.cols
-                        ));
-                    }
-                    keep
-                });
-            }
-            thing.grid_localizations.retain(|place| {
-                let keep = (0..=last).contains(&place.frame);
-                if !keep {
-                    left_out(format!("its place at frame {} of {frames}", place.frame));
-                }
-                keep && !place.grid_regions.is_empty()
-            });
+            keep_inside(&mut thing.grid_localizations, frames, grid, &mut left_out);
             thing.trajectory_path.retain(|Waypoint { frame, grid_row, grid_col }| {
                 let keep = (0..=last).contains(frame) && inside(*grid_row, *grid_col);
                 if !keep {
@@ -215,6 +204,39 @@ impl Reply {
         }
         (self, remarks)
     }
+}
+
+/// Leaves out cells outside the grid and places on frames that are not there, and tells each.
+fn keep_inside(places: &mut Vec<Localization>, frames: u32, grid: Grid, left_out: &mut impl FnMut(String)) {
+    for place in places.iter_mut() {
+        let frame = place.frame;
+        place.grid_regions.retain(|Cell { row, col }| {
+            let keep = (0..i64::from(grid.rows)).contains(row) && (0..i64::from(grid.cols)).contains(col);
+            if !keep {
+                left_out(format!("cell {row}, {col} at frame {frame}, outside {}×{},", grid.rows, grid.cols));
+            }
+            keep
+        });
+    }
+    places.retain(|place| {
+        let keep = (0..i64::from(frames)).contains(&place.frame);
+        if !keep {
+            left_out(format!("its place at frame {} of {frames}", place.frame));
+        }
+        keep && !place.grid_regions.is_empty()
+    });
+}
+
+/// The places of a belonging; what is no whole number is 0, as of everything else, and without a remark.
+fn places(fields: &Map<String, Value>) -> Vec<Localization> {
+    let whole = |fields: &Map<String, Value>, key: &str| fields.get(key).and_then(integer).unwrap_or(0);
+    let places = inner(fields, "grid_localizations").map(|place| Localization {
+        frame: whole(place, "frame"),
+        grid_regions: inner(place, "grid_regions")
+            .map(|at| Cell { row: whole(at, "row"), col: whole(at, "col") })
+            .collect(),
+    });
+    places.filter(|place| !place.grid_regions.is_empty()).collect()
 }
 
 /// The JSON in an answer: the whole of it, without a fence around it, or from its first brace to its last; then the same with

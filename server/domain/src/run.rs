@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::find::Sam3Ability;
+use crate::outside::Outside;
+use crate::predict::Machine;
 use crate::recipe::{BadRecipe, PlateRecipe, VoidRecipe};
 use crate::{Hash, VersionId};
 
@@ -40,6 +43,9 @@ pub enum Need {
     VoidPass1,
     VoidPass2,
     Sam2,
+    Sam3,
+    /// A model outside, see [`crate::outside`].
+    Outside,
 }
 
 impl Need {
@@ -48,6 +54,8 @@ impl Need {
             Self::VoidPass1 => "void_pass1",
             Self::VoidPass2 => "void_pass2",
             Self::Sam2 => "sam2",
+            Self::Sam3 => "sam3",
+            Self::Outside => "outside",
         }
     }
 }
@@ -138,6 +146,9 @@ impl From<VoidOrder> for Recipe {
 pub struct Abilities {
     pub void: VoidAbility,
     pub sam2: Sam2Ability,
+    pub sam3: Sam3Ability,
+    /// The model outside that it was told to ask where a project allows it; `None`: it was told of none.
+    pub outside: Option<Outside>,
 }
 
 /// What a worker program says of itself when it is asked without a server.
@@ -161,6 +172,16 @@ pub enum Segmenter {
 }
 
 impl Segmenter {
+    pub const ALL: [Self; 2] = [Self::Plate, Self::Sam2];
+
+    /// As in rows and forms.
+    pub fn slug(self) -> &'static str {
+        match self {
+            Self::Plate => "plate",
+            Self::Sam2 => "sam2",
+        }
+    }
+
     /// As people call it.
     pub fn word(self) -> &'static str {
         match self {
@@ -177,7 +198,15 @@ impl Segmenter {
     }
 }
 
-/// What grew a draft's primary mask last.
+impl std::str::FromStr for Segmenter {
+    type Err = ();
+
+    fn from_str(slug: &str) -> Result<Self, ()> {
+        Self::ALL.into_iter().find(|one| one.slug() == slug).ok_or(())
+    }
+}
+
+/// What grew a draft's primary mask last, or answered a click.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GrownBy {
     pub by: Segmenter,
@@ -195,6 +224,16 @@ impl GrownBy {
             None => "the segmenter that needs no weights".to_owned(),
         }
     }
+}
+
+/// How a click was answered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClickAnswer {
+    /// The frame that was clicked.
+    pub frame: u32,
+    pub by: GrownBy,
+    /// From the click's arrival at the server to its mask.
+    pub ms: u32,
 }
 
 /// A network on one device.
@@ -236,6 +275,15 @@ impl Sam2Ability {
         }
     }
 
+    /// For people whom a server's folders are no business of: without the name of any.
+    #[must_use]
+    pub fn for_everybody(self) -> Self {
+        match self {
+            Self::Lacking { .. } => Self::Lacking { why: lacks("SAM 2") },
+            other => other,
+        }
+    }
+
     /// Which of two workers' words is worth more.
     pub fn rank(&self) -> u32 {
         match self {
@@ -246,8 +294,17 @@ impl Sam2Ability {
     }
 }
 
+/// What those are told of missing weights who do not look after the server's disk.
+pub(crate) fn lacks(what: &str) -> String {
+    format!(
+        "The weights of {what} are not there, or not whole. An owner or a producer sees here what is missing, and gets it on the \
+         Models page."
+    )
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
+#[expect(clippy::large_enum_variant, reason = "a worker has one of them")]
 pub enum VoidAbility {
     /// Built without libtorch, or older than this list.
     #[default]
@@ -274,6 +331,9 @@ pub struct Weights {
     pub device: String,
     /// Largest canvas, width and height in pixels.
     pub largest_canvas: [u32; 2],
+    /// What they are computed with, for predictions; `None`: a worker older than that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub machine: Option<Machine>,
 }
 
 impl Weights {
@@ -304,10 +364,23 @@ impl VoidAbility {
             (Self::Lacking { why }, _) => Err(why.clone()),
             (Self::Able { pass1, .. }, Need::VoidPass1) => Ok(pass1),
             (Self::Able { pass2: Some(pass2), .. }, Need::VoidPass2) => Ok(pass2),
-            (Self::Able { .. }, Need::Sam2) => Err("SAM 2 is no part of VOID.".to_owned()),
+            (Self::Able { .. }, Need::Sam2 | Need::Sam3) => Err("SAM is no part of VOID.".to_owned()),
+            (Self::Able { .. }, Need::Outside) => Err("A model outside is no part of VOID.".to_owned()),
             (Self::Able { pass2_lacks, .. }, Need::VoidPass2) => {
                 Err(pass2_lacks.clone().unwrap_or_else(|| "The weights of pass 2 are not there.".to_owned()))
             }
+        }
+    }
+
+    /// For people whom a server's folders are no business of: without the name of any.
+    #[must_use]
+    pub fn for_everybody(self) -> Self {
+        match self {
+            Self::Lacking { .. } => Self::Lacking { why: lacks("VOID") },
+            Self::Able { pass1, pass2: None, .. } => {
+                Self::Able { pass1, pass2: None, pass2_lacks: Some(lacks("pass 2")) }
+            }
+            other => other,
         }
     }
 
@@ -333,9 +406,12 @@ impl Abilities {
     pub fn needs(&self) -> Vec<&'static str> {
         let met = |need: &Need| match need {
             Need::Sam2 => self.sam2.network().is_ok(),
+            Need::Sam3 => self.sam3.network().is_ok(),
+            Need::Outside => self.outside.is_some(),
             need => self.void.weights(*need).is_ok(),
         };
-        [Need::VoidPass1, Need::VoidPass2, Need::Sam2].into_iter().filter(met).map(Need::word).collect()
+        let all = [Need::VoidPass1, Need::VoidPass2, Need::Sam2, Need::Sam3, Need::Outside];
+        all.into_iter().filter(met).map(Need::word).collect()
     }
 }
 
@@ -377,6 +453,7 @@ mod tests {
             fingerprint: Hash::of(b"w"),
             device: "cpu".into(),
             largest_canvas: [720, 480],
+            machine: None,
         };
         let able = |pass2: Option<Weights>, lacks: Option<&str>| Abilities {
             void: VoidAbility::Able { pass1: weights.clone(), pass2, pass2_lacks: lacks.map(str::to_owned) },
@@ -391,5 +468,28 @@ mod tests {
         assert!(old.void.weights(Need::VoidPass1).expect_err("none").contains("without libtorch"));
         let sent = serde_json::to_string(&half).expect("plain JSON");
         assert_eq!(serde_json::from_str::<Abilities>(&sent).expect("reads"), half);
+    }
+
+    #[test]
+    fn folders_are_told_to_nobody_whose_business_they_are_not() {
+        let why = "/srv/models/void/void_pass1.safetensors is not there.".to_owned();
+        let void = VoidAbility::Lacking { why: why.clone() }.for_everybody();
+        let sam2 = Sam2Ability::Lacking { why: why.clone() }.for_everybody();
+        let pass1 = Weights {
+            name: "void".into(),
+            is_test_model: false,
+            fingerprint: Hash::of(b"w"),
+            device: "cpu".into(),
+            largest_canvas: [720, 480],
+            machine: None,
+        };
+        let half = VoidAbility::Able { pass1, pass2: None, pass2_lacks: Some(why) };
+        let told = [
+            void.weights(Need::VoidPass1).map(|_| ()).expect_err("lacking"),
+            half.clone().for_everybody().weights(Need::VoidPass2).map(|_| ()).expect_err("lacking"),
+            sam2.network().map(|_| ()).expect_err("lacking"),
+        ];
+        assert!(told.iter().all(|told| !told.contains("srv") && told.contains("Models page")), "{told:?}");
+        assert_eq!(half.clone().for_everybody().weights(Need::VoidPass1), half.weights(Need::VoidPass1));
     }
 }

@@ -1,10 +1,10 @@
 //! Targets: what is removed, as an artist points at it, and the words around the removal.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use serde::{Deserialize, Serialize};
 
-use crate::TargetId;
+use crate::{FoundBy, TargetId};
 
 /// A click: on the target when `positive`, beside it when not. Plate pixels, frame from 0.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -34,6 +34,9 @@ pub struct Target {
     pub colour: String,
     pub points: Vec<PointPrompt>,
     pub boxes: Vec<BoxPrompt>,
+    /// The words that it was found by; `None`: somebody pointed at it. Said once, when the target is made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub found: Option<FoundBy>,
 }
 
 /// Colours handed to new targets in turn.
@@ -48,6 +51,10 @@ pub enum BadPrompt {
     Outside { x: f32, y: f32, width: u32, height: u32 },
     #[error("the box is empty: drag it over the target")]
     EmptyBox,
+    #[error(
+        "at {x:.0}, {y:.0} it is marked both as going and as staying on the same frame: take one of the two points back"
+    )]
+    Contradiction { frame: u32, x: f32, y: f32 },
     #[error("a target needs a name of 1 to 80 characters")]
     Name,
     #[error("“{0}” is not a colour: write #rrggbb")]
@@ -62,7 +69,7 @@ impl Target {
 
     /// Checks every prompt against a plate of `frames` frames and `width`×`height` pixels.
     pub fn check(&self, frames: u32, width: u32, height: u32) -> Result<(), BadPrompt> {
-        let Self { target_id: _, name, colour, points, boxes } = self;
+        let Self { target_id: _, name, colour, points, boxes, found: _ } = self;
         if name.trim().is_empty() || name.chars().count() > 80 {
             return Err(BadPrompt::Name);
         }
@@ -84,12 +91,25 @@ impl Target {
             frame_ok(p.frame)?;
             inside(p.x, p.y)?;
         }
+        self.check_sides()?;
         for b in boxes {
             frame_ok(b.frame)?;
             inside(b.x0, b.y0)?;
             inside(b.x1, b.y1)?;
             if b.x1 - b.x0 < 1.0 || b.y1 - b.y0 < 1.0 {
                 return Err(BadPrompt::EmptyBox);
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses two points in one pixel of a frame that say the opposite of each other.
+    fn check_sides(&self) -> Result<(), BadPrompt> {
+        let mut sides = HashMap::new();
+        for &PointPrompt { frame, x, y, positive } in &self.points {
+            let pixel = (frame, x.floor() as u32, y.floor() as u32);
+            if *sides.entry(pixel).or_insert(positive) != positive {
+                return Err(BadPrompt::Contradiction { frame, x, y });
             }
         }
         Ok(())
@@ -135,6 +155,36 @@ mod tests {
     use super::*;
 
     #[test]
+    fn marks_outside_the_shot_and_against_each_other_are_refused() {
+        let said = |points: Vec<PointPrompt>, boxes: Vec<BoxPrompt>| {
+            let target = Target {
+                found: None,
+                target_id: TargetId(uuid::Uuid::from_u128(1)),
+                name: "Vase".into(),
+                colour: "#FF6B1A".into(),
+                points,
+                boxes,
+            };
+            target.check(10, 64, 48).err().map(|bad| bad.to_string()).unwrap_or_default()
+        };
+        let point = |frame, x, y, positive| PointPrompt { frame, x, y, positive };
+        assert_eq!(said(vec![point(9, 64.0, 0.0, true), point(0, 3.0, 3.0, false)], vec![]), "");
+        assert!(said(vec![point(10, 1.0, 1.0, true)], vec![]).contains("frame 10 is not in this shot"));
+        for (x, y) in [(-1.0, 4.0), (65.0, 4.0), (4.0, 49.0), (f32::NAN, 4.0), (4.0, f32::INFINITY)] {
+            assert!(
+                said(vec![point(0, x, y, true)], vec![]).contains("outside the 64×48 picture"),
+                "{x}, {y}"
+            );
+        }
+        let both = vec![point(3, 5.2, 6.9, true), point(3, 5.8, 6.1, false)];
+        assert!(said(both, vec![]).contains("both as going and as staying"));
+        let apart = vec![point(3, 5.2, 6.9, true), point(4, 5.2, 6.9, false), point(3, 6.2, 6.9, false)];
+        assert_eq!(said(apart, vec![]), "");
+        let flat = BoxPrompt { frame: 0, x0: 4.0, y0: 4.0, x1: 4.5, y1: 9.0 };
+        assert!(said(vec![], vec![flat]).contains("the box is empty"));
+    }
+
+    #[test]
     fn frames_are_marked_anew_where_a_mark_came_went_or_moved() {
         let point = |frame, x| PointPrompt { frame, x, y: 4.0, positive: true };
         let target = |points: Vec<PointPrompt>, boxes: Vec<BoxPrompt>| Target {
@@ -143,6 +193,7 @@ mod tests {
             colour: "#FF6B1A".into(),
             points,
             boxes,
+            found: None,
         };
         let around = BoxPrompt { frame: 9, x0: 1.0, y0: 1.0, x1: 5.0, y1: 5.0 };
         let was = target(vec![point(2, 3.0), point(5, 3.0)], vec![around]);

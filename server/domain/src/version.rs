@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::predict::Predicted;
+use crate::recipe::{Memory, VoidRecipe, When};
 use crate::{DecisionId, Hash, PersonId, QuadmaskId, Role, RunId, ShotId, Verdict, VersionId};
 
 /// What a finished removal measured about itself; stored with the version.
@@ -55,9 +57,80 @@ pub struct MadeBy {
     pub seconds: f64,
     /// Most memory of the worker's process during the run; not known on every system.
     pub peak_rss_bytes: Option<u64>,
+    /// How memory was held in the end; `None` for this and the next two: made before they were kept, or not told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory: Option<Memory>,
+    /// What was predicted of it before it began, for the plan that it had in the end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub predicted: Option<Predicted>,
+    /// Whether what was made changes its shape, and what followed; also `None` where no two frames can be compared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub morphing: Option<Morphing>,
     /// Sentences that an artist should read: cuts, what changes its shape, what was resumed.
     #[serde(default)]
     pub notes: Vec<String>,
+}
+
+/// What the check of shapes found, and what it led to.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Morphing {
+    /// How many times as much as what is around it the picture that was made changes its shape.
+    pub value: f64,
+    /// The recipe's: above it pass 2 is wanted.
+    pub threshold: f64,
+    pub led_to: LedTo,
+}
+
+/// What followed from the check of shapes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LedTo {
+    /// It is not above the threshold.
+    Nothing,
+    /// Pass 2 follows.
+    PassTwo,
+    /// Pass 2 follows, and would whatever the check found.
+    PassTwoAnyway,
+    /// Pass 2 should follow, and its weights are not there.
+    PassTwoLacks,
+    /// It is above, and the recipe says never.
+    SwitchedOff,
+    /// It is above, in a quick preview, which is not refined.
+    Preview,
+    /// It is above, in what pass 2 made: there is no third pass.
+    LastPass,
+}
+
+impl LedTo {
+    /// What follows from a value. `pass`: which made the picture; `has_second`: whether pass 2 can be run.
+    pub fn of(is_above: bool, pass: u32, recipe: &VoidRecipe, has_second: bool) -> Self {
+        let wanted = match recipe.pass2.when {
+            When::Always => Self::PassTwoAnyway,
+            When::Auto if is_above => Self::PassTwo,
+            When::Never if is_above => Self::SwitchedOff,
+            When::Auto | When::Never => Self::Nothing,
+        };
+        match wanted {
+            _ if pass != 1 && is_above => Self::LastPass,
+            _ if recipe.preview && is_above => Self::Preview,
+            _ if pass != 1 || recipe.preview => Self::Nothing,
+            Self::PassTwo | Self::PassTwoAnyway if !has_second => Self::PassTwoLacks,
+            wanted => wanted,
+        }
+    }
+
+    /// For people, behind value and threshold.
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::Nothing => "pass 2 is not needed",
+            Self::PassTwo => "pass 2 follows",
+            Self::PassTwoAnyway => "pass 2 follows in any case",
+            Self::PassTwoLacks => "pass 2 should follow, and its weights are not there",
+            Self::SwitchedOff => "pass 2 is switched off in the recipe",
+            Self::Preview => "a quick preview is not refined",
+            Self::LastPass => "look at it closely: no other pass follows this one",
+        }
+    }
 }
 
 /// What stands wherever a quick look is shown.
@@ -170,5 +243,35 @@ impl Decision {
     /// What they are, beside their name: a name given through a link is nobody's proof.
     pub fn word(&self) -> &'static str {
         if self.is_guest { "guest" } else { self.role.word() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recipe::SecondPass;
+
+    #[test]
+    fn what_a_check_of_shapes_leads_to_follows_from_the_recipe() {
+        let recipe = |when, preview| VoidRecipe {
+            preview,
+            pass2: SecondPass { when, ..SecondPass::default() },
+            ..VoidRecipe::default()
+        };
+        for (is_above, pass, when, preview, has_second, led_to) in [
+            (true, 1, When::Auto, false, true, LedTo::PassTwo),
+            (false, 1, When::Auto, false, true, LedTo::Nothing),
+            (true, 1, When::Auto, false, false, LedTo::PassTwoLacks),
+            (true, 1, When::Never, false, true, LedTo::SwitchedOff),
+            (false, 1, When::Never, false, true, LedTo::Nothing),
+            (false, 1, When::Always, false, true, LedTo::PassTwoAnyway),
+            (false, 1, When::Always, false, false, LedTo::PassTwoLacks),
+            (true, 1, When::Always, true, true, LedTo::Preview),
+            (true, 2, When::Always, false, true, LedTo::LastPass),
+            (false, 2, When::Auto, false, true, LedTo::Nothing),
+        ] {
+            let recipe = recipe(when, preview);
+            assert_eq!(LedTo::of(is_above, pass, &recipe, has_second), led_to, "{is_above} {pass} {when:?}");
+        }
     }
 }

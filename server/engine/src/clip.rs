@@ -63,10 +63,10 @@ impl Survey {
 pub struct Clip {
     pub part: Part,
     pub frames: u32,
-    /// Changes with every pixel of plate and quadmask that the model is shown.
-    pub hash: Hash,
     /// Changes with every pixel of the plate that the model is shown.
     pub plate_hash: Hash,
+    /// Changes with every pixel of the quadmask that the model is shown.
+    pub mask_hash: Hash,
     /// Whether anything on the canvas is to be removed.
     pub has_target: bool,
     /// RGB, 16 bits a sample.
@@ -102,7 +102,7 @@ impl Clip {
         let pixels = layout.canvas.0 as usize * layout.canvas.1 as usize;
         let film = |kind: &str, bytes| store.film(&format!("{kind}{number}"), bytes);
         let mut films = (film("plate", pixels * RGB16 as usize)?, film("mask", pixels)?);
-        let (mut digest, mut of_plate, mut has_target) = (Sha256::new(), Sha256::new(), false);
+        let (mut of_plate, mut of_mask, mut has_target) = (Sha256::new(), Sha256::new(), false);
         for frame in part.frames.clone() {
             report.step(Step::Prepare, u64::from(plate.frames() + frame), total)?;
             let picture = plate.picture(frame)?;
@@ -118,9 +118,8 @@ impl Clip {
                 levels.iter_mut().filter(|level| **level == AFFECTED).for_each(|level| *level = 0);
             }
             has_target |= levels.iter().any(|&level| level >= 192);
-            digest.update(&canvas);
-            digest.update(&levels);
             of_plate.update(&canvas);
+            of_mask.update(&levels);
             films.0.push(&canvas)?;
             films.1.push(&levels)?;
         }
@@ -130,8 +129,8 @@ impl Clip {
         Ok(Self {
             frames: part.frames.end - part.frames.start,
             part,
-            hash: hash(digest),
             plate_hash: hash(of_plate),
+            mask_hash: hash(of_mask),
             has_target,
             plate: films.0,
             mask: films.1,

@@ -23,6 +23,10 @@ pub enum Error {
     )]
     Changed { path: PathBuf, list: PathBuf, accepted: Hash, found: Hash },
     #[error(
+        "The weights of SAM 2 were exchanged while the mask grew, so the rest of it would be another network's. Grow it again."
+    )]
+    Exchanged,
+    #[error(
         "A canvas of {width}×{height} is larger than this model's largest, {most_width}×{most_height}. Choose a smaller canvas."
     )]
     Canvas { width: u32, height: u32, most_width: u32, most_height: u32 },

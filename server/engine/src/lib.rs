@@ -4,8 +4,10 @@
 //! HTTP.
 
 pub mod accepted;
+mod cache;
 mod clip;
 mod error;
+pub mod find;
 mod latents;
 mod layout;
 pub mod model;
@@ -14,8 +16,10 @@ mod motion;
 mod networks;
 mod parts;
 mod plan;
+mod room;
 mod scenes;
 mod set;
+mod shelf;
 mod store;
 pub mod test_model;
 #[cfg(test)]
@@ -23,7 +27,7 @@ mod tests;
 pub mod track;
 mod work;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -37,10 +41,14 @@ use pipeline::{Masks, Plate, PlateFile, Reporter};
 use serde::Serialize;
 use tch::{Device, Kind};
 
+pub use cache::Cache;
 pub use error::{Error, Result};
 pub use model::{Model, Named, Pass};
 pub use morphing::Morphing;
+pub use networks::sizes;
 pub use plan::predict;
+pub use room::{make_room, room, usual_budget};
+pub use shelf::{Lent, Shelf};
 
 use clip::{Clip, Survey};
 use latents::Settings;
@@ -63,6 +71,10 @@ pub struct Order<'a> {
     /// `result.mkv`, `matte.mkv`, `proxy.mov`, `model.mkv` and `latents/` go here.
     pub out: &'a Path,
     pub device: Device,
+    /// The networks that are loaded already, and where they stay.
+    pub shelf: &'a Shelf,
+    /// What other runs made of the same prompt, mask or plate.
+    pub cache: Option<&'a Cache>,
 }
 
 /// What a pass leaves behind.
@@ -86,6 +98,8 @@ pub struct About {
     pub precision: String,
     /// How the networks were held in memory in the end.
     pub memory: Memory,
+    /// The networks that had to be loaded, in order; the others were there from an earlier run, or not needed.
+    pub loaded: Vec<&'static str>,
     /// Width and height.
     pub canvas: [u32; 2],
     /// The part of the plate that the model was shown, in the first part of the clip: x, y, width, height.
@@ -168,7 +182,7 @@ fn caught<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
 
 fn pass(order: &Order, model: &Model, masks: &mut dyn Masks, report: &mut dyn Reporter) -> Result<Removed> {
     let started = Instant::now();
-    let Order { plate, prompt: _, negative: _, recipe, pass1, out, device } = order;
+    let Order { plate, prompt: _, negative: _, recipe, pass1, out, device, shelf, cache } = order;
     let mut notes = Vec::new();
     let (width, height) = (recipe.canvas_width, recipe.canvas_height);
     let (most_width, most_height) = model.largest_canvas();
@@ -176,7 +190,7 @@ fn pass(order: &Order, model: &Model, masks: &mut dyn Masks, report: &mut dyn Re
         return Err(Error::Canvas { width, height, most_width, most_height });
     }
     let mut file = PlateFile::open(plate.clone(), report)?;
-    let store = Store::open(&out.join("latents"))?;
+    let store = Store::open(&out.join("latents"))?.with_cache(*cache);
     let Survey { marks, cuts } = Survey::new(&mut file, masks, recipe, report)?;
     let parts = parts::parts(recipe, file.size(), &marks, &cuts);
     store::check_room(out, needed(recipe, file.frames(), &parts, pass1.is_some()))?;
@@ -193,12 +207,28 @@ fn pass(order: &Order, model: &Model, masks: &mut dyn Masks, report: &mut dyn Re
     };
     let pass = if pass1.is_some() { 2 } else { 1 };
     let prediction = predict(recipe, pass, file.frames(), &cuts, model, *device, None)?;
-    let first_plan = plan::first(recipe.memory, &prediction, *device);
+    let room = Cell::new(room::room(*device, shelf));
+    // What other jobs work with at the same time is not for this one.
+    let free = room.get().map(|room| room.saturating_sub(shelf.lent_bytes()));
+    let first_plan = plan::first(recipe.memory, &prediction, free);
     let raw = out.join("model.mkv");
-    let work = Work { order, model, clips: &clips, first_passes: &first_passes, store: &store, raw: &raw };
-    let (done, memory) =
-        plan::under(first_plan, |plan| caught(|| tch::no_grad(|| work.run(plan, &file, report))))?;
-    let Done { films, is_cut, resumed, pace } = done;
+    let work = Work {
+        order,
+        model,
+        clips: &clips,
+        first_passes: &first_passes,
+        store: &store,
+        raw: &raw,
+        prediction: &prediction,
+        room: &room,
+    };
+    let give_up = || {
+        room.set(None); // it was less than was thought
+        shelf.clear();
+    };
+    let run = |plan| caught(|| tch::no_grad(|| work.run(plan, &file, report)));
+    let (done, memory) = plan::under(first_plan, give_up, run)?;
+    let Done { films, is_cut, resumed, pace, loaded } = done;
     if is_cut {
         notes.push("The prompt is longer than the model reads: its end was left out.".to_owned());
     }
@@ -248,6 +278,7 @@ fn pass(order: &Order, model: &Model, masks: &mut dyn Masks, report: &mut dyn Re
         device: if device.is_cuda() { "cuda" } else { "cpu" }.to_owned(),
         precision: if settings.kind == Kind::BFloat16 { "bfloat16" } else { "float32" }.to_owned(),
         memory,
+        loaded,
         canvas: [recipe.canvas_width, recipe.canvas_height],
         resumed_steps: resumed as u32,
         pace,
@@ -312,6 +343,7 @@ fn about(recipe: &VoidRecipe, parts: &[Part], cuts: Vec<u32>, settings: &Setting
         device: String::new(),
         precision: String::new(),
         memory: Memory::Auto,
+        loaded: Vec::new(),
         canvas: [0; 2],
         region: parts.first().map_or([0; 4], |part| flat(part.layout.region)),
         parts: parts.iter().map(part).collect(),

@@ -4,7 +4,6 @@
 //! void-spec §7.1. Files are memory-mapped; [`Model::open`] reads headers and configurations only.
 
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 
 use domain::Hash;
 use nets::raft::Raft;
@@ -16,7 +15,6 @@ use tch::{Device, Kind};
 
 use crate::accepted::{Check, Look};
 use crate::error::{Error, Result, io};
-use crate::networks::Loaded;
 
 /// The file that marks a folder of random weights.
 pub const TEST_MARK: &str = "test-model.json";
@@ -43,8 +41,7 @@ impl Pass {
 
 /// The networks of one pass, checked but not loaded.
 pub struct Model {
-    /// Networks that a run left loaded for the next.
-    pub(crate) resident: Mutex<Option<Loaded>>,
+    pass: Pass,
     name: String,
     is_test: bool,
     base: PathBuf,
@@ -118,7 +115,7 @@ impl Model {
         };
         let nothing = Hash::of(&[]);
         let mut model = Self {
-            resident: Mutex::new(None),
+            pass,
             name: folder.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned()),
             is_test: folder.join(TEST_MARK).is_file(),
             t5: t5::Config::read(&base.join("text_encoder/config.json"))?,
@@ -237,51 +234,53 @@ impl Model {
         (side(self.transformer.sample_width), side(self.transformer.sample_height))
     }
 
-    pub fn open_text(&self, device: Device, kind: Kind) -> Result<(Tokenizer, T5)> {
-        self.open_text_held(device, kind, Holding::Whole)
+    /// Where the transformer lies on the shelf: each pass has its own.
+    pub(crate) fn transformer_slot(&self) -> &'static str {
+        match self.pass {
+            Pass::One => "transformer of pass 1",
+            Pass::Two => "transformer of pass 2",
+        }
     }
 
-    pub(crate) fn open_text_held(
+    pub(crate) fn open_text(
         &self,
         device: Device,
         kind: Kind,
         holding: Holding,
-    ) -> Result<(Tokenizer, T5)> {
+    ) -> Result<Opened<(Tokenizer, T5)>> {
         let tokenizer = Tokenizer::open(&self.base.join("tokenizer/spiece.model"))?;
         let w = Weights::open(&self.base.join("text_encoder"), device, kind)?;
         let t5 = T5::holding(&w, self.t5.clone(), holding)?;
         w.finish()?;
-        Ok((tokenizer, t5))
+        Ok(Opened { network: (tokenizer, t5), bytes: bytes_of(&w, kind) })
     }
 
-    pub fn open_vae(&self, device: Device, kind: Kind) -> Result<Vae> {
+    pub(crate) fn open_vae(&self, device: Device, kind: Kind) -> Result<Opened<Vae>> {
         let w = Weights::open(&self.base.join("vae"), device, kind)?;
-        let vae = Vae::new(&w, self.vae.clone())?;
+        let network = Vae::new(&w, self.vae.clone())?;
         w.finish()?;
-        Ok(vae)
+        Ok(Opened { network, bytes: bytes_of(&w, kind) })
     }
 
-    pub fn open_transformer(&self, device: Device, kind: Kind) -> Result<Transformer> {
-        self.open_transformer_held(device, kind, Holding::Whole)
-    }
-
-    pub(crate) fn open_transformer_held(
+    pub(crate) fn open_transformer(
         &self,
         device: Device,
         kind: Kind,
         holding: Holding,
-    ) -> Result<Transformer> {
+    ) -> Result<Opened<Transformer>> {
         let w = Weights::open(&self.checkpoint, device, kind)?;
-        let transformer = Transformer::holding(&w, self.transformer.clone(), holding)?;
+        let network = Transformer::holding(&w, self.transformer.clone(), holding)?;
         w.finish()?;
-        Ok(transformer)
+        // The weights of blocks in 8 bits are nearly all of them.
+        let size = if holding == Holding::Fp8 { Kind::Float8e4m3fn } else { kind };
+        Ok(Opened { network, bytes: bytes_of(&w, size) })
     }
 
     /// The network that motion is followed with; f32 always.
     ///
     /// # Errors
     /// When the model was opened for pass 1.
-    pub fn open_flow(&self, device: Device) -> Result<Raft> {
+    pub(crate) fn open_flow(&self, device: Device) -> Result<Opened<Raft>> {
         let Some(path) = &self.raft else {
             let todo = "Open the model for pass 2.";
             return Err(Error::NoPart {
@@ -290,8 +289,21 @@ impl Model {
                 todo,
             });
         };
-        Ok(Raft::open(path, device)?)
+        let bytes = std::fs::metadata(path).map_err(io(format!("Reading {}", path.display())))?.len();
+        Ok(Opened { network: Raft::open(path, device)?, bytes })
     }
+}
+
+/// A network that was just loaded, and how many bytes its weights have there.
+pub(crate) struct Opened<T> {
+    pub network: T,
+    pub bytes: u64,
+}
+
+/// Bytes of the weights that were taken, in a kind; those of blocks that are streamed are not.
+fn bytes_of(w: &Weights, kind: Kind) -> u64 {
+    let numbers: i64 = w.taken().values().map(|shape| shape.iter().product::<i64>()).sum();
+    numbers as u64 * kind.elt_size_in_bytes() as u64
 }
 
 fn raft_in(folder: &Path) -> Result<PathBuf> {
@@ -331,7 +343,7 @@ fn files_in(path: &Path) -> Result<Vec<PathBuf>> {
 
 /// A hash over files, and over all files in folders, that is fast for tens of gigabytes: names, lengths and both ends, and
 /// with `touched` also when each was last written, and where.
-fn print(paths: &[PathBuf], touched: bool) -> Result<Hash> {
+pub(crate) fn print(paths: &[PathBuf], touched: bool) -> Result<Hash> {
     use std::io::{Read, Seek, SeekFrom};
 
     const PIECE: u64 = 1 << 20;

@@ -1,8 +1,9 @@
-//! The networks of a run: opened when they are needed, and held as the plan of memory says. What they compute is told in
-//! `latents` and `motion`.
+//! The networks of a run: taken from the shelf or opened when they are needed, and held as the plan of memory says. What they
+//! compute is told in `latents` and `motion`.
 
-use std::sync::PoisonError;
+use std::any::Any;
 
+use domain::Hash;
 use domain::predict;
 use domain::recipe::Memory;
 use nets::raft::Raft;
@@ -13,37 +14,60 @@ use nets::{Holding, Weights};
 use tch::{Device, Kind};
 
 use crate::error::Result;
-use crate::model::Model;
+use crate::model::{Model, Opened};
+use crate::shelf::{Lent, Shelf};
 
-/// Networks that are loaded, and for what.
-pub struct Loaded {
-    device: Device,
-    kind: Kind,
-    text: Option<(Tokenizer, T5)>,
-    vae: Option<Vae>,
-    transformer: Option<Transformer>,
-    flow: Option<Raft>,
+/// Where networks lie on the shelf; the transformers of both passes have one each, told by [`Model`].
+const TEXT: &str = "text encoder";
+const VAE: &str = "autoencoder";
+const FLOW: &str = "optical flow";
+
+/// What a run may take of a device.
+#[derive(Debug, Clone, Copy)]
+pub struct Share {
+    /// Bytes that the device has, for this run and for what waits on the shelf; `None` where that is not known.
+    pub room: Option<u64>,
+    /// Bytes that the plan takes.
+    pub needed: u64,
 }
 
-/// The networks of one run. Under `Full` those of the run before are still there, and stay for the next.
+/// The networks of one run.
 pub struct Networks<'a> {
     pub model: &'a Model,
     pub plan: Memory,
-    loaded: Option<Loaded>,
+    shelf: &'a Shelf,
+    device: Device,
+    kind: Kind,
+    share: Share,
+    text: Option<Lent<(Tokenizer, T5)>>,
+    vae: Option<Lent<Vae>>,
+    transformer: Option<Lent<Transformer>>,
+    flow: Option<Lent<Raft>>,
+    loaded: Vec<&'static str>,
 }
 
 impl<'a> Networks<'a> {
     /// `plan` is one that can be run: not `Auto`.
-    pub fn new(model: &'a Model, device: Device, kind: Kind, plan: Memory) -> Self {
-        let mut resident = model.resident.lock().unwrap_or_else(PoisonError::into_inner);
-        let kept =
-            resident.take().filter(|kept| plan == Memory::Full && (kept.device, kept.kind) == (device, kind));
-        let empty = || Loaded { device, kind, text: None, vae: None, transformer: None, flow: None };
-        Self { model, plan, loaded: Some(kept.unwrap_or_else(empty)) }
+    pub fn new(
+        model: &'a Model,
+        shelf: &'a Shelf,
+        device: Device,
+        kind: Kind,
+        plan: Memory,
+        share: Share,
+    ) -> Self {
+        if plan == Memory::Full {
+            let own = [TEXT, VAE, FLOW, model.transformer_slot()];
+            shelf.make_room(share.room.unwrap_or(share.needed), share.needed, &own);
+        }
+        let (text, vae, transformer, flow) = (None, None, None, None);
+        let loaded = Vec::new();
+        Self { model, plan, shelf, device, kind, share, text, vae, transformer, flow, loaded }
     }
 
-    fn loaded(&mut self) -> &mut Loaded {
-        self.loaded.as_mut().expect("it is there until the end")
+    /// The networks that were not on the shelf, in the order in which they were needed.
+    pub fn loaded(&self) -> &[&'static str] {
+        &self.loaded
     }
 
     fn holding(&self) -> Holding {
@@ -54,58 +78,71 @@ impl<'a> Networks<'a> {
         }
     }
 
-    /// Makes room for a network that is not loaded.
-    fn make_room(&mut self) {
+    /// Puts the other networks back and makes room for one that is needed now, unless the plan has room for all.
+    fn make_room(&mut self, slot: &'static str) {
         if self.plan != Memory::Full {
-            let Loaded { device: _, kind: _, text, vae, transformer, flow } = self.loaded();
-            (*text, *vae, *transformer, *flow) = (None, None, None, None);
+            (self.text, self.vae, self.transformer, self.flow) = (None, None, None, None);
+            self.shelf.make_room(self.share.room.unwrap_or(0), self.share.needed, &[slot]);
         }
+    }
+
+    /// A network from the shelf, or opened. `print`: what its files are told by.
+    fn lend<T: Any + Send>(
+        &mut self,
+        slot: &'static str,
+        print: Hash,
+        holding: Holding,
+        open: impl FnOnce(&Model, Device, Kind) -> Result<Opened<T>>,
+    ) -> Result<Lent<T>> {
+        self.make_room(slot);
+        let (model, device, kind) = (self.model, self.device, self.kind);
+        let key = format!("{print} {device:?} {kind:?} {holding:?}");
+        let lent = self.shelf.lend(slot, &key, || {
+            open(model, device, kind).map(|Opened { network, bytes }| (network, bytes))
+        })?;
+        if lent.is_fresh() {
+            self.loaded.push(slot);
+        }
+        Ok(lent)
     }
 
     pub fn text(&mut self) -> Result<&(Tokenizer, T5)> {
-        if self.loaded().text.is_none() {
-            self.make_room();
-            let (device, kind) = (self.loaded().device, self.loaded().kind);
-            let streamed = if self.plan == Memory::Streamed { Holding::Streamed } else { Holding::Whole };
-            self.loaded().text = Some(self.model.open_text_held(device, kind, streamed)?);
+        if self.text.is_none() {
+            let holding = if self.plan == Memory::Streamed { Holding::Streamed } else { Holding::Whole };
+            let print = self.model.prints().text;
+            let open = |model: &Model, device: Device, kind: Kind| model.open_text(device, kind, holding);
+            self.text = Some(self.lend(TEXT, print, holding, open)?);
         }
-        Ok(self.loaded().text.as_ref().expect("just opened"))
+        Ok(self.text.as_deref().expect("just lent"))
     }
 
     pub fn vae(&mut self) -> Result<&Vae> {
-        if self.loaded().vae.is_none() {
-            self.make_room();
-            let (device, kind) = (self.loaded().device, self.loaded().kind);
-            self.loaded().vae = Some(self.model.open_vae(device, kind)?);
+        if self.vae.is_none() {
+            let print = self.model.prints().vae;
+            self.vae = Some(self.lend(VAE, print, Holding::Whole, Model::open_vae)?);
         }
-        Ok(self.loaded().vae.as_ref().expect("just opened"))
+        Ok(self.vae.as_deref().expect("just lent"))
     }
 
     pub fn transformer(&mut self) -> Result<&Transformer> {
-        if self.loaded().transformer.is_none() {
-            self.make_room();
-            let (device, kind, holding) = (self.loaded().device, self.loaded().kind, self.holding());
-            self.loaded().transformer = Some(self.model.open_transformer_held(device, kind, holding)?);
+        if self.transformer.is_none() {
+            let (slot, holding) = (self.model.transformer_slot(), self.holding());
+            let print = self.model.prints().transformer;
+            let open =
+                |model: &Model, device: Device, kind: Kind| model.open_transformer(device, kind, holding);
+            self.transformer = Some(self.lend(slot, print, holding, open)?);
         }
-        Ok(self.loaded().transformer.as_ref().expect("just opened"))
+        Ok(self.transformer.as_deref().expect("just lent"))
     }
 
     pub fn flow(&mut self) -> Result<&Raft> {
-        if self.loaded().flow.is_none() {
-            self.make_room();
-            let device = self.loaded().device;
-            self.loaded().flow = Some(self.model.open_flow(device)?);
+        if self.flow.is_none() {
+            // A model of pass 1 has none, and says so when it is opened.
+            let print = self.model.prints().flow.unwrap_or_else(|| Hash::of(&[]));
+            let open = |model: &Model, device: Device, _: Kind| model.open_flow(device);
+            self.flow = Some(self.lend(FLOW, print, Holding::Whole, open)?);
         }
-        Ok(self.loaded().flow.as_ref().expect("just opened"))
-    }
-}
-
-impl Drop for Networks<'_> {
-    fn drop(&mut self) {
-        // What broke off in the middle of something is not kept.
-        if self.plan == Memory::Full && !std::thread::panicking() {
-            *self.model.resident.lock().unwrap_or_else(PoisonError::into_inner) = self.loaded.take();
-        }
+        Ok(self.flow.as_deref().expect("just lent"))
     }
 }
 
@@ -160,24 +197,6 @@ fn sizes_of(
     })
 }
 
-/// Bytes of memory that a device has to give; nothing where it does not say.
-pub fn room(device: Device) -> Option<u64> {
-    match device {
-        Device::Cuda(number) => {
-            let ask = ["--query-gpu=memory.free", "--format=csv,noheader,nounits", &format!("--id={number}")];
-            let told = std::process::Command::new("nvidia-smi").args(ask).output().ok()?;
-            let megabytes = String::from_utf8(told.stdout).ok()?.trim().parse::<u64>().ok()?;
-            Some(megabytes << 20)
-        }
-        _ => {
-            let text = std::fs::read_to_string("/proc/meminfo").ok()?;
-            let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
-            let kilobytes = line.trim().trim_end_matches("kB").trim().parse::<u64>().ok()?;
-            Some(kilobytes << 10)
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -186,10 +205,5 @@ mod tests {
     fn the_published_configurations_make_the_published_model() {
         let configs = (transformer::Config::void(), t5::Config::xxl(), vae::Config::void());
         assert_eq!(sizes_of(&configs.0, &configs.1, &configs.2).unwrap(), predict::Model::void());
-    }
-
-    #[test]
-    fn this_machine_says_how_much_memory_it_has_to_give() {
-        assert!(room(Device::Cpu).unwrap() > 1 << 20);
     }
 }

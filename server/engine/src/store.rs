@@ -9,11 +9,14 @@ use std::path::{Path, PathBuf};
 use domain::Hash;
 use tch::{Device, Kind, Tensor};
 
+use crate::cache::Cache;
 use crate::error::{Error, Result, io};
 
 /// A folder of kept tensors.
 pub struct Store {
     folder: PathBuf,
+    /// Where other runs look too.
+    cache: Option<Cache>,
 }
 
 /// The name of a kept file: its kind, and the hash of everything that it was made of.
@@ -49,7 +52,12 @@ impl Store {
     /// Makes the folder.
     pub fn open(folder: &Path) -> Result<Self> {
         fs::create_dir_all(folder).map_err(io(format!("Making {}", folder.display())))?;
-        Ok(Self { folder: folder.to_owned() })
+        Ok(Self { folder: folder.to_owned(), cache: None })
+    }
+
+    /// With a place where what [`Self::keep_for_all`] is given is kept for other runs as well.
+    pub fn with_cache(self, cache: Option<&Cache>) -> Self {
+        Self { cache: cache.cloned(), ..self }
     }
 
     fn path(&self, name: &Name) -> PathBuf {
@@ -59,23 +67,25 @@ impl Store {
     /// Keeps tensors, in place of what had this name.
     pub fn keep(&self, name: &Name, tensors: &[(String, Tensor)]) -> Result<()> {
         let path = self.path(name);
-        let fresh = path.with_extension("unfinished");
-        let plain: Vec<_> = tensors
-            .iter()
-            .map(|(name, tensor)| (name.as_str(), tensor.to_device(Device::Cpu).contiguous()))
-            .collect();
-        Tensor::write_safetensors(&plain, &fresh).map_err(nets::Error::from)?;
-        let settle = || -> std::io::Result<()> {
-            File::open(&fresh)?.sync_all()?;
-            fs::rename(&fresh, &path)
-        };
-        settle().map_err(io(format!("Writing {}", path.display())))
+        write(&path, &path.with_extension("unfinished"), tensors)
+    }
+
+    /// As [`Self::keep`], for whoever wants the same.
+    pub fn keep_for_all(&self, name: &Name, tensors: &[(String, Tensor)]) -> Result<()> {
+        if let Some(cache) = &self.cache {
+            cache.keep(name, tensors);
+        }
+        self.keep(name, tensors)
+    }
+
+    /// What this run, or another, kept under a name.
+    pub fn find_of_all(&self, name: &Name) -> Option<Tensors> {
+        self.find(name).or_else(|| self.cache.as_ref()?.find(name))
     }
 
     /// What was kept under a name; nothing where it cannot be read, since it can be made again.
     pub fn find(&self, name: &Name) -> Option<Tensors> {
-        let path = self.path(name);
-        path.is_file().then(|| Tensor::read_safetensors(&path).ok().map(Tensors)).flatten()
+        read(&self.path(name))
     }
 
     pub fn forget(&self, name: &Name) {
@@ -104,6 +114,25 @@ impl Store {
         let file = open.map_err(io(format!("Making {}", path.display())))?;
         Ok(Film { file: BufWriter::with_capacity(1 << 20, file), path, bytes })
     }
+}
+
+/// Writes tensors to `path`, through the file `fresh`.
+pub fn write(path: &Path, fresh: &Path, tensors: &[(String, Tensor)]) -> Result<()> {
+    let plain: Vec<_> = tensors
+        .iter()
+        .map(|(name, tensor)| (name.as_str(), tensor.to_device(Device::Cpu).contiguous()))
+        .collect();
+    Tensor::write_safetensors(&plain, fresh).map_err(nets::Error::from)?;
+    let settle = || -> std::io::Result<()> {
+        File::open(fresh)?.sync_all()?;
+        fs::rename(fresh, path)
+    };
+    settle().map_err(io(format!("Writing {}", path.display())))
+}
+
+/// What was written; nothing where it is not there or cannot be read.
+pub fn read(path: &Path) -> Option<Tensors> {
+    path.is_file().then(|| Tensor::read_safetensors(path).ok().map(Tensors)).flatten()
 }
 
 /// Frames on disk, written in order and read in any.

@@ -1,9 +1,10 @@
 //! A complete model of tiny networks with random weights under their true names, for trying and testing the engine: what it
 //! makes is no removal. Marked as such by a file, which reports repeat.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
-use nets::blank::write_seeded;
+use nets::blank::{write_drawn, write_seeded};
 use nets::raft::Raft;
 use nets::t5::{self, T5};
 use nets::transformer::{self, Transformer};
@@ -21,12 +22,31 @@ pub struct Sizes {
     text: t5::Config,
     vae: vae::Config,
     transformer: transformer::Config,
+    write: Write,
 }
+
+/// Writes random weights from a seed.
+type Write = fn(&Path, u64, &BTreeMap<String, Vec<i64>>) -> std::result::Result<(), nets::Error>;
 
 impl Sizes {
     /// Small enough for tests: about 25 MB.
     pub fn tiny() -> Self {
-        Self { text: t5::Config::tiny(), vae: vae::Config::tiny(), transformer: transformer::Config::tiny() }
+        Self {
+            text: t5::Config::tiny(),
+            vae: vae::Config::tiny(),
+            transformer: transformer::Config::tiny(),
+            write: |path, seed, shapes| write_seeded(path, seed, shapes, &[]),
+        }
+    }
+
+    /// Those of the published networks, in bf16: 32 GB.
+    pub fn published() -> Self {
+        Self {
+            text: t5::Config::xxl(),
+            vae: vae::Config::void(),
+            transformer: transformer::Config::void(),
+            write: write_drawn,
+        }
     }
 
     /// Large enough that weights count for more than what a process has anyway: about 700 MB.
@@ -47,7 +67,7 @@ impl Sizes {
             time_embed_dim: 128,
             ..transformer::Config::tiny()
         };
-        Self { text, vae: vae::Config::tiny(), transformer }
+        Self { text, transformer, ..Self::tiny() }
     }
 }
 
@@ -63,7 +83,7 @@ pub fn make(folder: &Path) -> Result<()> {
 ///
 /// # Errors
 /// When it cannot be written.
-pub fn make_of(folder: &Path, Sizes { text, vae, transformer }: Sizes) -> Result<()> {
+pub fn make_of(folder: &Path, Sizes { text, vae, transformer, write: weights }: Sizes) -> Result<()> {
     let writing = || io(format!("Writing a test model into {}", folder.display()));
     for part in ["transformer", "vae", "text_encoder", "tokenizer", "scheduler"] {
         std::fs::create_dir_all(folder.join(part)).map_err(writing())?;
@@ -90,7 +110,7 @@ pub fn make_of(folder: &Path, Sizes { text, vae, transformer }: Sizes) -> Result
             "layer_norm_epsilon": text.layer_norm_epsilon, "feed_forward_proj": feed_forward_proj,
         }),
     )?;
-    seeded(folder, "text_encoder/model.safetensors", 0, |w| T5::new(w, text).map(|_| ()))?;
+    made(folder, "text_encoder/model.safetensors", (weights, 0), |w| T5::new(w, text).map(|_| ()))?;
 
     write(
         "vae/config.json",
@@ -102,7 +122,8 @@ pub fn make_of(folder: &Path, Sizes { text, vae, transformer }: Sizes) -> Result
             "sample_height": vae.sample_height, "sample_width": vae.sample_width,
         }),
     )?;
-    seeded(folder, "vae/diffusion_pytorch_model.safetensors", 0, |w| Vae::new(w, vae).map(|_| ()))?;
+    let file = "vae/diffusion_pytorch_model.safetensors";
+    made(folder, file, (weights, 0), |w| Vae::new(w, vae).map(|_| ()))?;
 
     let transformer::Config { num_attention_heads, attention_head_dim, out_channels, .. } = transformer;
     write(
@@ -118,9 +139,10 @@ pub fn make_of(folder: &Path, Sizes { text, vae, transformer }: Sizes) -> Result
         }),
     )?;
     for (pass, name) in ["void_pass1.safetensors", "void_pass2.safetensors"].into_iter().enumerate() {
-        seeded(folder, name, pass as u64, |w| Transformer::new(w, transformer.clone()).map(|_| ()))?;
+        let build = |w: &Weights| Transformer::new(w, transformer.clone()).map(|_| ());
+        made(folder, name, (weights, pass as u64), build)?;
     }
-    seeded(folder, "raft_large.safetensors", 0, |w| Raft::new(w).map(|_| ()))?;
+    made(folder, "raft_large.safetensors", (weights, 0), |w| Raft::new(w).map(|_| ()))?;
 
     let schedule = schedule::Config::void();
     write(
@@ -136,15 +158,15 @@ pub fn make_of(folder: &Path, Sizes { text, vae, transformer }: Sizes) -> Result
     )
 }
 
-fn seeded(
+fn made(
     folder: &Path,
     name: &str,
-    more: u64,
+    (write, more): (Write, u64),
     build: impl FnOnce(&Weights) -> std::result::Result<(), nets::Error>,
 ) -> Result<()> {
     let outline = Weights::outline();
     build(&outline)?;
-    Ok(write_seeded(&folder.join(name), SEED + more, &outline.taken(), &[])?)
+    Ok(write(&folder.join(name), SEED + more, &outline.taken())?)
 }
 
 /// A SentencePiece model of single characters: what `sentencepiece_model.proto` asks for and no more.

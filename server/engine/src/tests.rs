@@ -1,5 +1,6 @@
 //! The engine as a whole, with tiny random weights on clips that are made here; and its own chain beside the reference's.
 
+mod kept;
 mod parts;
 
 use std::path::{Path, PathBuf};
@@ -14,7 +15,7 @@ use tch::Tensor;
 use tempfile::TempDir;
 
 use super::*;
-use crate::networks::Networks;
+use crate::networks::{Networks, Share};
 
 /// A plate with a bright square that wanders, and its quadmask.
 struct Footage {
@@ -136,6 +137,18 @@ fn ran_with(
     pass1: Option<&Path>,
     report: &mut dyn Reporter,
 ) -> Result<Removed> {
+    ran_on((&Shelf::default(), None), footage, model, recipe, out, pass1, report)
+}
+
+fn ran_on(
+    (shelf, cache): (&Shelf, Option<&Cache>),
+    footage: &Footage,
+    model: &Model,
+    recipe: &VoidRecipe,
+    out: &str,
+    pass1: Option<&Path>,
+    report: &mut dyn Reporter,
+) -> Result<Removed> {
     let out = footage.folder.path().join(out);
     std::fs::create_dir_all(&out).unwrap();
     let plate = Plate::from(&footage.plate);
@@ -149,6 +162,8 @@ fn ran_with(
         pass1,
         out: &out,
         device: Device::Cpu,
+        shelf,
+        cache,
     };
     run(&order, model, &mut masks, report)
 }
@@ -245,7 +260,7 @@ fn what_changes_no_latents_is_done_again_from_them() {
     assert_ne!(hashes(&other.made), made);
     // Only what the last recipe needs is kept.
     let kept = std::fs::read_dir(footage.folder.path().join("out/latents")).unwrap();
-    assert_eq!(kept.count(), 3);
+    assert_eq!(kept.count(), 4, "prompt, mask, plate and state");
 }
 
 #[test]
@@ -435,6 +450,9 @@ fn reference(model: &Model, case: &serde_json::Value, golden: &Golden, prompts: 
         hide_target: case["zero_out"] == true,
         at_once: true,
         reuse: 0.0,
+        fused: false,
+        windows_at_once: 1,
+        decode: domain::recipe::Decode::Full,
         is_fp8: false,
         length: frames,
         // An odd window is shortened by one latent.
@@ -442,10 +460,11 @@ fn reference(model: &Model, case: &serde_json::Value, golden: &Golden, prompts: 
         overlap: number("stride").unwrap_or(16.0) as i64,
     };
     let names = settings.names(&clip, prompts, None);
-    let mut networks = Networks::new(model, Device::Cpu, Kind::Float, Memory::Staged);
-    let (text, _) = latents::text(&settings, prompts, &names.text, &store, &mut networks, &mut ()).unwrap();
-    let conditions =
-        latents::conditions(&settings, &clip, &names.conditions, &store, &mut networks, &mut ()).unwrap();
+    let (shelf, share) = (Shelf::default(), Share { room: None, needed: 0 });
+    let mut networks = Networks::new(model, &shelf, Device::Cpu, Kind::Float, Memory::Staged, share);
+    let (text, _) = latents::text(&settings, prompts, &names, &store, &mut networks, &mut ()).unwrap();
+    let (conditions, _) =
+        latents::conditions(&settings, &clip, &names, &store, &mut networks, &mut ()).unwrap();
     let noise = golden.tensor("noise").unwrap();
     let state = &names.state;
     let first = Some(&noise);

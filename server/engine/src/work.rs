@@ -1,10 +1,11 @@
 //! What is computed under a plan of memory: from clips on the canvas to frames on it. How a run begins and ends is told in the
 //! crate's root.
 
+use std::cell::Cell;
 use std::path::Path;
 use std::time::Instant;
 
-use domain::predict::Pace;
+use domain::predict::{Pace, Prediction};
 use domain::recipe::{Affected, FirstPass as FirstPassKnobs, Memory, SecondPass};
 use domain::{Colour, Step, VoidRecipe};
 use media::{Ffv1Writer, PixelFormat};
@@ -17,7 +18,7 @@ use crate::error::{self, Result};
 use crate::latents::{self, Settings};
 use crate::model::Model;
 use crate::motion::{self, FirstPass, MadeOf};
-use crate::networks::Networks;
+use crate::networks::{Networks, Share as Room};
 use crate::parts;
 use crate::plan::predict;
 use crate::store::{self, Film, Store, to_bytes};
@@ -32,6 +33,9 @@ pub struct Work<'a> {
     pub first_passes: &'a [FirstPass],
     pub store: &'a Store,
     pub raw: &'a Path,
+    pub prediction: &'a Prediction,
+    /// Bytes that the device has for this run; `None` where that is not known, or was found to be wrong.
+    pub room: &'a Cell<Option<u64>>,
 }
 
 pub struct Done {
@@ -41,12 +45,14 @@ pub struct Done {
     pub is_cut: bool,
     pub resumed: usize,
     pub pace: Option<Pace>,
+    /// Networks that were not loaded before.
+    pub loaded: Vec<&'static str>,
 }
 
 impl Work<'_> {
     /// All of it, as far as it was not kept by an earlier run.
     pub fn run(&self, plan: Memory, plate: &PlateFile, report: &mut dyn Reporter) -> Result<Done> {
-        let Self { order, model, clips, first_passes, store, raw: _ } = *self;
+        let Self { order, model, clips, first_passes, store, raw: _, prediction, room } = *self;
         let recipe = order.recipe;
         let prompts = [order.prompt, order.negative];
         let plain = Settings { is_fp8: plan == Memory::Fp8, ..settings(order, model, 0) };
@@ -58,31 +64,23 @@ impl Work<'_> {
             let names = settings.names(clip, prompts, noise.as_ref());
             all.push((settings, names, noise));
         }
-        let wanted = all.iter().flat_map(|(_, names, noise)| {
-            [Some(&names.text), Some(&names.conditions), Some(&names.state), noise.as_ref()]
-        });
-        store.keep_only(&wanted.flatten().collect::<Vec<_>>())?;
-        let mut networks = Networks::new(model, plain.device, plain.kind, plan);
+        let wanted = all.iter().flat_map(|(_, names, noise)| names.all().chain(noise));
+        store.keep_only(&wanted.collect::<Vec<_>>())?;
+        let share = Room { room: room.get(), needed: prediction.bytes_of(plan) };
+        let mut networks = Networks::new(model, order.shelf, plain.device, plain.kind, plan, share);
         let count = clips.len();
         let mut clock = Clock::default();
 
-        let (text, is_cut) = latents::text(&plain, prompts, &all[0].1.text, store, &mut networks, report)?;
+        let (text, is_cut) = latents::text(&plain, prompts, &all[0].1, store, &mut networks, report)?;
         let mut conditions = Vec::new();
         for (number, (clip, (settings, names, _))) in clips.iter().zip(&all).enumerate() {
             let report = &mut Share { report, number, count };
-            let was_kept = store.find(&names.conditions).is_some();
             let begun = Instant::now();
-            conditions.push(latents::conditions(
-                settings,
-                clip,
-                &names.conditions,
-                store,
-                &mut networks,
-                report,
-            )?);
-            if !was_kept {
-                clock.encode(2 * settings.length as u64 * canvas_pixels(recipe) as u64, begun);
+            let (made, encoded) = latents::conditions(settings, clip, names, store, &mut networks, report)?;
+            if encoded > 0 {
+                clock.encode(encoded * canvas_pixels(recipe) as u64, begun);
             }
+            conditions.push(made);
         }
         let mut firsts = Vec::new();
         for (number, (first, (settings, _, name))) in first_passes.iter().zip(&all).enumerate() {
@@ -113,7 +111,7 @@ impl Work<'_> {
         let films = self.decoded(&made, &all, plate, &mut networks, report)?;
         let frames: u32 = clips.iter().map(|clip| clip.frames).sum();
         clock.decode(u64::from(frames) * canvas_pixels(recipe) as u64, begun);
-        Ok(Done { films, is_cut, resumed, pace: clock.pace() })
+        Ok(Done { films, is_cut, resumed, pace: clock.pace(), loaded: networks.loaded().to_vec() })
     }
 
     /// Decodes latents into films, and into a movie, whose frames are those of the foremost part.
@@ -245,7 +243,8 @@ impl Clock {
 /// How an order is run; `length`: frames of the part.
 pub fn settings<'a>(order: &Order, model: &'a Model, length: i64) -> Settings<'a> {
     let recipe = order.recipe;
-    let VoidRecipe { seed, video_noise, hide_target, guidance_at_once, reuse, .. } = *recipe;
+    let VoidRecipe { seed, video_noise, hide_target, .. } = *recipe;
+    let VoidRecipe { guidance_at_once, reuse, fused, windows_at_once, decode, .. } = *recipe;
     let VoidRecipe { window_frames, overlap_frames, .. } = *recipe;
     let SecondPass { steps, guidance, sampler, affected, .. } = recipe.pass2;
     let (sampling, levels) = match order.pass1 {
@@ -270,6 +269,9 @@ pub fn settings<'a>(order: &Order, model: &'a Model, length: i64) -> Settings<'a
         hide_target,
         at_once: guidance_at_once,
         reuse,
+        fused,
+        windows_at_once,
+        decode,
         is_fp8: false,
         length,
         window: i64::from(window_frames),

@@ -1,6 +1,8 @@
 //! Who does the work: a row per worker process, kept alive by being seen.
 
 use db::{Error, Result};
+use domain::find::Sam3Ability;
+use domain::outside::Outside;
 use domain::run::{Sam2Ability, VoidAbility};
 use domain::{Abilities, JobId};
 use sqlx::Row;
@@ -33,6 +35,9 @@ pub struct Best {
     /// Of the worker that says it about VOID.
     pub host: String,
     pub sam2: Sam2Ability,
+    pub sam3: Sam3Ability,
+    /// The model outside that may be asked; of several workers that of the one seen last.
+    pub outside: Option<Outside>,
 }
 
 /// The name of this machine.
@@ -161,7 +166,16 @@ impl Queue {
         let mut alive = self.workers().await?;
         alive.retain(|worker| worker.is_alive);
         let sam2 = alive.iter().map(|worker| &worker.abilities.sam2).max_by_key(|sam2| sam2.rank()).cloned();
+        let sam3 = alive.iter().map(|worker| &worker.abilities.sam3).max_by_key(|sam3| sam3.rank()).cloned();
+        let outside = alive.iter().find_map(|worker| worker.abilities.outside.clone());
         let void = alive.into_iter().max_by_key(|worker| worker.abilities.void.rank());
-        Ok(void.zip(sam2).map(|(worker, sam2)| Best { void: worker.abilities.void, host: worker.host, sam2 }))
+        let all = void.zip(sam2).zip(sam3);
+        Ok(all.map(|((worker, sam2), sam3)| Best {
+            void: worker.abilities.void,
+            host: worker.host,
+            sam2,
+            sam3,
+            outside,
+        }))
     }
 }

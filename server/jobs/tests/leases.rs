@@ -111,6 +111,7 @@ rules! {
             fingerprint: Hash::of(b"weights"),
             device: "cpu".into(),
             largest_canvas: [720, 480],
+            machine: None,
         };
         let able = VoidAbility::Able { pass1, pass2: None, pass2_lacks: Some("no raft".into()) };
         say("able", able.clone()).await;

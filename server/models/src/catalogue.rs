@@ -26,6 +26,8 @@ pub struct Part {
     /// What works with it.
     pub serves: &'static str,
     pub licence: Licence,
+    /// What its publisher asks for before it may be fetched, and how to get it; `None`: nothing.
+    pub access: Option<&'static str>,
     pub source: Source,
     /// Where it lies in the folder of the models.
     pub folder: &'static str,
@@ -33,6 +35,8 @@ pub struct Part {
     pub needed: &'static [&'static str],
     /// Patterns of what is fetched with it.
     pub more: &'static [&'static str],
+    /// What is needed, and a file that does as well where somebody put it there by hand.
+    pub instead: &'static [(&'static str, &'static str)],
     /// About as many bytes.
     pub bytes: u64,
 }
@@ -46,6 +50,7 @@ pub const ALL: &[Part] = &[
             name: "CogVideoX licence",
             url: "https://huggingface.co/alibaba-pai/CogVideoX-Fun-V1.5-5b-InP",
         },
+        access: None,
         source: Source::Hub { repo: "alibaba-pai/CogVideoX-Fun-V1.5-5b-InP" },
         folder: "void/CogVideoX-Fun-V1.5-5b-InP",
         needed: &[
@@ -59,6 +64,7 @@ pub const ALL: &[Part] = &[
         ],
         // The base transformer's own weights are not: VOID brings its own.
         more: &["text_encoder/*.index.json", "tokenizer/*.json"],
+        instead: &[],
         bytes: 9_950_000_000,
     },
     Part {
@@ -69,10 +75,12 @@ pub const ALL: &[Part] = &[
             name: "the licence on its page",
             url: "https://huggingface.co/netflix/void-model",
         },
+        access: None,
         source: Source::Hub { repo: "netflix/void-model" },
         folder: "void",
         needed: &["void_pass1.safetensors", "void_pass2.safetensors"],
         more: &[],
+        instead: &[],
         bytes: 22_290_000_000,
     },
     Part {
@@ -80,12 +88,14 @@ pub const ALL: &[Part] = &[
         title: "RAFT large",
         serves: "VOID's pass 2: the motion that its noise follows",
         licence: Licence { name: "BSD-3-Clause", url: "https://github.com/pytorch/vision/blob/main/LICENSE" },
+        access: None,
         source: Source::File {
             url: "https://download.pytorch.org/models/raft_large_C_T_SKHT_V2-ff5fadd5.pth",
         },
         folder: "void",
         needed: &["raft_large*"],
         more: &[],
+        instead: &[],
         bytes: 20_100_000,
     },
     Part {
@@ -93,11 +103,39 @@ pub const ALL: &[Part] = &[
         title: "SAM 2.1 Hiera large",
         serves: "Masks that grow from clicks, in the place of the built-in segmenter",
         licence: Licence { name: "Apache-2.0", url: "https://huggingface.co/facebook/sam2.1-hiera-large" },
+        access: None,
         source: Source::Hub { repo: "facebook/sam2.1-hiera-large" },
         folder: "sam2",
         needed: &["*.safetensors"],
         more: &[],
+        instead: &[],
         bytes: 900_000_000,
+    },
+    Part {
+        slug: "sam3",
+        title: "SAM 3",
+        serves: "Targets and causes that are found by words",
+        licence: Licence {
+            name: "SAM License (no military, nuclear or weapons use; passed on only with the licence)",
+            url: "https://huggingface.co/facebook/sam3/blob/main/LICENSE",
+        },
+        access: Some(
+            "Its repository is behind a gate. Open https://huggingface.co/facebook/sam3 with an account and fill in the form (name, date \
+             of birth, country, affiliation, job title); access is granted to that account. Then make a token that may read, and give \
+             it here; or put the files into the folder by hand. Without it everything works by clicks.",
+        ),
+        source: Source::Hub { repo: "facebook/sam3" },
+        folder: "sam3",
+        needed: &["model.safetensors", "config.json", "vocab.json", "merges.txt"],
+        more: &["LICENSE"],
+        // The same weights again, in the form of the official code.
+        instead: &[
+            ("model.safetensors", "sam3.pt"),
+            ("config.json", "sam3.pt"),
+            ("vocab.json", "bpe_simple_vocab_16e6.txt.gz"),
+            ("merges.txt", "bpe_simple_vocab_16e6.txt.gz"),
+        ],
+        bytes: 3_440_000_000,
     },
 ];
 
@@ -108,6 +146,11 @@ pub fn find(slug: &str) -> crate::Result<&'static Part> {
 }
 
 impl Part {
+    /// Whether a file does for something that is needed.
+    pub(crate) fn stands_in(&self, path: &str) -> bool {
+        self.instead.iter().any(|(_, file)| *file == path)
+    }
+
     /// Whether a path of the source belongs to it.
     pub fn wants(&self, path: &str) -> bool {
         self.needed.iter().chain(self.more).any(|pattern| matches(pattern, path))
@@ -137,7 +180,9 @@ mod tests {
         {
             assert!(!base.wants(path), "{path}");
         }
-        assert!(find("sam3").is_err());
+        assert!(find("sam4").is_err());
+        assert!(find("sam3").expect("known").wants("merges.txt"));
+        assert!(!find("sam3").expect("known").wants("sam3.pt"), "twice the gigabytes for the same weights");
         for part in ALL {
             for pattern in part.needed.iter().chain(part.more) {
                 assert!(glob::Pattern::new(pattern).is_ok(), "{pattern}");

@@ -120,10 +120,13 @@ pub fn standing(folder: &Path, part: &Part) -> Result<Standing> {
     list(&root, &root, &mut files)?;
     let unfinished = root.join(pull::BEGUN);
     list(&unfinished, &unfinished, &mut begun)?;
-    files.retain(|(path, _)| part.wants(&path.to_string_lossy()));
+    files.retain(|(path, _)| part.wants(&path.to_string_lossy()) || part.stands_in(&path.to_string_lossy()));
     begun.retain(|(path, _)| part.wants(&path.to_string_lossy()));
-    let has =
+    let lies =
         |pattern: &str| files.iter().any(|(path, _)| catalogue::matches(pattern, &path.to_string_lossy()));
+    let has = |pattern: &str| {
+        lies(pattern) || part.instead.iter().any(|(needed, file)| *needed == pattern && lies(file))
+    };
     let mut missing: Vec<String> =
         part.needed.iter().filter(|pattern| !has(pattern)).map(|pattern| (*pattern).to_owned()).collect();
     // Once fetching has begun, all that the publisher named: one of two pieces is not the whole.
@@ -225,6 +228,28 @@ pub fn verify(folder: &Path, part: &Part, mut told: impl FnMut(&Path, &Verdict))
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn either_published_form_of_sam3_is_whole() {
+        let part = find("sam3").expect("known");
+        for files in [
+            &["model.safetensors", "config.json", "vocab.json", "merges.txt"][..],
+            &["sam3.pt", "bpe_simple_vocab_16e6.txt.gz"][..],
+            &["sam3.pt", "config.json", "vocab.json", "merges.txt"][..],
+        ] {
+            let folder = tempfile::tempdir().expect("a folder");
+            let at = folder.path().join("sam3");
+            std::fs::create_dir_all(&at).expect("made");
+            for file in files {
+                std::fs::write(at.join(file), "x").expect("written");
+            }
+            let whole = standing(folder.path(), part).expect("looked");
+            assert!(whole.is_whole() && whole.there.len() == files.len(), "{whole:?}");
+            std::fs::remove_file(at.join(files[0])).expect("removed");
+            assert!(!standing(folder.path(), part).expect("looked").is_whole());
+        }
+        assert!(part.access.is_some_and(|access| access.contains("https://huggingface.co/facebook/sam3")));
+    }
 
     #[test]
     fn a_folder_is_told_by_its_names_alone() {

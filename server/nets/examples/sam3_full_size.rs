@@ -1,39 +1,33 @@
 //! Opens a SAM 3 of the released size and seeks two phrases in one frame: what it takes in time and memory. The weights
 //! are random under the published names, so what is found means nothing.
 //!
-//! `cargo run -p nets --example sam3_full_size -- transformers|official FOLDER VOCABULARY`: writes the checkpoint into
-//! `FOLDER` where it is not there, with the vocabulary from the folder `VOCABULARY`; prints one line of JSON.
+//! `cargo run -p nets --example sam3_full_size -- transformers|official FOLDER`: writes the checkpoint into `FOLDER`
+//! where it is not there; prints one line of JSON. `minus-one-worker prove sam3` measures the same.
 
 use std::collections::BTreeMap;
 use std::error::Error;
-use std::fs::{self, File};
-use std::io::{BufWriter, Write as _};
+use std::fs;
 use std::path::Path;
 use std::time::Instant;
 
-use nets::Weights;
-use nets::sam3::{Beside, Cleaning, Config, Layout, Resize, Sam3, frame};
-use tch::{Device, Kind, Tensor};
-
-const VOCABULARY: &str = "bpe_simple_vocab_16e6.txt.gz";
+use nets::sam3::{Beside, Cleaning, Layout, Resize, Sam3, blank, frame};
+use tch::{Device, Kind};
 
 #[expect(clippy::print_stdout, reason = "the result of the run")]
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [layout, folder, vocabulary] = arguments.as_slice() else {
-        return Err("give a layout, a folder for the checkpoint and the folder of the vocabulary".into());
+    let [layout, folder] = arguments.as_slice() else {
+        return Err("give a layout and a folder for the checkpoint".into());
     };
-    let (layout, prefix) = match layout.as_str() {
-        "transformers" => (Layout::Transformers, "detector_model."),
-        "official" => (Layout::Official, "detector."),
+    let (layout, name) = match layout.as_str() {
+        "transformers" => (Layout::Transformers, "model.safetensors"),
+        "official" => (Layout::Official, "sam3.pt"),
         _ => return Err("the layout is transformers or official".into()),
     };
     let folder = Path::new(folder);
-    let file = folder.join("model.safetensors");
+    let file = folder.join(name);
     if !file.exists() {
-        fs::create_dir_all(folder)?;
-        fs::copy(Path::new(vocabulary).join(VOCABULARY), folder.join(VOCABULARY))?;
-        write(&file, layout, prefix)?;
+        blank::write_released(folder, layout, 3)?;
     }
     let file_bytes = fs::metadata(&file)?.len();
     let device = Device::cuda_if_available();
@@ -89,41 +83,4 @@ fn memory() -> Result<BTreeMap<String, u64>, Box<dyn Error>> {
         }
     }
     Ok(memory)
-}
-
-/// Random weights under the published names, as large as the published file, one tensor in memory at a time.
-fn write(path: &Path, layout: Layout, prefix: &str) -> Result<(), Box<dyn Error>> {
-    let asked = Weights::outline();
-    Sam3::in_layout(&asked, layout, &Config::released())?;
-    let tensors = asked.taken();
-    let mut header = serde_json::Map::new();
-    let mut end = 0;
-    for (name, shape) in &tensors {
-        let start = end;
-        end += shape.iter().product::<i64>() * 4;
-        let entry = serde_json::json!({ "dtype": "F32", "shape": shape, "data_offsets": [start, end] });
-        header.insert(format!("{prefix}{name}"), entry);
-    }
-    let mut header = serde_json::to_vec(&header)?;
-    header.resize(header.len().next_multiple_of(8), b' ');
-    // Its final name only when it is whole.
-    let partial = path.with_extension("partial");
-    let mut file = BufWriter::new(File::create(&partial)?);
-    file.write_all(&(header.len() as u64).to_le_bytes())?;
-    file.write_all(&header)?;
-    tch::manual_seed(3);
-    for (name, shape) in &tensors {
-        let noise = Tensor::randn(shape, (Kind::Float, Device::Cpu));
-        let values = match shape.as_slice() {
-            [_] if name.ends_with("bias") => noise * 0.1,
-            [_] => noise * 0.2 + 1.0,
-            [_, inputs @ ..] => noise / (inputs.iter().product::<i64>() as f64).sqrt(),
-            [] => noise,
-        };
-        let mut bytes = vec![0; values.numel() * 4];
-        values.contiguous().copy_data_u8(&mut bytes, values.numel());
-        file.write_all(&bytes)?;
-    }
-    file.into_inner()?.sync_all()?;
-    Ok(fs::rename(partial, path)?)
 }

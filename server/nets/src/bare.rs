@@ -109,7 +109,7 @@ mod tests {
         let draw = |shape: &[i64]| Normal::new(3).tensor(shape);
         let rope = Rope::new(&config, 4, [8, 6], Device::Cpu).unwrap();
         let (inpaint, text) = (draw(&[1, 4, 32, 8, 6]), draw(&[1, 226, 24]));
-        let conditions = Conditions { inpaint: &inpaint, text: &text, rope: &rope };
+        let conditions = Conditions { inpaint: &inpaint, text: &text, rope: &rope, fused: false };
         let forward = || transformer.forward(&draw(&[1, 4, 16, 8, 6]), &[500.0], &conditions);
         let (_, ops) = noted(forward);
         let tokens = 226 + 2 * 4 * 3;

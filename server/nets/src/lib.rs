@@ -7,6 +7,7 @@
 pub mod bare;
 pub mod blank;
 pub mod blocks;
+pub mod drawn;
 mod error;
 pub mod layers;
 pub mod noise_warp;
@@ -21,6 +22,7 @@ pub mod sample;
 pub mod schedule;
 pub mod t5;
 mod torch_file;
+mod torch_write;
 pub mod transformer;
 pub mod vae;
 mod watch;

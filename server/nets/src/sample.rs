@@ -99,15 +99,33 @@ pub struct Denoiser<'a> {
     inpaint: Tensor,
     windows: Vec<Range<i64>>,
     overlap: i64,
+    /// The numbers of windows that are asked for in one go.
+    groups: Vec<Range<usize>>,
+    /// Of each group.
     histories: Vec<History>,
     ropes: BTreeMap<i64, Rope>,
-    /// Of each window, and in it of each prompt that is asked for by itself.
+    /// Of each group, and in it of each prompt that is asked for by itself.
     remembered: Vec<[Remembered; 2]>,
     /// How much the first block's work may change until all blocks are run again; 0 runs all of them in every step.
     pub reuse: f64,
     /// Whether both prompts are asked for in one go, where there are two.
     pub at_once: bool,
+    /// Whether the transformer goes over its numbers in as few passes as can be.
+    pub fused: bool,
     pub watch: Watch,
+}
+
+/// Windows that are denoised in one go: neighbours of the same length, at most `most` of them.
+pub fn groups(windows: &[Range<i64>], most: usize) -> Vec<Range<usize>> {
+    let length = |number: usize| windows[number].end - windows[number].start;
+    let mut all: Vec<Range<usize>> = Vec::new();
+    for number in 0..windows.len() {
+        match all.last_mut() {
+            Some(group) if group.len() < most && length(group.start) == length(number) => group.end += 1,
+            _ => all.push(number..number + 1),
+        }
+    }
+    all
 }
 
 impl<'a> Denoiser<'a> {
@@ -142,33 +160,34 @@ impl<'a> Denoiser<'a> {
             schedule,
             text,
             inpaint: Tensor::cat(&[mask, video], 1).permute([0, 2, 1, 3, 4]), // b f 32 h w
-            histories: windows.iter().map(|_| History::default()).collect(),
-            remembered: windows.iter().map(|_| Default::default()).collect(),
+            groups: Vec::new(),
+            histories: Vec::new(),
+            remembered: Vec::new(),
             windows,
             overlap,
             ropes,
             reuse: 0.0,
             at_once: true,
+            fused: false,
             watch: Watch::none(),
-        })
+        }
+        .with_windows_at_once(1))
     }
 
-    /// How often the transformer will be asked in all.
-    pub fn forwards(&self) -> usize {
-        self.schedule.timesteps().len() * self.windows.len()
+    /// With so many windows in one go at most, where they are of the same length; nothing is remembered yet.
+    pub fn with_windows_at_once(self, most: usize) -> Self {
+        let groups = groups(&self.windows, most);
+        let histories = groups.iter().map(|_| History::default()).collect();
+        let remembered = groups.iter().map(|_| Default::default()).collect();
+        Self { groups, histories, remembered, ..self }
     }
 
-    /// The stretches that are denoised together, in order.
-    pub fn windows(&self) -> &[Range<i64>] {
-        &self.windows
+    /// The numbers of the windows that are asked for in one go, in order.
+    pub fn groups(&self) -> &[Range<usize>] {
+        &self.groups
     }
 
-    /// What the sampler remembers of a window.
-    pub fn history(&self, number: usize) -> &History {
-        &self.histories[number]
-    }
-
-    /// All that is remembered of a window, by name, to be kept in a file.
+    /// All that is remembered of a group of windows, by name, to be kept in a file.
     pub fn memory(&self, number: usize) -> Vec<(String, Tensor)> {
         let mut all = self.histories[number].tensors();
         for (prompt, remembered) in self.remembered[number].iter().enumerate() {
@@ -190,11 +209,6 @@ impl<'a> Denoiser<'a> {
         self.remembered.iter().flatten().map(|remembered| remembered.spared).sum()
     }
 
-    /// Goes on with what the sampler remembered of a window.
-    pub fn remember(&mut self, number: usize, history: History) {
-        self.histories[number] = history;
-    }
-
     /// One step of every window: latents [1, f, 16, h, w] at `timesteps()[index]` → at the next. `noise` is drawn from by
     /// samplers that need some. `tick` is called behind every forward and ends the step with its error.
     pub fn step<E>(
@@ -205,33 +219,54 @@ impl<'a> Denoiser<'a> {
         mut tick: impl FnMut() -> Result<(), E>,
     ) -> Result<Tensor, E> {
         let mut all = Vec::new();
-        for number in 0..self.windows.len() {
-            all.push(self.window(index, number, latents, noise));
+        for number in 0..self.groups.len() {
+            all.push(self.group(index, number, latents, &mut |_, shape| noise.tensor(shape)));
             tick()?;
         }
         Ok(self.blend(latents, &all))
     }
 
-    /// One step of the window `number`: latents of the whole clip → the window's at the next step, [1, length, 16, h, w].
-    pub fn window(&mut self, index: usize, number: usize, latents: &Tensor, noise: &mut Normal) -> Tensor {
-        let window = self.windows[number].clone();
-        let here = latents.narrow(1, window.start, window.end - window.start);
-        let output = self.predict(index, &here, &window, number);
-        let mut draw = || noise.tensor(&here.size()).to_device(here.device());
+    /// One step of the group `number`: latents of the whole clip → those of its windows at the next step, [windows, length,
+    /// 16, h, w]. `noise` gives standard normal numbers for a window and is asked at most once for each, in order.
+    pub fn group(
+        &mut self,
+        index: usize,
+        number: usize,
+        latents: &Tensor,
+        noise: &mut dyn FnMut(usize, &[i64]) -> Tensor,
+    ) -> Tensor {
+        let group = self.groups[number].clone();
+        let here = self.cut(&group, latents); // windows length 16 h w
+        let output = self.predict(index, &here, &group, number);
+        let mut shape = here.size();
+        shape[0] = 1;
+        let mut draw = || {
+            let all: Vec<_> = group.clone().map(|window| noise(window, &shape)).collect();
+            Tensor::cat(&all, 0).to_device(here.device())
+        };
         self.schedule.step(index, &output, &here, &mut self.histories[number], &mut draw).sample
     }
 
-    /// The windows of one step, in order, as one clip: where they overlap each fades into the next. `like`: latents of
-    /// the whole clip.
-    pub fn blend(&self, like: &Tensor, windows: &[Tensor]) -> Tensor {
-        if let [whole] = windows {
+    /// The stretches of a group's windows, one above the other: [1, f, c, h, w] → [windows, length, c, h, w].
+    fn cut(&self, group: &Range<usize>, clip: &Tensor) -> Tensor {
+        let windows = self.windows[group.clone()].iter();
+        let all: Vec<_> =
+            windows.map(|window| clip.narrow(1, window.start, window.end - window.start)).collect();
+        Tensor::cat(&all, 0)
+    }
+
+    /// What [`Self::group`] made of all groups in one step, in order, as one clip: where windows overlap each fades into the
+    /// next. `like`: latents of the whole clip.
+    pub fn blend(&self, like: &Tensor, groups: &[Tensor]) -> Tensor {
+        let windows: Vec<Tensor> = groups.iter().flat_map(|group| group.split(1, 0)).collect();
+        if let [whole] = &windows[..] {
             return whole.shallow_clone();
         }
         let frames = like.size()[1];
         let options = (Kind::Float, like.device());
         let sum = Tensor::zeros(like.size(), options);
         let total = Tensor::zeros([1, frames, 1, 1, 1], options);
-        for (window, next) in self.windows.iter().zip(windows) {
+        for (window, next) in self.windows.iter().zip(&windows) {
             let length = window.end - window.start;
             let weights = blend_weights(window, frames, self.overlap);
             let weights = Tensor::from_slice(&weights).to_kind(Kind::Float).to_device(like.device());
@@ -242,29 +277,28 @@ impl<'a> Denoiser<'a> {
         sum / total.clamp_min(f64::MIN_POSITIVE)
     }
 
-    /// What the transformer says of one window, guidance applied, in f32.
-    fn predict(&mut self, index: usize, latents: &Tensor, window: &Range<i64>, number: usize) -> Tensor {
-        let (b, _, c, h, w) = latents.size5().expect("[b, f, c, h, w]");
-        let length = window.end - window.start;
-        let text = self.text.embeddings();
-        let batch = text.size()[0];
-        let repeated = |t: &Tensor, channels: i64| t.expand([b * batch, length, channels, h, w], false);
-        let kind = self.inpaint.kind();
-        let input = self.schedule.scale_input(index, latents).to_kind(kind);
-        let input = repeated(&input, c);
-        let inpaint = self.inpaint.narrow(1, window.start, length);
-        let inpaint = repeated(&inpaint, inpaint.size()[2]);
+    /// What the transformer says of the windows of a group, [windows, length, 16, h, w], guidance applied, in f32.
+    fn predict(&mut self, index: usize, latents: &Tensor, group: &Range<usize>, number: usize) -> Tensor {
+        let (count, length, ..) = latents.size5().expect("[windows, length, c, h, w]");
+        // Prompt by prompt, and in each window by window.
+        let prompts = self.text.embeddings().size()[0];
+        let text = self.text.embeddings().repeat_interleave_self_int(count, 0, None);
+        let repeated = |t: &Tensor| t.repeat([prompts, 1, 1, 1, 1]);
+        let input = self.schedule.scale_input(index, latents).to_kind(self.inpaint.kind());
+        let input = repeated(&input);
+        let inpaint = repeated(&self.cut(group, &self.inpaint));
         let timestep = self.schedule.timesteps()[index];
         self.watch.see(format_args!("inpaint_latents_{index}_{number}"), &inpaint);
         self.watch.see(format_args!("transformer_in_{index}_{number}"), &input);
         // All at once, or prompt by prompt.
-        let pieces = if self.at_once { 1 } else { batch };
-        let each = b * batch / pieces;
+        let pieces = if self.at_once { 1 } else { prompts };
+        let each = count * prompts / pieces;
         let mut outputs = Vec::new();
         for piece in 0..pieces {
             let part = |t: &Tensor| t.narrow(0, piece * each, each);
-            let (input, inpaint, text) = (part(&input), part(&inpaint), part(text));
-            let conditions = Conditions { inpaint: &inpaint, text: &text, rope: &self.ropes[&length] };
+            let (input, inpaint, text) = (part(&input), part(&inpaint), part(&text));
+            let (rope, fused) = (&self.ropes[&length], self.fused);
+            let conditions = Conditions { inpaint: &inpaint, text: &text, rope, fused };
             let timesteps = vec![timestep; each as usize];
             let remembered = &mut self.remembered[number][piece as usize];
             outputs.push(if self.reuse > 0.0 {
@@ -288,6 +322,18 @@ impl<'a> Denoiser<'a> {
             }
         }
     }
+}
+
+/// Latents of half the size, for a quick look: [b, 16, f, h, w] → [b, 16, f, h/2, w/2].
+pub fn halved(latents: &Tensor) -> Tensor {
+    latents.avg_pool3d([1, 2, 2], [1, 2, 2], [0, 0, 0], false, true, None)
+}
+
+/// What was decoded of [`halved`] latents, at the size of whole ones, in f32: [1, 3, f, h, w] → [1, 3, f, 2h, 2w].
+pub fn doubled(frames: &Tensor) -> Tensor {
+    let (_, _, _, h, w) = frames.size5().expect("[b, c, f, h, w]");
+    let pictures = frames.to_kind(Kind::Float).squeeze_dim(0).transpose(0, 1); // f 3 h w
+    pictures.upsample_bicubic2d([2 * h, 2 * w], false, None, None).transpose(0, 1).unsqueeze(0)
 }
 
 /// Frames of the autoencoder, −1…1 → 0…1, in f32.
@@ -335,19 +381,45 @@ mod tests {
         assert_eq!(blend_weights(&(18..24), 24, 4)[..4], [0.2, 0.4, 0.6, 0.8]);
     }
 
-    /// Denoises 8 latents in two windows; how often a forward was spared, and what came out.
+    /// Switches of a test's denoiser.
+    #[derive(Clone, Copy)]
+    struct Switches {
+        frames: i64,
+        reuse: f64,
+        at_once: bool,
+        fused: bool,
+        windows_at_once: usize,
+        sampler: crate::schedule::Sampler,
+    }
+
+    const OFF: Switches = Switches {
+        frames: 8,
+        reuse: 0.0,
+        at_once: true,
+        fused: false,
+        windows_at_once: 1,
+        sampler: crate::schedule::Sampler::Ddim,
+    };
+
     fn denoised(reuse: f64, at_once: bool, steps: i64) -> (usize, Tensor) {
+        denoised_with(Switches { reuse, at_once, ..OFF }, steps)
+    }
+
+    /// Denoises a clip in two windows, of 6 latents and of what is left; how often a forward was spared, and what came out.
+    fn denoised_with(switches: Switches, steps: i64) -> (usize, Tensor) {
+        let Switches { frames, reuse, at_once, fused, windows_at_once, sampler } = switches;
         use crate::transformer::Config;
         use crate::{Weights, schedule};
         crate::use_one_thread();
         let transformer = Transformer::new(&Weights::seeded(5), Config::tiny()).unwrap();
-        let schedule = Schedule::new(&schedule::Config::void(), schedule::Sampler::Ddim, steps).unwrap();
+        let schedule = Schedule::new(&schedule::Config::void(), sampler, steps).unwrap();
         let draw = |name: &str, shape: &[i64]| Normal::named(3, name).tensor(shape);
         let text = Text::new(&draw("prompt", &[1, 226, 24]), || draw("negative", &[1, 226, 24]), 4.0);
-        let (mask, video) = (draw("mask", &[1, 16, 8, 8, 6]), draw("video", &[1, 16, 8, 8, 6]));
-        let mut denoiser = Denoiser::new(&transformer, &schedule, &text, [&mask, &video], 6, 2).unwrap();
-        (denoiser.reuse, denoiser.at_once) = (reuse, at_once);
-        let mut latents = first_noise(1, &[1, 8, 16, 8, 6]);
+        let (mask, video) = (draw("mask", &[1, 16, frames, 8, 6]), draw("video", &[1, 16, frames, 8, 6]));
+        let denoiser = Denoiser::new(&transformer, &schedule, &text, [&mask, &video], 6, 2).unwrap();
+        let mut denoiser = denoiser.with_windows_at_once(windows_at_once);
+        (denoiser.reuse, denoiser.at_once, denoiser.fused) = (reuse, at_once, fused);
+        let mut latents = first_noise(1, &[1, frames, 16, 8, 6]);
         for index in 0..schedule.timesteps().len() {
             let tick = || Ok::<_, std::convert::Infallible>(());
             latents = denoiser.step(index, &latents, &mut Normal::new(1), tick).unwrap();
@@ -366,6 +438,43 @@ mod tests {
         let (_, apart_) = denoised(0.0, false, 3);
         let error = apart(&apart_, &together);
         assert!(error < 1e-5, "{error}");
+    }
+
+    #[test]
+    fn windows_of_one_length_may_go_together() {
+        let all = windows(50, 22, 4).unwrap(); // 22, 22 and 14 latents
+        assert_eq!(groups(&all, 1), [0..1, 1..2, 2..3]);
+        assert_eq!(groups(&all, 8), [0..2, 2..3]);
+        use crate::schedule::Sampler::{Ddim, EulerAncestral};
+        // One that draws noise gets the same for each window.
+        for sampler in [Ddim, EulerAncestral] {
+            for at_once in [true, false] {
+                let [one, two] = [1, 2].map(|windows_at_once| {
+                    denoised_with(Switches { frames: 10, at_once, windows_at_once, sampler, ..OFF }, 3).1
+                });
+                let error = apart(&two, &one);
+                assert!(error < 1e-4, "{sampler:?}: {error}");
+            }
+        }
+        // And what is reused is of all of them.
+        let both = Switches { frames: 10, reuse: 0.9, windows_at_once: 2, ..OFF };
+        assert!(denoised_with(both, STEPS).0 > 0);
+    }
+
+    #[test]
+    fn fused_steps_say_the_same() {
+        let error = apart(&denoised_with(Switches { fused: true, ..OFF }, 3).1, &denoised(0.0, true, 3).1);
+        assert!(error < 1e-4, "{error}");
+    }
+
+    #[test]
+    fn what_is_decoded_at_half_the_size_has_the_whole_size() {
+        let even = Tensor::ones([1, 16, 2, 4, 6], (Kind::Float, Device::Cpu));
+        assert_eq!(halved(&even), Tensor::ones([1, 16, 2, 2, 3], (Kind::Float, Device::Cpu)));
+        let frames = Tensor::ones([1, 3, 5, 16, 24], (Kind::Float, Device::Cpu)) * 0.5;
+        let whole = doubled(&frames);
+        assert_eq!(whole.size(), [1, 3, 5, 32, 48]);
+        assert!((whole - 0.5).abs().max().double_value(&[]) < 1e-6);
     }
 
     /// Random blocks change more from step to step than those that learnt: short steps, and large thresholds.

@@ -220,6 +220,7 @@ async fn worker(config: &Config) -> Vec<Finding> {
     all.push(model("VOID pass 1", void.weights(Need::VoidPass1).map(of_weights)));
     all.push(model("VOID pass 2", void.weights(Need::VoidPass2).map(of_weights)));
     all.push(model("SAM 2", report.abilities.sam2.network().map(of_network)));
+    all.push(model("SAM 3", report.abilities.sam3.network().map(of_network)));
     all
 }
 

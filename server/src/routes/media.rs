@@ -167,7 +167,7 @@ pub async fn quadmask(
 ) -> Answer {
     let cx = Cx::from_session(&state.app, &session).await?;
     let quadmask_id: QuadmaskId = id(&quadmask)?;
-    let QuadmaskMedia { project_id, shot_id, shot_name, n, manifest, movie } =
+    let QuadmaskMedia { project_id, shot_id, shot_name, n, manifest, movie, black: _, grey: _ } =
         db::media::of_quadmask(&state.app.db, quadmask_id).await.map_err(ApiError::from)?;
     let project = cx.project(project_id, Action::ViewShot).await?;
     if file == "quadmask_0.mp4" {

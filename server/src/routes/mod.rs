@@ -8,6 +8,7 @@ pub mod import;
 pub mod media;
 pub mod share;
 pub mod tus;
+pub mod void_marks;
 pub mod watch;
 mod zip;
 

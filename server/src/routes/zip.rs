@@ -1,4 +1,4 @@
-//! A quadmask as an archive of 8-bit grey PNGs, made while it is sent: one frame in memory at a time.
+//! Archives that are made while they are sent: a quadmask as 8-bit grey PNGs, one frame in memory at a time, and others.
 
 use std::io::{self, Write};
 
@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use zip::write::{SimpleFileOptions, ZipWriter};
 
 /// Hands what is written to the answer's body; waits while the browser is slow.
-struct ToBody(mpsc::Sender<io::Result<Bytes>>);
+pub struct ToBody(mpsc::Sender<io::Result<Bytes>>);
 
 impl Write for ToBody {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -36,12 +36,17 @@ pub struct Frames {
 
 /// `quadmask.1001.png`, … without compression: PNGs are compressed already.
 pub fn stream(store: Store, frames: Frames) -> Body {
+    body(move |to| write(&store, &frames, to))
+}
+
+/// What `make` writes, as it writes it, on a thread of its own.
+pub fn body(make: impl FnOnce(ToBody) -> io::Result<()> + Send + 'static) -> Body {
     let (sender, receiver) = mpsc::channel(16);
     tokio::task::spawn_blocking(move || {
         let failed = sender.clone();
-        if let Err(error) = write(&store, &frames, ToBody(sender)) {
+        if let Err(error) = make(ToBody(sender)) {
             if error.kind() != io::ErrorKind::BrokenPipe {
-                tracing::error!(%error, "A quadmask archive could not be made");
+                tracing::error!(%error, "An archive could not be made");
             }
             failed.blocking_send(Err(error)).ok(); // the browser sees a broken download, not a short archive
         }

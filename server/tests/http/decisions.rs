@@ -4,7 +4,7 @@
 use app::api::deliveries::AskPackage;
 use app::api::jobs::{CancelJob, JobLog, RetryJob, SetPriority};
 use app::api::projects::UpdateProject;
-use app::api::quadmasks::{DecideQuadmask, ExportQuadmask, ExportState, QuadmaskFrames};
+use app::api::quadmasks::{DecideQuadmask, ExportMarks, ExportQuadmask, ExportState, QuadmaskFrames};
 use app::api::session::{GetViewer, Viewer};
 use app::api::shots::{GetShot, ShotView};
 use app::api::versions::{DecideVersion, ShowClient};
@@ -103,6 +103,7 @@ impl Reviewed {
             form(Action::DecideQuadmask, &DecideQuadmask { quadmask_id, seen, verdict, note: note() }),
             form(Action::ViewShot, &QuadmaskFrames { quadmask_id }),
             form(Action::ViewShot, &ExportQuadmask { quadmask_id }),
+            form(Action::ViewShot, &ExportMarks { quadmask_id }),
             form(Action::ViewShot, &ExportState { quadmask_id, job_id }),
             form(Action::DecideVersion, &DecideVersion { version_id, seen, verdict, note: note() }),
             form(Action::ShowClient, &ShowClient { version_id, on: false }),
@@ -129,6 +130,7 @@ impl Reviewed {
             (format!("/media/shots/{shot_id}/plate"), false),
             (format!("/media/shots/{shot_id}/history.json"), false),
             (format!("/media/shots/{shot_id}/history.pdf"), false),
+            (format!("/media/shots/{shot_id}/void.zip"), false),
             (format!("/media/shots/{shot_id}/frames/1.png"), false),
             (format!("/media/versions/{version_id}/frames/2.png"), false),
         ]

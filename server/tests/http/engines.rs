@@ -18,6 +18,7 @@ pub fn weights() -> Weights {
         fingerprint: Hash::of(b"weights"),
         device: "cpu".into(),
         largest_canvas: [720, 480],
+        machine: None,
     }
 }
 
@@ -83,11 +84,17 @@ async fn void_runs_only_where_a_worker_has_it() {
                 .await
                 .contains("larger than this model's largest, 720×480")
         );
-        let wild = VoidRecipe { overlap_frames: 3, ..VoidRecipe::default() };
-        assert!(
-            refused(VoidOrder { knobs: wild, ..plain() }).await.contains("overlap_frames is 3"),
-            "{engine}"
-        );
+        let passes = |steps| domain::recipe::FirstPass { steps, ..Default::default() };
+        for (knobs, says) in [
+            (VoidRecipe { overlap_frames: 3, ..VoidRecipe::default() }, "overlap_frames is 3"),
+            (VoidRecipe { window_frames: 14, ..VoidRecipe::default() }, "window_frames is 14"),
+            (VoidRecipe { seed: 1 << 53, ..VoidRecipe::default() }, "seed is 9007199254740992"),
+            (VoidRecipe { pass1: passes(0), ..VoidRecipe::default() }, "pass1.steps is 0"),
+            (VoidRecipe { pass1: passes(1_000), ..VoidRecipe::default() }, "pass1.steps is 1000"),
+        ] {
+            let said = refused(VoidOrder { knobs, ..plain() }).await;
+            assert!(said.contains(says), "{engine} {said}");
+        }
         let second = VoidOrder { first_pass: Some(VersionId(db::new_uuid())), ..plain() };
         assert!(refused(second).await.contains("motion is followed with"), "{engine}");
         settle(&app, shot_id, " ").await;
@@ -126,5 +133,36 @@ async fn clients_are_told_of_no_engines() {
         assert_eq!((view.run, view.engines.void), (None, None), "{}", app.engine());
         let (status, _) = start(&client, made.shot_id, VoidOrder::default()).await.expect_err("refused");
         assert!([StatusCode::FORBIDDEN, StatusCode::NOT_FOUND].contains(&status), "{}", app.engine());
+    }
+}
+
+#[tokio::test]
+async fn folders_of_the_server_are_told_to_those_who_look_after_its_disk() {
+    for app in TestApp::each().await {
+        let engine = app.engine();
+        let owner = app.owner().await;
+        let project = owner.project("Ours").await;
+        let shot_id = reviewed(&app, &owner, project).await.shot_id;
+        settle(&app, shot_id, "An empty table.").await;
+        let artist = app.member(&owner, Role::Artist, Some(project)).await;
+        let lacking =
+            |file: &str| serde_json::json!({ "state": "lacking", "why": format!("{file} is cut off.") });
+        let abilities = serde_json::json!({
+            "void": lacking("/srv/models/void/void_pass1.safetensors"), "sam2": lacking("/srv/models/sam2/model.safetensors"),
+        });
+        let abilities: Abilities = serde_json::from_value(abilities).expect("abilities");
+        app.state.app.queue().register("empty", "gpu-1", 1, "about", &abilities).await.expect("there");
+        for (actor, is_told) in [(&owner, true), (&artist, false)] {
+            let view: ShotView = actor.ask(&GetShot { shot_id }).await.expect("a shot");
+            let void = view.engines.weights(Need::VoidPass1).map(|_| ()).expect_err("lacking");
+            let sam2 = view.engines.sam2().map(|_| ()).expect_err("lacking");
+            let (_, refused) = start(actor, shot_id, VoidOrder::default()).await.expect_err("refused");
+            for told in [&void, &sam2, &refused] {
+                assert_eq!(told.contains("/srv/models"), is_told, "{engine} {told}");
+                assert!(is_told || told.contains("Models page"), "{engine}: what to do is told: {told}");
+            }
+            let sent = serde_json::to_string(&view).expect("plain values");
+            assert_eq!(sent.contains("/srv/"), is_told, "{engine}");
+        }
     }
 }

@@ -2,15 +2,20 @@
 //! refused is what the table of rights refuses, and another project's ids open nothing.
 
 use app::api::audit::ListAudit;
+use app::api::causes::{DecideCauses, SetCausesFirst};
+use app::api::checks::TickCheck;
 use app::api::disk::{GetDisk, GetProjectUse, SweepNow};
 use app::api::draft::{
-    CopyFrame, DrawStroke, EditDraft, GetDraft, LockFrame, Redo, ReleasePaint, StartSegment, Undo,
+    ChooseSegmenter, CopyFrame, DrawStroke, EditDraft, GetDraft, LockFrame, Redo, ReleasePaint, StartSegment,
+    Undo,
 };
+use app::api::finding::{FindWords, GetFinding, KeepFound, MarkFound};
 use app::api::jobs::ListJobs;
 use app::api::life::{
     ArchiveProject, DeleteForGood, EmptyBin, ListBin, RenameSequence, RestoreFromBin, SetSharing,
 };
 use app::api::models::{AcceptLicence, FetchModel, ListModels, StopFetching};
+use app::api::outside::{GetOutside, SetOutside};
 use app::api::people::{
     Invite, ListInvitations, ListPeople, MakeResetLink, SetActive, SetRole, WithdrawInvitation,
 };
@@ -26,10 +31,12 @@ use app::api::shots::{
 use app::api::threads::{GetThreads, StartThread};
 use app::api::versions::StartRun;
 use app::api::work::{ChangeWork, GetWaiting, ListInbox, ListNeeds, ReadInbox};
+use domain::checks::Code;
 use domain::stroke::Stroke;
 use domain::{
-    Action, ApprovalPolicy, Cause, CauseId, Consequence, InvitationId, Level, PersonId, PlateRecipe,
-    ProjectId, ProposalId, Role, SequenceId, ShotId, Target, TargetId, Thing, Trim, Words, WorkChange, may,
+    Action, ApprovalPolicy, Cause, CauseId, Consequence, FindingId, Hash, InvitationId, Level, PersonId,
+    PlateRecipe, ProjectId, ProposalId, Purpose, Role, SequenceId, ShotId, Target, TargetId, Thing, Trim,
+    Verdict, Words, WorkChange, may,
 };
 use leptos::server_fn::ServerFn;
 use reqwest::StatusCode;
@@ -69,12 +76,16 @@ pub fn about_shot(shot_id: ShotId) -> Vec<Call> {
     let stroke = Stroke { frame: 0, level: Level::Primary, radius: 2.0, points: vec![(1.0, 1.0)] };
     let (target_id, cause_id) = (TargetId(db::new_uuid()), CauseId(db::new_uuid()));
     let proposal_id = ProposalId(db::new_uuid());
+    let (finding_id, things, threshold) = (FindingId(db::new_uuid()), vec![1], 0.5);
+    let words =
+        FindWords { shot_id, words: "ball".into(), purpose: Purpose::Target, keys: true, frame: None };
     let target = Target {
         target_id,
         name: "ball".into(),
         colour: "#FF6B1A".into(),
         points: Vec::new(),
         boxes: Vec::new(),
+        found: None,
     };
     let cause = Cause {
         cause_id,
@@ -104,16 +115,40 @@ pub fn about_shot(shot_id: ShotId) -> Vec<Call> {
             Action::EditShot,
             &SetCells { shot_id, cause_id, cells: vec![(0, 0)], on: true, from: 0, to: 0 },
         ),
-        form(Action::EditShot, &LookForAffected { shot_id }),
+        form(Action::EditShot, &LookForAffected { shot_id, by: Default::default() }),
         form(Action::EditShot, &AcceptProposal { shot_id, proposal_id }),
         form(Action::EditShot, &RejectProposal { shot_id, proposal_id, rejected: true }),
+        json(Action::EditShot, &words),
+        form(Action::ViewShot, &GetFinding { shot_id, finding_id }),
+        json(Action::EditShot, &KeepFound { shot_id, finding_id, things: things.clone(), threshold }),
+        json(Action::EditShot, &MarkFound { shot_id, finding_id, cause_id, things, threshold, near: true }),
+        form(
+            Action::DecideQuadmask,
+            &DecideCauses {
+                shot_id,
+                seen: Hash::of(b"seen"),
+                verdict: Verdict::Approve,
+                note: String::new(),
+            },
+        ),
         form(Action::EditShot, &EditDraft { shot_id, take_over: false }),
         json(Action::EditShot, &DrawStroke { shot_id, stroke }),
         form(Action::EditShot, &LockFrame { shot_id, frame: 0, locked: true }),
         form(Action::EditShot, &ReleasePaint { shot_id, frame: 0 }),
         form(Action::EditShot, &CopyFrame { shot_id, from: 0, to: 1 }),
+        json(
+            Action::EditShot,
+            &TickCheck {
+                shot_id,
+                code: Code::Specks,
+                subject: String::new(),
+                print: Hash::of(b"print"),
+                on: false,
+            },
+        ),
         form(Action::EditShot, &Undo { shot_id }),
         form(Action::EditShot, &Redo { shot_id }),
+        form(Action::EditShot, &ChooseSegmenter { shot_id, by: Default::default() }),
         form(Action::EditShot, &StartSegment { shot_id, by: Default::default() }),
         form(Action::EditShot, &SubmitQuadmask { shot_id, note: String::new() }),
         form(Action::EditShot, &Reopen { shot_id }),
@@ -148,6 +183,9 @@ pub fn about_project(project_id: ProjectId) -> Vec<Call> {
             &SetSharing { project_id, sharers: domain::project::Sharing::all(), clients_apart: false },
         ),
         form(Action::ManageProject, &GetProjectUse { project_id }),
+        form(Action::ManageProject, &GetOutside { project_id }),
+        json(Action::ManageProject, &SetOutside { project_id, seen: None }),
+        form(Action::ManageProject, &SetCausesFirst { project_id, on: false }),
         json(Action::ManageProject, &settings),
         form(Action::ManageProject, &SetMember { project_id, person_id: PersonId(db::new_uuid()), on: true }),
         form(Action::ArchiveProject, &ArchiveProject { project_id, on: false }),

@@ -3,8 +3,9 @@
 use app::api::proposals::{AcceptProposal, LookForAffected, RejectProposal};
 use app::api::shots::{GetShot, ShotView};
 use db::proposals::Found;
-use domain::proposal::ProposalState;
-use domain::{Cause, CellSpan, Consequence, Effect, Hash, JobId, Proposal, Role, ShotId};
+use domain::outside::Reasoner;
+use domain::proposal::{Accepted, ProposalState};
+use domain::{CellSpan, Consequence, Effect, Hash, JobId, Proposal, Role, ShotId};
 use reqwest::StatusCode;
 
 use crate::decisions::reviewed;
@@ -28,6 +29,7 @@ fn shadow() -> Found {
         place: [0.0, 0.0, 0.5, 0.5],
         spans: vec![CellSpan { from: 0, to: 0, cells: vec![(1, 1)] }],
         confidence: 0.75,
+        said: None,
     };
     Found { proposal, picture: None }
 }
@@ -40,7 +42,8 @@ async fn a_proposal_goes_from_the_list_to_the_causes() {
         // Nothing is marked: there is nothing to look for.
         let others = owner.project("Others").await;
         let empty = shot(&app, &owner, others).await;
-        let refused = owner.form::<_, Option<JobId>>(&LookForAffected { shot_id: empty }).await;
+        let refused =
+            owner.form::<_, Option<JobId>>(&LookForAffected { shot_id: empty, by: Reasoner::BuiltIn }).await;
         let (status, words) = refused.expect_err("no mask");
         assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{words}");
 
@@ -49,8 +52,10 @@ async fn a_proposal_goes_from_the_list_to_the_causes() {
         let shot_id = made.shot_id;
         owner.ask::<_, ()>(&app::api::quadmasks::Reopen { shot_id }).await.expect("re-opened");
         let artist = app.member(&owner, Role::Artist, Some(ours)).await;
-        let first: Option<JobId> = artist.ask(&LookForAffected { shot_id }).await.expect("queued");
-        let again: Option<JobId> = artist.ask(&LookForAffected { shot_id }).await.expect("the same");
+        let first: Option<JobId> =
+            artist.ask(&LookForAffected { shot_id, by: Reasoner::BuiltIn }).await.expect("queued");
+        let again: Option<JobId> =
+            artist.ask(&LookForAffected { shot_id, by: Reasoner::BuiltIn }).await.expect("the same");
         assert!(first.is_some() && first == again, "one search at a time");
 
         // As the worker leaves it.
@@ -64,7 +69,8 @@ async fn a_proposal_goes_from_the_list_to_the_causes() {
             |tx| async move { db::proposals::put(tx, shot_id, inputs, &[shadow()], &[]).await }
         )
         .expect("kept");
-        let done: Option<JobId> = artist.ask(&LookForAffected { shot_id }).await.expect("known");
+        let done: Option<JobId> =
+            artist.ask(&LookForAffected { shot_id, by: Reasoner::BuiltIn }).await.expect("known");
         assert_eq!(done, None, "the same plate and masks are not looked at twice");
 
         let seen = view(&artist, shot_id).await;
@@ -77,7 +83,8 @@ async fn a_proposal_goes_from_the_list_to_the_causes() {
             .expect("rejected");
         let state = |view: &ShotView| view.reasoning.as_ref().expect("a search").all[0].state;
         assert_eq!(state(&view(&artist, shot_id).await), ProposalState::Rejected);
-        let cause: Cause = artist.ask(&AcceptProposal { shot_id, proposal_id }).await.expect("accepted");
+        let became: Accepted = artist.ask(&AcceptProposal { shot_id, proposal_id }).await.expect("accepted");
+        let Accepted::Cause(cause) = became else { panic!("a cause: {became:?}") };
         assert_eq!(cause.name, "Shadow of the target");
         let seen = view(&owner, shot_id).await;
         assert_eq!(state(&seen), ProposalState::Accepted);
@@ -86,7 +93,7 @@ async fn a_proposal_goes_from_the_list_to_the_causes() {
         );
 
         // A proposal belongs to its shot.
-        let other = owner.form::<_, Cause>(&AcceptProposal { shot_id: empty, proposal_id }).await;
+        let other = owner.form::<_, Accepted>(&AcceptProposal { shot_id: empty, proposal_id }).await;
         assert!(other.is_err());
     }
 }

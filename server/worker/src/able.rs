@@ -11,7 +11,7 @@ use crate::models::Models;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Folder of the models' weights, VOID's in its `void`, SAM 2's in its `sam2`.
+    /// Folder of the models' weights, VOID's in its `void`, SAM 2's in its `sam2`, SAM 3's in its `sam3`.
     #[arg(long, default_value = "data/models", env = "MODELS_DIR")]
     models: PathBuf,
 }

@@ -10,11 +10,13 @@ use db::{Db, Work};
 use domain::project::Shot;
 use domain::{Hash, Step};
 use pipeline::{Cancelled, Plate, Reporter};
+use reasoner::Setting;
 use sqlx::AnyConnection;
 use storage::{Local, Scratch, Store};
 use tokio::runtime::Handle;
 
 use crate::models::Models;
+use crate::places;
 
 /// Where a job is; read by the task that beats its lease.
 #[derive(Debug, Default)]
@@ -44,6 +46,8 @@ pub struct Context {
     /// Blobs whose files the job reads.
     held: Mutex<Vec<Local>>,
     pub models: Arc<Models>,
+    /// The model outside that may be asked where a project allows it.
+    pub outside: Option<Setting>,
     handle: Handle,
     /// Steps of this kind of job with their part of its time; parts sum to 1.
     plan: &'static [(Step, f32)],
@@ -59,7 +63,12 @@ impl Context {
     ) -> anyhow::Result<Self> {
         let scratch = store.scratch()?;
         let (held, handle) = (Mutex::default(), Handle::current());
-        Ok(Self { db, store, scratch, pulse, held, models, handle, plan })
+        Ok(Self { db, store, scratch, pulse, held, models, outside: None, handle, plan })
+    }
+
+    /// For who waits on the network by itself.
+    pub fn runtime(&self) -> Handle {
+        self.handle.clone()
     }
 
     /// Waits for a read.
@@ -77,8 +86,15 @@ impl Context {
         self.handle.block_on(self.db.write(work))
     }
 
-    pub fn log(&self, line: impl Into<String>) {
-        self.pulse.place.lock().expect("no panic while held").log.push(line.into());
+    /// A line for the job's log, which is read on pages.
+    pub fn log(&self, line: impl AsRef<str>) {
+        let line = self.plain(line.as_ref());
+        self.pulse.place.lock().expect("no panic while held").log.push(line);
+    }
+
+    /// Words without the folders of this machine: for what people see.
+    pub fn plain(&self, text: &str) -> String {
+        places::plain(text, &[self.store.root(), self.models.root()])
     }
 
     /// A blob's file, which stays until the job is over.

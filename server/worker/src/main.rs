@@ -6,12 +6,17 @@ mod context;
 mod exact;
 mod handlers;
 mod headless;
+mod lost;
 mod memory;
 mod models;
+mod outside;
 mod parity;
+mod places;
 mod points;
 mod prove;
 mod run;
+#[cfg(feature = "void")]
+mod speed;
 
 use clap::{Parser, Subcommand};
 
@@ -23,6 +28,7 @@ struct Cli {
     command: Command,
 }
 
+// What has a description of its own is told by that: a line here would stand in its place, the longer help with it.
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Take jobs from a server's queue.
@@ -32,27 +38,23 @@ enum Command {
         #[command(subcommand)]
         stage: Stage,
     },
-    /// Check a finished removal: kept samples are the plate's own, and the matte stays within quadmask plus edge.
     Verify(headless::verify::Args),
     /// Say as JSON what this worker can do with a folder of models.
     Able(able::Args),
-    /// Compare the networks with golden tensors of their references.
     Parity(parity::Args),
     /// Measure what the product claims.
     Prove(prove::Args),
 }
 
+// As above.
 #[derive(Debug, Subcommand)]
 enum Stage {
-    /// Clicks and boxes to a primary mask on every frame.
     Segment(headless::segment::Args),
-    /// Plate and primary mask to what else is affected.
+    Find(headless::find::Args),
     Reason(headless::reason::Args),
-    /// Plate and quadmask to a result, its matte and its proof.
+    Combine(headless::combine::Args),
     Remove(headless::remove::Args),
-    /// A result of VOID's pass 1 to one of pass 2.
     Refine(headless::void::Args),
-    /// A model of random weights, for tests.
     #[command(hide = true)]
     MakeTestModel(headless::void::MakeArgs),
 }
@@ -64,7 +66,9 @@ fn main() -> std::process::ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Prove(args) => prove::run(&args),
         Command::Stage { stage: Stage::Segment(args) } => headless::segment::run(&args),
+        Command::Stage { stage: Stage::Find(args) } => headless::find::run(&args),
         Command::Stage { stage: Stage::Reason(args) } => headless::reason::run(&args),
+        Command::Stage { stage: Stage::Combine(args) } => headless::combine::run(&args),
         Command::Stage { stage: Stage::Remove(args) } => headless::remove::run(&args),
         Command::Stage { stage: Stage::Refine(args) } => headless::void::refine(&args),
         Command::Stage { stage: Stage::MakeTestModel(args) } => headless::void::make_test_model(&args),

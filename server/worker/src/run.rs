@@ -10,16 +10,26 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use domain::{Abilities, Job};
 use jobs::{Beat, Lease, Queue};
+use reasoner::Setting;
 use storage::Store;
 use tokio::sync::watch;
 
 use crate::context::{Context, Place, Pulse};
-use crate::handlers;
 use crate::models::{self, Models};
+use crate::{handlers, lost, places};
 
 /// Kinds of jobs that workers do.
-pub const KINDS: [&str; 8] =
-    ["ingest", "segment", "reason", "remove", "import_quadmask", "export_quadmask", "package", "demo"];
+pub const KINDS: [&str; 9] = [
+    "ingest",
+    "segment",
+    "find",
+    "reason",
+    "remove",
+    "import_quadmask",
+    "export_quadmask",
+    "package",
+    "demo",
+];
 const LEASE: Duration = Duration::from_secs(15);
 const SEEN: Duration = Duration::from_secs(5);
 const BEAT: Duration = Duration::from_millis(500);
@@ -34,6 +44,10 @@ pub struct Args {
     /// Folder of the models' weights, VOID's in its `void`; default: `models` in the data folder.
     #[arg(long, env = "MODELS_DIR")]
     models: Option<PathBuf>,
+    /// Gigabytes of networks that stay loaded between jobs, on the device that computes. A job that needs the room gets it, and what
+    /// was used longest ago goes first. 0 keeps none; default: half of the device's memory.
+    #[arg(long, env = "KEEP_LOADED_GB", value_name = "GB", value_parser = gigabytes)]
+    keep_loaded_gb: Option<f64>,
     /// The server's database; default: the SQLite file in the data folder.
     #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
     database_url: Option<String>,
@@ -43,6 +57,8 @@ pub struct Args {
     /// The end of the name that this worker registers, which no other process may have; default: by chance.
     #[arg(long, env = "WORKER_TOKEN", value_parser = token)]
     token: Option<String>,
+    #[command(flatten)]
+    outside: crate::outside::Args,
     /// Stop when standard input closes: the server that started this worker is gone.
     #[arg(long)]
     stop_with_stdin: bool,
@@ -53,12 +69,22 @@ fn token(text: &str) -> Result<String, String> {
     if is_plain { Ok(text.to_owned()) } else { Err("8 to 64 letters and digits are needed".into()) }
 }
 
+fn gigabytes(text: &str) -> Result<f64, String> {
+    let number = text.trim().parse::<f64>().ok().filter(|number| (0.0..=100_000.0).contains(number));
+    number.ok_or_else(|| "a number of gigabytes from 0 to 100000 is needed".into())
+}
+
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     runtime.block_on(work(args))
 }
 
 async fn work(args: &Args) -> anyhow::Result<()> {
+    // A model outside that cannot be asked keeps nobody from their work.
+    let outside = args.outside.setting().unwrap_or_else(|error| {
+        tracing::error!("No model outside can be asked: {error:#}");
+        None
+    });
     let (stop, stopping) = watch::channel(false);
     listen_for_the_end(stop, args.stop_with_stdin);
     let url = match &args.database_url {
@@ -82,8 +108,9 @@ async fn work(args: &Args) -> anyhow::Result<()> {
     let name = jobs::worker_name(pid, &token);
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let folder = args.models.clone().unwrap_or_else(|| args.data.join("models"));
-    let models = Arc::new(Models::new(&folder));
-    let mut abilities = news(&models).await.unwrap_or_default();
+    let models = Arc::new(Models::keeping(&folder, args.keep_loaded_gb));
+    let told = outside.as_ref().map(|setting| setting.outside.clone());
+    let mut abilities = Abilities { outside: told, ..news(&models).await.unwrap_or_default() };
     queue.register(&name, &host, pid, &models::about(&abilities, threads), &abilities).await?;
     sweep_workplaces(&queue, &store).await;
     let exact = tokio::spawn(crate::exact::serve(queue.db().clone(), store.clone(), stopping.clone()));
@@ -100,8 +127,14 @@ async fn work(args: &Args) -> anyhow::Result<()> {
             Ok(Some(lease)) => {
                 let is_removal = matches!(lease.job, Job::Remove { .. });
                 queue.seen(&name, Some(lease.job_id)).await.ok();
-                run_job(&name, &queue, &store, &models, lease, stopping.clone()).await;
+                run_job(&name, &queue, &store, (&models, &outside), lease, stopping.clone()).await;
                 queue.seen(&name, None).await.ok();
+                if lost::has_happened() {
+                    queue.gone(&name).await.ok();
+                    anyhow::bail!(
+                        "The GPU stopped answering, so this worker ends: another one can use it again"
+                    );
+                }
                 if is_removal {
                     sweep_workplaces(&queue, &store).await;
                 }
@@ -112,7 +145,7 @@ async fn work(args: &Args) -> anyhow::Result<()> {
                     queue.seen(&name, None).await.ok();
                     // Weights that come, change or go are noticed between jobs.
                     if let Some(found) = news(&models).await {
-                        abilities = found;
+                        abilities = Abilities { outside: abilities.outside, ..found };
                         let about = models::about(&abilities, threads);
                         tracing::info!("This worker can now do: {about}");
                         queue.register(&name, &host, pid, &about, &abilities).await.ok();
@@ -189,18 +222,20 @@ async fn run_job(
     name: &str,
     queue: &Queue,
     store: &Store,
-    models: &Arc<Models>,
+    (models, outside): (&Arc<Models>, &Option<Setting>),
     lease: Lease,
     mut stopping: watch::Receiver<bool>,
 ) {
-    let models = Arc::clone(models);
+    let roots = [store.root().to_owned(), models.root().to_owned()];
+    let (models, outside) = (Arc::clone(models), outside.clone());
     let pulse = Arc::new(Pulse::default());
     let started = Instant::now();
     let (job, db, store, shared) = (lease.job.clone(), queue.db().clone(), store.clone(), Arc::clone(&pulse));
     let mut stage = tokio::task::spawn_blocking(move || {
         // OpenCV and FFmpeg bindings panic on misuse; one job must not take the worker with it.
         let outcome = std::panic::catch_unwind(AssertUnwindSafe(|| {
-            let context = Context::new(db, store, shared, models, handlers::plan(&job))?;
+            let mut context = Context::new(db, store, shared, models, handlers::plan(&job))?;
+            context.outside = outside;
             handlers::run(&context, &job)
         }));
         match outcome {
@@ -215,7 +250,7 @@ async fn run_job(
     let mut lost = false;
     let mut asked_to_cancel = false;
     let mut seen = Instant::now();
-    let end = loop {
+    let mut end = loop {
         tokio::select! {
             end = &mut stage => break end.unwrap_or_else(|error| End::Failed(error.to_string())),
             _ = tokio::time::sleep(BEAT) => {}
@@ -245,6 +280,10 @@ async fn run_job(
         return;
     }
     beat(queue, &lease, &pulse, started).await.ok(); // the last lines of the log
+    if let End::Failed(sentence) = &mut end {
+        tracing::error!(job.id = %lease.job_id, "{} failed: {sentence}", lease.job.title());
+        *sentence = places::plain(sentence, &roots.each_ref().map(|root| root.as_path()));
+    }
     conclude(queue, &lease, end, asked_to_cancel).await;
 }
 
@@ -255,7 +294,10 @@ fn ending(error: &anyhow::Error) -> End {
             || cause.downcast_ref::<pipeline::Cancelled>().is_some()
             || matches!(cause.downcast_ref::<media::Error>(), Some(media::Error::Cancelled))
     });
-    if stopped { End::Stopped } else { End::Failed(format!("{error:#}")) }
+    if stopped {
+        return End::Stopped;
+    }
+    End::Failed(lost::told(error).unwrap_or_else(|| format!("{error:#}")))
 }
 
 async fn beat(queue: &Queue, lease: &Lease, pulse: &Pulse, started: Instant) -> db::Result<jobs::Pulse> {
@@ -304,7 +346,6 @@ async fn conclude(queue: &Queue, lease: &Lease, end: End, asked_to_cancel: bool)
             .await
         }
         End::Failed(sentence) => {
-            tracing::error!(job.id = %lease.job_id, "{} failed: {sentence}", lease.job.title());
             let lease = lease.clone();
             db.write(move |tx| {
                 let (lease, sentence) = (lease.clone(), sentence.clone());
@@ -321,6 +362,14 @@ async fn conclude(queue: &Queue, lease: &Lease, end: End, asked_to_cancel: bool)
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_stays_loaded_is_a_number_of_gigabytes() {
+        assert_eq!((gigabytes("0"), gigabytes(" 12.5 ")), (Ok(0.0), Ok(12.5)));
+        for wrong in ["", "-1", "NaN", "inf", "8 GB", "1e9"] {
+            assert!(gigabytes(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn time_left_is_not_told_before_there_is_something_to_tell_it_from() {

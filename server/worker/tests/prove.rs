@@ -75,6 +75,37 @@ fn the_networks_are_measured_beside_what_they_contain() {
     for plan in ["full", "staged", "fp8", "streamed"] {
         assert!(figures["memory"]["tiny"][plan]["peak_rss_bytes"].as_u64().unwrap() > 0, "{figures}");
     }
+    // What was not measured says so.
+    let full_size = figures["full_size"].as_str().expect("a sentence");
+    assert!(full_size.starts_with("not measured: "), "{full_size}");
+}
+
+#[cfg(feature = "void")]
+#[test]
+fn switches_are_measured_beside_what_is_without_them() {
+    let figures = figures("switches", 1);
+    let all = figures["switches"].as_array().unwrap();
+    let knobs: std::collections::BTreeSet<_> = all.iter().map(|one| one["knob"].as_str().unwrap()).collect();
+    for knob in ["reuse", "guidance_at_once", "fused", "windows_at_once", "preview"] {
+        assert!(knobs.contains(knob), "{knobs:?}");
+    }
+    for one in all {
+        assert!(one["mean_over_signal"].as_f64().is_some_and(f64::is_finite), "{one}");
+        assert!(one["seconds_over_off"].as_f64().unwrap() > 0.0, "{one}");
+    }
+    let half = &figures["decode_half"];
+    assert!(half["mean"].as_f64().unwrap() <= half["largest"].as_f64().unwrap(), "{half}");
+}
+
+#[cfg(feature = "void")]
+#[test]
+fn sam3_opens_in_both_published_forms_and_answers_two_phrases() {
+    let figures = figures("sam3", 1);
+    for form in ["transformers", "official"] {
+        let told = &figures["forms"][form];
+        assert!(told["file_bytes"].as_u64().unwrap() > 10_000, "{figures}");
+        assert!(told["second_phrase_share_of_first"].as_f64().unwrap() > 0.0, "{figures}");
+    }
 }
 
 #[cfg(feature = "void")]
@@ -83,4 +114,20 @@ fn a_full_size_checkpoint_takes_no_more_memory_than_what_is_used_of_it() {
     let figures = figures("weights", 1);
     assert_eq!(figures["tensors"], 1024);
     assert_eq!(figures["blocks_in_use"], 1);
+}
+
+#[cfg(feature = "void")]
+#[test]
+fn both_layouts_of_sam2_open_and_answer_a_click_alike() {
+    let figures = figures("sam2", 1);
+    assert_eq!((&figures["size"], &figures["differing_pixels"]), (&"tiny".into(), &0.into()));
+    for layout in ["original", "transformers"] {
+        let told = &figures[layout];
+        // 38.9 million numbers of four bytes, and their names.
+        assert!(told["file_bytes"].as_u64().unwrap().abs_diff(155_600_000) < 1_000_000, "{told}");
+        assert!(told["open_seconds"].as_f64().unwrap() > 0.0, "{told}");
+        assert!(told["click_to_mask_seconds"].as_f64().unwrap() > 0.0, "{told}");
+        // The weights are in use, and a process holds them once.
+        assert!(told["peak_bytes"].as_u64().unwrap() > 150_000_000, "{told}");
+    }
 }

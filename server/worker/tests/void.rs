@@ -25,6 +25,26 @@ fn help_tells_of_every_knob_with_its_range_and_default() {
     assert!(!said(&stage(&["--help"])).contains("make-test-model"));
 }
 
+#[test]
+fn help_of_every_stage_tells_what_it_writes() {
+    let of_void = ["result.mkv", "matte.mkv", "proxy.mov", "model.mkv", "latents/", "report.json"];
+    for (words, written) in [
+        ("segment", &["mask.mkv", "report.json", "confidence"][..]),
+        ("reason", &["causes.json", "report.json", "looked_at"][..]),
+        ("remove", &of_void[..]),
+        ("remove", &["max_delta_outside", "predicted", "measured", "morphing", "edge_px (0–64"][..]),
+        ("refine", &of_void[..]),
+    ] {
+        let help = said(&stage(&[words, "--help"])).split_whitespace().collect::<Vec<_>>().join(" ");
+        for written in written {
+            assert!(help.contains(written), "{words}: {written}\n{help}");
+        }
+    }
+    // And the list of stages says in one line what each is for.
+    let list = said(&stage(&["--help"]));
+    assert!(list.contains("Removes what the quadmask marks") && !list.contains("mask.mkv"), "{list}");
+}
+
 #[cfg(not(feature = "void"))]
 #[test]
 fn a_worker_without_libtorch_says_how_to_get_one_with() {
@@ -66,6 +86,15 @@ mod with_libtorch {
 
     fn report(folder: &Path) -> serde_json::Value {
         serde_json::from_slice(&std::fs::read(folder.join("report.json")).unwrap()).unwrap()
+    }
+
+    /// Whether what was predicted is no more than twice and no less than half of what was measured. Of memory: on so small a model
+    /// most of it is libtorch itself.
+    fn near(told: &serde_json::Value, predicted: &str, measured: &str) -> bool {
+        const FACTOR: f64 = 2.0;
+        let predicted = told["predicted"][predicted].as_f64().unwrap();
+        let measured = told["measured"][measured].as_f64().unwrap();
+        (measured / FACTOR..measured * FACTOR).contains(&predicted)
     }
 
     #[test]
@@ -118,9 +147,13 @@ mod with_libtorch {
                 (&"test model".into(), &seed.into())
             );
             assert_eq!(told["rate"], serde_json::json!([25, 1]));
-            assert!(
-                told["morphing"]["value"].as_f64().unwrap() > 0.0 && told["morphing"]["threshold"] == 3.0
-            );
+            let morphing = &told["morphing"];
+            let value = morphing["value"].as_f64().unwrap();
+            assert!(value > 0.0 && morphing["threshold"] == 3.0, "{told}");
+            let above = if pass == 1 { "switched_off" } else { "last_pass" };
+            assert_eq!(morphing["led_to"], if value > 3.0 { above } else { "nothing" });
+            assert!(near(&told, "bytes", "peak_rss_bytes"), "{told}");
+            assert!(told["predicted"]["seconds"].as_f64().unwrap() > 0.0, "{told}");
             assert_eq!((&told["memory"], told["parts"].as_array().unwrap().len()), (&"full".into(), 1));
             assert!(told["peak_rss_bytes"].as_u64().unwrap() > 0 && told["seconds"].as_f64().unwrap() > 0.0);
             let (result, matte) = (path(&format!("{name}/result.mkv")), path(&format!("{name}/matte.mkv")));
@@ -230,5 +263,75 @@ mod with_libtorch {
         assert_eq!(ended.status.code(), Some(1));
         assert!(said(&ended).contains("The quadmask has 3 frames, the plate has 4"), "{}", said(&ended));
         assert!(!folder.path().join("out").exists());
+    }
+
+    #[test]
+    fn bad_input_is_refused_before_anything_is_computed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name).display().to_string();
+        footage(folder.path(), 3);
+        assert!(stage(&["make-test-model", &path("weights")]).status.success());
+        let rate = Rate::new(25, 1).unwrap();
+        for (name, size, level) in
+            [("large.mp4", (128, 96), Level::Primary), ("affected.mp4", SIZE, Level::Affected)]
+        {
+            let mut masks = QuadmaskWriter::create(&folder.path().join(name), size.0, size.1, rate).unwrap();
+            for _ in 0..3 {
+                let mut levels = Levels::background(size.0, size.1);
+                (20..40).for_each(|y| levels.map_span(y, 30, 50, |_| level));
+                masks.write(&levels.to_grey()).unwrap();
+            }
+            masks.finish().unwrap();
+        }
+        std::fs::write(path("steps.json"), r#"{"pass1": {"steps": 0}}"#).unwrap();
+        std::fs::write(path("window.json"), r#"{"window_frames": 14}"#).unwrap();
+        // Half of a download, and the weights of another network under the name of the right one.
+        let whole = std::fs::read(path("weights/void_pass1.safetensors")).unwrap();
+        let make = |name: &str, bytes: &[u8]| {
+            assert!(stage(&["make-test-model", &path(name)]).status.success());
+            std::fs::write(path(&format!("{name}/void_pass1.safetensors")), bytes).unwrap();
+        };
+        make("half", &whole[..whole.len() / 2]);
+        make("foreign", &std::fs::read(path("weights/vae/diffusion_pytorch_model.safetensors")).unwrap());
+        let refused = |quadmask: &str, weights: &str, recipe: &str| {
+            let ended = stage(&[
+                "remove",
+                "--engine",
+                "void",
+                "--plate",
+                &path("plate.mkv"),
+                "--quadmask",
+                &path(quadmask),
+                "--weights",
+                &path(weights),
+                "--recipe",
+                &path(recipe),
+                "--device",
+                "cpu",
+                "--prompt",
+                "A wall.",
+                "--out",
+                &path("out"),
+            ]);
+            assert_eq!(ended.status.code(), Some(1), "{}", said(&ended));
+            said(&ended)
+        };
+        for (quadmask, weights, recipe, says) in [
+            ("large.mp4", "weights", "recipe.json", "128×96"),
+            ("none.mp4", "weights", "recipe.json", "none.mp4"),
+            ("quadmask_0.mp4", "half", "recipe.json", "is cut off"),
+            ("quadmask_0.mp4", "foreign", "recipe.json", "has no tensor"),
+            ("quadmask_0.mp4", "nowhere", "recipe.json", "is no folder"),
+            ("quadmask_0.mp4", "weights", "steps.json", "pass1.steps is 0"),
+            ("quadmask_0.mp4", "weights", "window.json", "window_frames is 14"),
+        ] {
+            let told = refused(quadmask, weights, recipe);
+            assert!(told.contains(says), "{quadmask} {weights} {recipe}: {told}");
+            assert!(!folder.path().join("out").exists(), "{quadmask} {weights} {recipe}");
+        }
+        // Only who has read all of it knows that it marks nothing; no network was loaded until then.
+        let told = refused("affected.mp4", "weights", "recipe.json");
+        assert!(told.contains("marks nothing as primary"), "{told}");
+        assert!(!folder.path().join("out/result.mkv").exists());
     }
 }

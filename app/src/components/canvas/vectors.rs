@@ -5,6 +5,7 @@ use domain::{Consequence, Grid};
 use leptos::prelude::*;
 
 use super::gestures::{Drag, Gestures};
+use crate::components::find::drawn;
 use crate::state::desk::{Desk, Tab, use_desk};
 use crate::state::marking::{Tool, level_words};
 use crate::state::viewport::Place;
@@ -16,6 +17,7 @@ pub fn Vectors(gestures: Gestures) -> impl IntoView {
     view! {
         <svg class="vectors" aria-hidden="true">
             <Show when=marks>
+                {move || found(desk)}
                 {move || grid(desk, gestures)}
                 {move || prompts(desk)}
                 {move || path(desk)}
@@ -61,6 +63,34 @@ fn prompts(desk: Desk) -> Vec<AnyView> {
         }
         drawn
     })
+}
+
+/// What words found on this frame: a click keeps it or drops it. The list beside says the same to keyboards.
+fn found(desk: Desk) -> Vec<AnyView> {
+    let (frame, place) = (desk.playhead.frame.get(), desk.place());
+    let (width, height) = desk.plate_size();
+    let seeking = desk.seeking;
+    let one = |(thing, score, by_track, shape): (u32, f32, bool, domain::Outline)| {
+        let outline = shape.path(|x, y| place.to_stage(x * width, y * height));
+        let at = shape.inside().map(|(x, y)| place.to_stage(f64::from(x) * width, f64::from(y) * height));
+        let (x, y) = at.unwrap_or_default();
+        view! {
+            <g
+                class="vectors__found" data-thing=thing data-by=if by_track { "track" } else { "words" }
+                data-dropped=move || (!seeking.is_kept(thing)).then_some("true")
+                data-pointed=move || (seeking.pointed.get() == Some(thing)).then_some("true")
+            >
+                <path
+                    d=outline
+                    on:pointerdown=move |event| event.stop_propagation()
+                    on:click=move |_| seeking.toggle(thing)
+                ></path>
+                <text x=format!("{x:.1}") y=format!("{y:.1}")>{format!("{thing} · {score:.2}")}</text>
+            </g>
+        }
+        .into_any()
+    };
+    drawn(desk, frame).into_iter().map(one).collect()
 }
 
 fn grid(desk: Desk, gestures: Gestures) -> Option<AnyView> {

@@ -1,12 +1,13 @@
 //! One cause: name, reason, what becomes of it, its cells and its path.
 
-use domain::proposal::{Judged, sureness};
+use domain::proposal::{Judged, category_of, sureness};
 use domain::{Cause, CauseId, Consequence};
 use leptos::prelude::*;
 
 use super::cells::CellsForm;
 use crate::api::shots::delete_cause;
 use crate::components::canvas::{Mark, ToolIcon};
+use crate::components::find::FindCause;
 use crate::components::targets::FrameLink;
 use crate::components::ui::Button;
 use crate::state::desk::{Desk, use_desk};
@@ -23,7 +24,15 @@ pub fn CauseCard(id: CauseId) -> impl IntoView {
     let reason = move || cause.with(|c| c.as_ref().map(|c| c.reason.clone()).unwrap_or_default());
     let consequence = move || cause.with(|c| c.as_ref().map_or(Consequence::Vanish, |c| c.consequence));
     let origin =
-        Memo::new(move |_| desk.view.with(|v| v.reasoning.as_ref().and_then(|r| confidence(&r.all, id))));
+        Memo::new(move |_| desk.view.with(|v| v.reasoning.as_ref().and_then(|r| origin_of(&r.all, id))));
+    let category = Memo::new(move |_| {
+        desk.view.with(|v| {
+            let cause = v.causes.iter().find(|c| c.cause_id == id)?;
+            let all = v.reasoning.as_ref().map(|r| r.all.as_slice()).unwrap_or_default();
+            let was = all.iter().find(|judged| judged.cause_id == Some(id)).map(|judged| &judged.proposal);
+            Some(category_of(cause, was).word())
+        })
+    });
     let take = move |tool: Tool| {
         choose();
         desk.marking.tool.set(tool);
@@ -51,9 +60,15 @@ pub fn CauseCard(id: CauseId) -> impl IntoView {
                 prop:value=reason disabled=off
                 on:change=move |event| desk.change_cause(id, |c| c.reason = event_target_value(&event))
             >{untrack(reason)}</textarea>
-            {move || origin.get().map(|sure| view! {
-                <p class="faint">{format!("Proposed by the built-in reasoner · {} {sure:.2}", sureness(sure))}</p>
+            {move || origin.get().map(|(who, sure)| view! {
+                <p class="faint">{format!("Proposed by {who} · {} {sure:.2}", sureness(sure))}</p>
             })}
+            <p class="faint">
+                {move || category.get()}
+                {move || cause.with(|c| c.as_ref().and_then(Cause::frames)).map(|(from, to)| view! {
+                    " · " <FrameLink frame=from/> "–" <FrameLink frame=to/>
+                })}
+            </p>
             <div class="cause__row">
                 <label class="cause__consequence">
                     <span class="visually-hidden">"What becomes of it"</span>
@@ -81,18 +96,40 @@ pub fn CauseCard(id: CauseId) -> impl IntoView {
                     </Button>
                 </Show>
             </div>
+            {move || cause.with(|c| c.as_ref().and_then(|c| engine_of(desk, c))).map(|(tone, words)| view! {
+                <p class="note-line" data-tone=tone>{words}</p>
+            })}
             <Show when=move || is_chosen() && consequence() == Consequence::React>
                 {move || cause.with(|c| c.as_ref().map(|c| path(desk, c)))}
             </Show>
             <Show when=is_chosen><CellsForm/></Show>
+            <Show when=is_chosen><FindCause id/></Show>
         </li>
     }
     .into_any()
 }
 
-/// How sure the reasoner was of the proposal that became this cause.
-fn confidence(all: &[Judged], id: CauseId) -> Option<f32> {
-    all.iter().find(|judged| judged.cause_id == Some(id)).map(|judged| judged.proposal.confidence)
+/// Who proposed what became this cause, and how sure that was.
+fn origin_of(all: &[Judged], id: CauseId) -> Option<(String, f32)> {
+    let proposal = &all.iter().find(|judged| judged.cause_id == Some(id))?.proposal;
+    let who = proposal.said.as_ref().map_or_else(|| "the built-in reasoner".to_owned(), |said| said.by.who());
+    Some((who, proposal.confidence))
+}
+
+/// Which engine can do what somebody wants of a thing that moves on its own, and how loud that is said.
+fn engine_of(desk: Desk, cause: &Cause) -> Option<(&'static str, &'static str)> {
+    if cause.consequence != Consequence::React {
+        return None;
+    }
+    Some(match (cause.lacks_path(), desk.has_void()) {
+        (false, _) => {
+            ("approved", "✓ Plate engine: moves along its path. VOID makes its own motion of the words.")
+        }
+        (true, true) => ("hold", "VOID only: it makes the motion. The plate engine needs a path."),
+        (true, false) => {
+            ("hold", "No engine here can do it yet: the plate engine needs a path, and VOID is not here.")
+        }
+    })
 }
 
 fn cells_words(cause: &Cause) -> String {

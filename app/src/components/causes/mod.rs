@@ -1,11 +1,17 @@
 //! Causes: if this is removed, then these change, because…
 
+mod approval;
 mod card;
 mod cells;
+mod graph;
 mod proposals;
+mod scene;
 
+pub use approval::CausesApproval;
 pub use card::CauseCard;
+pub use graph::CauseGraph;
 pub use proposals::Proposals;
+pub use scene::Scene;
 
 use domain::Cause;
 use leptos::ev::SubmitEvent;

@@ -1,7 +1,8 @@
-//! What the built-in reasoner proposes as affected: the button that lets it look, and a card for each proposal.
+//! What a reasoner proposes as affected: the buttons that let one look, and a card for each proposal.
 
-use domain::proposal::{Category, Judged, ProposalState, sureness};
-use domain::{Cause, JobId, ProposalId};
+use domain::outside::Reasoner;
+use domain::proposal::{Accepted, Category, Judged, ProposalState, sureness};
+use domain::{JobId, ProposalId};
 use leptos::prelude::*;
 
 use crate::api::proposals::{accept_proposal, look_for_affected, reject_proposal};
@@ -32,17 +33,30 @@ pub fn Proposals() -> impl IntoView {
     let rejected = Memo::new(move |_| ids(ProposalState::Rejected));
     let has_looked = Memo::new(move |_| desk.view.with(|v| v.reasoning.is_some()));
     let is_looking = Memo::new(move |_| job_of(desk, KINDS).is_some_and(|job| !job.state.is_over()));
-    let look = move |_| {
+    let look = move |by: Reasoner| {
         if desk.refuses_edit() {
             return;
         }
-        desk.write_then(look_for_affected(desk.shot_id), move |job: Option<JobId>| {
+        desk.write_then(look_for_affected(desk.shot_id, by), move |job: Option<JobId>| {
             if job.is_none() {
                 desk.toasts.say("Nothing changed since the last look: its proposals still stand.");
             }
         });
     };
+    let asked = Memo::new(move |_| {
+        desk.view.with(|v| {
+            let asked = v.reasoning.as_ref().and_then(|r| r.asked.as_ref());
+            asked.map(|asked| (asked.who(), asked.bill()))
+        })
+    });
+    let outside = Memo::new(move |_| desk.view.with(|v| v.engines.outside.clone()));
     let said = move || match (has_looked.get(), open.with(Vec::is_empty), all.with(Vec::is_empty)) {
+        (true, _, true) if asked.with(Option::is_some) => {
+            "The model named nothing else that changes with the target."
+        }
+        (true, false, false) if asked.with(Option::is_some) => {
+            "Said by a model outside, and not checked: look at each before you accept it."
+        }
         (false, ..) => {
             "Compares the frames by itself: shadows, what the target sets in motion, carries or stops."
         }
@@ -60,12 +74,29 @@ pub fn Proposals() -> impl IntoView {
                 <Button
                     small=true
                     disabled=Signal::derive(move || !desk.may_edit() || is_looking.get())
-                    on:click=look
+                    on:click=move |_| look(Reasoner::BuiltIn)
                 >
                     "Look for what else is affected"
                 </Button>
+                {move || outside.get().map(|outside| view! {
+                    <Button
+                        small=true
+                        disabled=Signal::derive(move || !desk.may_edit() || is_looking.get())
+                        on:click=move |_| look(Reasoner::Outside)
+                    >
+                        {format!("Ask {} at {}", outside.model, outside.host())}
+                    </Button>
+                })}
             </div>
+            {move || outside.get().map(|outside| view! {
+                <details class="by-numbers">
+                    <summary>"What asking it sends"</summary>
+                    <p class="muted">{outside.sends.sentence()}</p>
+                    <p class="muted">{outside.whereto()}</p>
+                </details>
+            })}
             <p class="faint">{said}</p>
+            {move || asked.get().map(|(who, bill)| view! { <p class="faint">{format!("Asked {who}; {bill}.")}</p> })}
             <JobCard kinds=KINDS/>
             {move || notes.get().into_iter().map(|note| view! { <p class="muted">{note}</p> }).collect_view()}
             <ul class="proposals__list">
@@ -106,16 +137,28 @@ fn card(desk: Desk, judged: Judged) -> impl IntoView {
         if desk.refuses_edit() {
             return;
         }
-        desk.write_then(accept_proposal(desk.shot_id, proposal_id), move |cause: Cause| {
-            desk.marking.cause.set(Some(cause.cause_id));
-            if edit {
-                desk.marking.tool.set(Tool::Cells);
-            }
-            desk.view.update(|v| {
-                if !v.causes.iter().any(|c| c.cause_id == cause.cause_id) {
-                    v.causes.push(cause);
+        desk.write_then(accept_proposal(desk.shot_id, proposal_id), move |became: Accepted| match became {
+            Accepted::Cause(cause) => {
+                desk.marking.cause.set(Some(cause.cause_id));
+                if edit {
+                    desk.marking.tool.set(Tool::Cells);
                 }
-            });
+                desk.view.update(|v| {
+                    if !v.causes.iter().any(|c| c.cause_id == cause.cause_id) {
+                        v.causes.push(cause);
+                    }
+                });
+            }
+            Accepted::Target(target) => {
+                desk.marking.target.set(Some(target.target_id));
+                desk.toasts
+                    .say(format!("“{}” joined the target: grow its mask on the targets step.", target.name));
+                desk.view.update(|v| {
+                    if !v.targets.iter().any(|t| t.target_id == target.target_id) {
+                        v.targets.push(target);
+                    }
+                });
+            }
         });
     };
     let reject = move |rejected: bool| {
@@ -124,6 +167,9 @@ fn card(desk: Desk, judged: Judged) -> impl IntoView {
         }
     };
     let shown = proposal.shown;
+    let said_by = proposal.said.as_ref().map(|said| said.by.who());
+    let joins = proposal.effect.category() == Category::Belonging;
+    let has_place = !proposal.spans.is_empty();
     let (icon, category) = match proposal.effect.category() {
         Category::Visual => ("◐", "light"),
         Category::Physical => ("◆", "body"),
@@ -149,17 +195,25 @@ fn card(desk: Desk, judged: Judged) -> impl IntoView {
                     <span class="proposal__sure">{format!("{} {:.2}", sureness(proposal.confidence), proposal.confidence)}</span>
                 </p>
                 <p class="proposal__facts">
-                    <FrameLink frame=proposal.from/> "–" <FrameLink frame=proposal.to/>
+                    {has_place.then(|| view! { <FrameLink frame=proposal.from/> "–" <FrameLink frame=proposal.to/> })}
+                    {(!has_place).then_some("It was not said where it is.")}
                 </p>
             </div>
             <p class="proposal__reason">{reason}</p>
             <p class="proposal__reason">
-                {format!("{}: {}.", proposal.consequence.word(), proposal.consequence.sentence().to_lowercase())}
+                {if joins {
+                    "It goes with the target: accepted, it joins the target.".to_owned()
+                } else {
+                    format!("{}: {}.", proposal.consequence.word(), proposal.consequence.sentence().to_lowercase())
+                }}
             </p>
+            {said_by.map(|who| view! { <p class="proposal__reason">{format!("Said by {who}.")}</p> })}
             <div class="row">
                 {is_open.then(|| view! {
                     <Button small=true disabled=off attr:aria-label=format!("Accept: {label}") on:click=move |_| accept(false)>"Accept"</Button>
-                    <Button small=true disabled=off attr:aria-label=format!("Edit: {label}") on:click=move |_| accept(true)>"Edit"</Button>
+                    {(!joins).then(|| view! {
+                        <Button small=true disabled=off attr:aria-label=format!("Edit: {label}") on:click=move |_| accept(true)>"Edit"</Button>
+                    })}
                     <Button small=true kind=Kind::Quiet disabled=off attr:aria-label=format!("Reject: {label}") on:click=move |_| reject(true)>"Reject"</Button>
                 })}
                 {(!is_open).then(|| view! {

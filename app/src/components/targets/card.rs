@@ -15,6 +15,8 @@ pub fn TargetCard(id: TargetId) -> impl IntoView {
     let is_chosen = move || desk.target().is_some_and(|t| t.target_id == id);
     let name = move || target.with(|t| t.as_ref().map(|t| t.name.clone()).unwrap_or_default());
     let colour = move || target.with(|t| t.as_ref().map(|t| t.colour.clone()).unwrap_or_default());
+    let found =
+        move || target.with(|t| t.as_ref().and_then(|t| t.found.as_ref().map(domain::FoundBy::words)));
     let off = move || !desk.may_edit();
     let delete = move |_| {
         if !desk.refuses_edit() {
@@ -45,6 +47,7 @@ pub fn TargetCard(id: TargetId) -> impl IntoView {
                     <ToolIcon mark=Mark::Delete/>
                 </button>
             </div>
+            {move || found().map(|words| view! { <p class="faint target__found">{format!("Found by {words}")}</p> })}
             <ul class="target__prompts">
                 {move || target.with(|t| t.as_ref().map(|t| prompts(desk, t)))}
             </ul>

@@ -1,10 +1,13 @@
 //! What the lanes of the timeline show, as runs of frames with one look. No view here.
 
+use std::collections::BTreeMap;
+
+use domain::cause::CellSweep;
+use domain::checks::LOW_CONFIDENCE;
 use domain::cover::overlaps;
 use domain::{Cause, Consequence, Grid, Target};
 
 use crate::api::draft::DraftFrame;
-use crate::state::checks::LOW_CONFIDENCE;
 
 /// Neighbouring frames that look the same.
 #[derive(Debug, Clone, PartialEq)]
@@ -62,6 +65,53 @@ pub fn primary(frames: &[DraftFrame]) -> Vec<Stretch<Surety>> {
     stretches(frames.iter().filter(|f| f.primary_area > 0).map(|f| (f.frame, Surety::of(f))))
 }
 
+/// Frames on which the segmenter looked for the target and saw none.
+pub fn unseen(frames: &[DraftFrame]) -> Vec<Stretch<()>> {
+    let is_unseen = |f: &&DraftFrame| !f.locked && f.primary_area == 0 && f.confidence.is_some();
+    stretches(frames.iter().filter(is_unseen).map(|f| (f.frame, ())))
+}
+
+/// Columns that [`curve`] has at most.
+const MOST_COLUMNS: u32 = 600;
+
+/// How sure the segmenter is, as the path of a drawing that is `total` wide and 1 high: the surer the higher. Where a column
+/// stands for several frames, the least sure one counts; frames without its word leave a gap.
+pub fn curve(frames: &[DraftFrame], total: u32) -> String {
+    let wide = total.div_ceil(MOST_COLUMNS).max(1);
+    let mut lowest: BTreeMap<u32, f32> = BTreeMap::new();
+    for frame in frames.iter().filter(|f| !f.locked) {
+        if let Some(confidence) = frame.confidence {
+            let least = lowest.entry(frame.frame / wide).or_insert(1.0);
+            *least = least.min(confidence.clamp(0.0, 1.0));
+        }
+    }
+    let mut path = String::new();
+    let mut drawn_to = None;
+    for (column, confidence) in lowest {
+        let (from, to) = (column * wide, (column * wide + wide).min(total));
+        let down = 1.0 - confidence;
+        path += &match drawn_to == Some(from) {
+            true => format!("V{down:.2}H{to}"),
+            false => format!("M{from} {down:.2}H{to}"),
+        };
+        drawn_to = Some(to);
+    }
+    path
+}
+
+/// What is known of a frame's primary mask; `number`: as people count it.
+pub fn said(number: u32, frame: Option<&DraftFrame>) -> String {
+    let Some(frame) = frame else { return format!("f{number}: no mask") };
+    let percent = frame.confidence.map(|confidence| (confidence * 100.0).round());
+    match percent {
+        _ if frame.locked => format!("f{number}: locked by a person"),
+        Some(percent) if frame.primary_area == 0 => format!("f{number}: no target seen, {percent} % sure"),
+        Some(percent) => format!("f{number}: confidence {percent} %"),
+        None if frame.primary_area == 0 => format!("f{number}: no mask"),
+        None => format!("f{number}: made by a person"),
+    }
+}
+
 pub fn locks(frames: &[DraftFrame]) -> Vec<Stretch<()>> {
     stretches(frames.iter().filter(|f| f.locked).map(|f| (f.frame, ())))
 }
@@ -94,13 +144,11 @@ pub fn affected(frames: &[DraftFrame], causes: &[Cause], total: u32) -> Vec<Stre
     stretches(marked.iter().enumerate().filter(|(_, on)| **on).map(|(f, _)| (f as u32, ())))
 }
 
-/// Frames with pixels that are in both layers: painted so, or primary inside a marked cell.
+/// Frames (ascending) with pixels that are in both layers: painted so, or primary inside a marked cell.
 pub fn overlap(frames: &[DraftFrame], causes: &[Cause], grid: Grid) -> Vec<Stretch<()>> {
-    let marking: Vec<&Cause> = causes.iter().filter(|c| c.consequence != Consequence::Keep).collect();
-    let has_both = |f: &&DraftFrame| {
-        let cells = marking.iter().flat_map(|cause| cause.cells_at(f.frame));
-        overlaps(f.overlap_area, &f.primary_cells, grid, cells)
-    };
+    let marking = causes.iter().filter(|c| c.consequence != Consequence::Keep);
+    let mut sweep = CellSweep::new(marking.flat_map(|cause| &cause.spans));
+    let has_both = |f: &&DraftFrame| overlaps(f.overlap_area, &f.primary_cells, grid, sweep.at(f.frame));
     stretches(frames.iter().filter(has_both).map(|f| (f.frame, ())))
 }
 
@@ -133,6 +181,34 @@ mod tests {
         ];
         let found: Vec<_> = primary(&frames).into_iter().map(|s| (s.from, s.to, s.look)).collect();
         assert_eq!(found, [(0, 1, Surety::High), (2, 2, Surety::Low), (4, 4, Surety::High)]);
+    }
+
+    #[test]
+    fn confidence_is_a_line_that_shows_its_least_and_what_is_not_seen_is_told() {
+        let mut frames =
+            vec![frame(0, 5, Some(1.0)), frame(1, 5, Some(0.25)), frame(3, 0, Some(0.9)), frame(4, 0, None)];
+        assert_eq!(curve(&frames, 6), "M0 0.00H1V0.75H2M3 0.10H4");
+        assert_eq!(unseen(&frames), [Stretch { from: 3, to: 3, look: () }]);
+        let words: Vec<String> = frames.iter().map(|f| said(1001 + f.frame, Some(f))).collect();
+        assert_eq!(
+            words,
+            [
+                "f1001: confidence 100 %",
+                "f1002: confidence 25 %",
+                "f1004: no target seen, 90 % sure",
+                "f1005: no mask"
+            ]
+        );
+        assert_eq!(said(1003, None), "f1003: no mask");
+        frames[2].locked = true;
+        assert!(unseen(&frames).is_empty());
+        assert_eq!(said(1004, Some(&frames[2])), "f1004: locked by a person");
+        // 10,000 frames are 589 columns of 17; one doubtful frame shows in its column.
+        let many: Vec<DraftFrame> =
+            (0..10_000).map(|n| frame(n, 5, Some(if n == 5_000 { 0.5 } else { 1.0 }))).collect();
+        let path = curve(&many, 10_000);
+        assert_eq!(path.matches('H').count(), 589);
+        assert!(path.contains("V0.50H5015V0.00"), "{path}");
     }
 
     #[test]

@@ -18,10 +18,7 @@ pub fn Timeline() -> impl IntoView {
     let drags = RwSignal::new(false);
     let seek = move |event: &PointerEvent| {
         let Some(track) = event.current_target().and_then(|t| t.dyn_into::<Element>().ok()) else { return };
-        let bounds = track.get_bounding_client_rect();
-        let part = (f64::from(event.client_x()) - bounds.left()) / bounds.width().max(1.0);
-        let frames = playhead.clip.with_untracked(|c| c.frames);
-        playhead.seek((part.clamp(0.0, 1.0) * f64::from(frames)).floor() as u32);
+        playhead.seek(frame_at(&track, event, playhead.clip.with_untracked(|c| c.frames)));
     };
     let on_down = move |event: PointerEvent| {
         if event.button() != 0 {
@@ -85,6 +82,13 @@ pub fn Timeline() -> impl IntoView {
     .into_any()
 }
 
+/// The frame of a shot of `frames` frames that the pointer is over, on an element as wide as the shot.
+fn frame_at(track: &Element, event: &PointerEvent, frames: u32) -> u32 {
+    let bounds = track.get_bounding_client_rect();
+    let part = (f64::from(event.client_x()) - bounds.left()) / bounds.width().max(1.0);
+    ((part.clamp(0.0, 1.0) * f64::from(frames)).floor() as u32).min(frames.saturating_sub(1))
+}
+
 fn strip(desk: Desk) -> String {
     let strip = desk.view.with(|v| v.shot.strip);
     strip
@@ -109,11 +113,45 @@ fn PrimaryLane() -> impl IntoView {
     let words = move |from: u32, to: u32| {
         if from == to { number(from).to_string() } else { format!("{}–{}", number(from), number(to)) }
     };
+    let unseen = Memo::new(move |_| desk.view.with(|v| lanes::unseen(&v.draft.frames)));
+    let total = move || desk.clip().frames.max(1);
+    let curve = Memo::new(move |_| {
+        let total = total();
+        desk.view.with(|v| lanes::curve(&v.draft.frames, total))
+    });
+    // The frame under the pointer, of which the figure is said.
+    let pointed = RwSignal::new(None::<u32>);
+    let point = move |event: PointerEvent| {
+        let at = event.current_target().and_then(|at| at.dyn_into::<Element>().ok());
+        let frames = desk.playhead.clip.with_untracked(|c| c.frames);
+        pointed.set(at.map(|at| frame_at(&at, &event, frames)));
+    };
     view! {
-        <div class="timeline__lane" data-lane="primary">
+        <div
+            class="timeline__lane"
+            data-lane="primary"
+            on:pointermove=point
+            on:pointerleave=move |_| pointed.set(None)
+        >
             {move || runs.get().into_iter().map(|Stretch { from, to, look }| {
-                bar("timeline__run", from, to, Some(look.word()), format!("{} · confidence: {}", words(from, to), look.word()))
+                bar("timeline__run", from, to, Some(look.word()), String::new())
             }).collect_view()}
+            {move || unseen.get().into_iter().map(|Stretch { from, to, .. }| {
+                bar("timeline__unseen", from, to, None, String::new())
+            }).collect_view()}
+            <svg
+                class="timeline__curve"
+                viewBox=move || format!("0 0 {} 1", total())
+                preserveAspectRatio="none"
+                aria-hidden="true"
+            >
+                <path d=move || curve.get()></path>
+            </svg>
+            {move || pointed.get().map(|frame| {
+                let said = lanes::said(number(frame), desk.draft_frame(frame).as_ref());
+                let side = if 2 * frame > total() { "before" } else { "after" };
+                view! { <span class="timeline__said" data-side=side style=format!("--from:{frame}") aria-hidden="true">{said}</span> }
+            })}
             {move || prompts.get().into_iter().map(|frame| {
                 bar("timeline__dot", frame, frame, None, format!("Marked at {}", number(frame)))
             }).collect_view()}

@@ -5,6 +5,7 @@ use leptos::ev::SubmitEvent;
 use leptos::prelude::*;
 
 use crate::api::quadmasks::{decide_quadmask, reopen, submit_quadmask};
+use crate::components::checks::FindingsBrief;
 use crate::components::ui::{Button, Dialog, Kind, TextArea};
 use crate::state::asking::Ask;
 use crate::state::desk::{Desk, use_desk};
@@ -52,6 +53,7 @@ fn Question(ask: Ask, open: RwSignal<bool>) -> impl IntoView {
     view! {
         <form class="form" on:submit=send>
             <p class="muted">{untrack(|| ask.text(desk))}</p>
+            {matches!(ask, Ask::Submit | Ask::ApproveQuadmask).then(|| view! { <FindingsBrief/> })}
             {has_note.then(|| view! {
                 <TextArea
                     label=if needs_note { "What should change" } else { "Note (optional)" }

@@ -1,7 +1,9 @@
 //! What a result measured about itself: that kept samples are the plate's own, and where the filled ones came from.
 
-use domain::version::{MadeBy, PREVIEW, TEST_MODEL, Version};
+use domain::version::{MadeBy, Morphing, PREVIEW, TEST_MODEL, Version};
 use leptos::prelude::*;
+
+use crate::components::words;
 
 #[component]
 pub fn ProofPanel(version: Version) -> impl IntoView {
@@ -22,7 +24,7 @@ pub fn ProofPanel(version: Version) -> impl IntoView {
         ("Seen on other frames", percent(proof.seen_elsewhere)),
         ("Guessed, never seen", percent(proof.guessed)),
         ("Edge", format!("{} px", proof.edge_px)),
-        ("Time", crate::components::words::seconds(proof.seconds.round().clamp(0.0, 1e9) as u32)),
+        ("Time", words::seconds(proof.seconds.round().clamp(0.0, 1e9) as u32)),
     ];
     let (tone, icon, said) = if is_proven {
         (
@@ -71,11 +73,43 @@ fn network_rows(made_by: MadeBy) -> Vec<(&'static str, String)> {
         0 => None,
         steps => Some(("Resumed", format!("after step {steps}"))),
     };
+    let memory = made_by.peak_rss_bytes.map(|bytes| {
+        let plan = made_by.memory.map(|plan| format!(", plan {}", plan.word())).unwrap_or_default();
+        ("Memory", format!("up to {} of the worker’s{plan}", words::bytes(bytes)))
+    });
+    let predicted = made_by.predicted.map(|predicted| {
+        let seconds = predicted.seconds.map(|seconds| words::seconds(seconds.ceil().clamp(1.0, 1e9) as u32));
+        let seconds = seconds.map(|seconds| format!("{seconds} · ")).unwrap_or_default();
+        let of = if device == "cuda" { " of the GPU’s" } else { "" };
+        ("Predicted before", format!("{seconds}{}{of}", words::bytes(predicted.bytes)))
+    });
+    let shapes = made_by.morphing.map(|check| ("Check of shapes", shapes_in_words(check)));
     let rows = [
         ("Model", format!("{model}, pass {pass}")),
         ("Computed", format!("{device} on {host} · {precision}")),
         ("Canvas", format!("{width}×{height} · {length} frames")),
         ("Windows", windows.len().to_string()),
     ];
-    rows.into_iter().chain(resumed).collect()
+    rows.into_iter().chain(resumed).chain(memory).chain(predicted).chain(shapes).collect()
+}
+
+/// What was found, from where on it counts, and what it led to.
+fn shapes_in_words(Morphing { value, threshold, led_to }: Morphing) -> String {
+    let side = if value > threshold { "above" } else { "not above" };
+    format!("{value:.1}, {side} the threshold {threshold}: {}", led_to.sentence())
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::version::LedTo;
+
+    use super::*;
+
+    #[test]
+    fn a_check_of_shapes_says_value_threshold_and_what_followed() {
+        let check = Morphing { value: 3.456, threshold: 3.0, led_to: LedTo::PassTwo };
+        assert_eq!(shapes_in_words(check), "3.5, above the threshold 3: pass 2 follows");
+        let check = Morphing { value: 1.04, threshold: 2.5, led_to: LedTo::Nothing };
+        assert_eq!(shapes_in_words(check), "1.0, not above the threshold 2.5: pass 2 is not needed");
+    }
 }

@@ -1,4 +1,5 @@
-//! Quadmasks in and out: `quadmask_0.mp4` exact to the level, or one PNG per frame in a zip.
+//! Quadmasks in and out: `quadmask_0.mp4` exact to the level, or one PNG per frame in a zip; and a shot's marks as VOID's own tools
+//! keep them.
 
 use domain::{JobId, JobState, QuadmaskId};
 use leptos::html;
@@ -6,11 +7,12 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 use leptos::wasm_bindgen::JsCast;
 
-use crate::api::quadmasks::{export_quadmask, export_state};
+use crate::api::quadmasks::{export_marks, export_quadmask, export_state};
 use crate::browser::fetch;
 use crate::components::ui::{Button, Dialog, Kind};
+use crate::error::ApiError;
 use crate::routes::href;
-use crate::state::desk::use_desk;
+use crate::state::desk::{Desk, use_desk};
 use crate::state::live::use_live;
 use crate::state::marking::Shown;
 
@@ -33,7 +35,7 @@ pub fn Transfer() -> impl IntoView {
             let answer = fetch::post_file(&href::import_quadmask(desk.shot_id, &file.name()), &file).await;
             sends.try_set(false);
             match answer {
-                Ok(()) => desk.toasts.say("The quadmask arrived and is being read into the draft."),
+                Ok(()) => desk.toasts.say("The file arrived and is being read into the draft."),
                 Err(why) => desk.toasts.fail(why),
             }
             desk.refresh();
@@ -43,7 +45,10 @@ pub fn Transfer() -> impl IntoView {
         let has_draft = desk
             .view
             .with_untracked(|v| v.draft.frames.iter().any(|f| f.revision > 0 || f.painted || f.locked));
-        if has_draft { asks.set(true) } else { send() }
+        // Marks alone take nothing's place but what is called like them.
+        let files = input.get_untracked().and_then(|input| input.files());
+        let name = files.and_then(|files| files.get(0)).map(|file| file.name()).unwrap_or_default();
+        if has_draft && !name.to_lowercase().ends_with(".json") { asks.set(true) } else { send() }
     };
     Effect::new(move |before: Option<bool>| {
         let is_open = asks.get();
@@ -73,13 +78,14 @@ pub fn Transfer() -> impl IntoView {
                 {move || if sends.get() { "Sending…" } else { "Import quadmask" }}
                 <input
                     node_ref=input
-                    type="file" class="visually-hidden" accept=".mp4,.mkv,.mov,.zip,video/mp4,application/zip"
+                    type="file" class="visually-hidden" accept=".mp4,.mkv,.mov,.zip,.json,video/mp4,application/zip,application/json"
                     disabled=move || !desk.may_edit() || sends.get() on:change=on_file
                 />
             </label>
             {move || chosen.get().map(|(id, n)| view! { <Export id n/> })}
+            <Marks/>
         </div>
-        <p class="faint">"quadmask_0.mp4 (levels 0, 63, 127, 255) or a zip of PNGs, at the plate’s size and length."</p>
+        <p class="faint">"quadmask_0.mp4 (levels 0, 63, 127, 255) or a zip of PNGs, at the plate’s size and length; or marks of VOID’s tools, as JSON or zip."</p>
         <Dialog open=asks title=Signal::stored("Replace the draft?".to_owned())>
             <p>"The file takes the place of the whole draft: every mask, what was painted, and the locks. The way back by undo ends here too. Causes, their cells and the versions stay."</p>
             <div class="form__end">
@@ -91,48 +97,95 @@ pub fn Transfer() -> impl IntoView {
     .into_any()
 }
 
+/// What is made and then saved: a job is followed by its id, since the shot's newest may be another one by now.
+#[derive(Clone, Copy)]
+struct Making {
+    job: RwSignal<Option<JobId>>,
+}
+
+impl Making {
+    /// `quadmask` and `url` are asked for when the job moves.
+    fn new(
+        desk: Desk,
+        quadmask: impl Fn() -> Option<QuadmaskId> + 'static,
+        url: impl Fn() -> String + 'static,
+    ) -> Self {
+        let job = RwSignal::new(None::<JobId>);
+        let moved = use_live().changes(100, move |event| event.shot_id == Some(desk.shot_id));
+        Effect::new(move |_| {
+            moved.track();
+            let (Some(job_id), Some(id)) = (job.get(), quadmask()) else { return };
+            let url = url();
+            spawn_local(async move {
+                let state = export_state(id, job_id).await;
+                if job.try_get_untracked().flatten() != Some(job_id) {
+                    return; // answered already, or the page is gone
+                }
+                match state {
+                    Ok(JobState::Queued | JobState::Running) => return,
+                    Ok(JobState::Done) => save(&url),
+                    Ok(JobState::Failed | JobState::Cancelled) => {
+                        desk.toasts.fail("The export did not finish; the jobs page says why. Try again.");
+                    }
+                    Err(error) => desk.toasts.fail(error),
+                }
+                job.try_set(None);
+            });
+        });
+        Self { job }
+    }
+
+    /// Takes the answer to the wish for a file at `url`.
+    fn take(self, desk: Desk, answer: Result<Option<JobId>, ApiError>, url: &str) {
+        match answer {
+            Ok(None) => save(url),
+            Ok(Some(job)) => {
+                self.job.try_set(Some(job));
+                desk.refresh();
+            }
+            Err(error) => desk.toasts.fail(error),
+        }
+    }
+
+    fn is_on(self) -> bool {
+        self.job.get().is_some()
+    }
+}
+
 #[component]
 fn Export(id: QuadmaskId, n: u32) -> impl IntoView {
     let desk = use_desk();
-    let making = RwSignal::new(None::<JobId>);
-    // Its own job is followed, by id: the shot's newest may be another one by now.
-    let moved = use_live().changes(100, move |event| event.shot_id == Some(desk.shot_id));
-    Effect::new(move |_| {
-        moved.track();
-        let Some(job_id) = making.get() else { return };
-        spawn_local(async move {
-            let state = export_state(id, job_id).await;
-            if making.try_get_untracked().flatten() != Some(job_id) {
-                return; // answered already, or the page is gone
-            }
-            match state {
-                Ok(JobState::Queued | JobState::Running) => return,
-                Ok(JobState::Done) => save(&href::quadmask_movie(id)),
-                Ok(JobState::Failed | JobState::Cancelled) => {
-                    desk.toasts.fail("The export did not finish; the jobs page says why. Try again.");
-                }
-                Err(error) => desk.toasts.fail(error),
-            }
-            making.try_set(None);
-        });
-    });
+    let making = Making::new(desk, move || Some(id), move || href::quadmask_movie(id));
     let movie = move |_| {
         spawn_local(async move {
-            match export_quadmask(id).await {
-                Ok(None) => save(&href::quadmask_movie(id)),
-                Ok(Some(job)) => {
-                    making.try_set(Some(job));
-                    desk.refresh();
-                }
-                Err(error) => desk.toasts.fail(error),
-            }
+            making.take(desk, export_quadmask(id).await, &href::quadmask_movie(id));
         });
     };
     view! {
-        <Button small=true disabled=Signal::derive(move || making.get().is_some()) on:click=movie>
-            {move || if making.get().is_some() { "Making the file…".to_owned() } else { format!("v{n} as MP4") }}
+        <Button small=true disabled=Signal::derive(move || making.is_on()) on:click=movie>
+            {move || if making.is_on() { "Making the file…".to_owned() } else { format!("v{n} as MP4") }}
         </Button>
         <a class="button" data-kind="plain" data-small="true" href=href::quadmask_pngs(id) download=true rel="external">{format!("v{n} as PNGs")}</a>
+    }
+    .into_any()
+}
+
+/// Clicks, paths and words as they are now, with the movies of the newest quadmask where there is one.
+#[component]
+fn Marks() -> impl IntoView {
+    let desk = use_desk();
+    let newest = move || desk.view.with_untracked(|v| v.quadmasks.first().map(|q| q.quadmask_id));
+    let url = move || href::void_marks(desk.shot_id);
+    let making = Making::new(desk, newest, url);
+    let has_plate = move || desk.view.with(|v| v.shot.facts.is_some());
+    let marks = move |_| match newest() {
+        Some(id) => spawn_local(async move { making.take(desk, export_marks(id).await, &url()) }),
+        None => save(&url()),
+    };
+    view! {
+        <Button small=true disabled=Signal::derive(move || making.is_on() || !has_plate()) on:click=marks>
+            {move || if making.is_on() { "Making the files…" } else { "Marks for VOID’s tools" }}
+        </Button>
     }
     .into_any()
 }

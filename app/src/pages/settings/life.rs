@@ -81,15 +81,38 @@ pub fn DiskUse(project_id: ProjectId) -> impl IntoView {
     }
 }
 
+/// A project on its way into the bin: asked outside of what is drawn again when somebody changes the project, so that the
+/// question stays where it is.
+#[derive(Clone, Copy)]
+pub struct Leaving {
+    asks: RwSignal<bool>,
+    project: RwSignal<Option<(ProjectId, String)>>,
+    busy: RwSignal<bool>,
+}
+
+impl Leaving {
+    pub fn new() -> Self {
+        Self { asks: RwSignal::new(false), project: RwSignal::new(None), busy: RwSignal::new(false) }
+    }
+
+    fn ask(self, project_id: ProjectId, name: String) {
+        self.project.set(Some((project_id, name)));
+        self.asks.set(true);
+    }
+}
+
 /// Rest, waking, and the way into the bin.
 #[component]
-pub fn Ending(project: Project, may: Vec<Action>, #[prop(into)] changed: Callback<()>) -> impl IntoView {
+pub fn Ending(
+    project: Project,
+    may: Vec<Action>,
+    leaving: Leaving,
+    #[prop(into)] changed: Callback<()>,
+) -> impl IntoView {
     let Project { project_id, name, archived_at, .. } = project;
     let is_archived = archived_at.is_some();
     let toasts = use_toasts();
-    let navigate = use_navigate();
-    let asks = RwSignal::new(false);
-    let busy = RwSignal::new(false);
+    let Leaving { busy, .. } = leaving;
     let archive = move |_| {
         busy.set(true);
         spawn_local(async move {
@@ -102,26 +125,6 @@ pub fn Ending(project: Project, may: Vec<Action>, #[prop(into)] changed: Callbac
             changed.run(());
         });
     };
-    let delete = {
-        let name = name.clone();
-        move |_| {
-            let (navigate, name) = (navigate.clone(), name.clone());
-            busy.set(true);
-            spawn_local(async move {
-                match put_into_bin(Thing::Project(project_id)).await {
-                    Ok(()) => {
-                        toasts.say(format!("“{name}” is in the bin for 30 days"));
-                        navigate("/", NavigateOptions::default());
-                    }
-                    Err(error) => {
-                        toasts.fail(error);
-                        busy.try_set(false);
-                    }
-                }
-            });
-        }
-    };
-    let delete = StoredValue::new(delete);
     let (title, word) = if is_archived {
         ("This project is archived", "Take out of the archive")
     } else {
@@ -141,11 +144,41 @@ pub fn Ending(project: Project, may: Vec<Action>, #[prop(into)] changed: Callbac
                     <Button disabled=busy on:click=archive>{word}</Button>
                 })}
                 {may.contains(&Action::UseBin).then(|| view! {
-                    <Button kind=Kind::Danger disabled=busy on:click=move |_| asks.set(true)>"Delete…"</Button>
+                    <Button kind=Kind::Danger disabled=busy on:click=move |_| leaving.ask(project_id, name.clone())>"Delete…"</Button>
                 })}
             </div>
         </section>
-        <Dialog open=asks title=format!("Move “{name}” to the bin")>
+    }
+}
+
+#[component]
+pub fn LeavingDialog(leaving: Leaving) -> impl IntoView {
+    let Leaving { asks, project, busy } = leaving;
+    let toasts = use_toasts();
+    let navigate = use_navigate();
+    let title = Signal::derive(move || {
+        project.with(|of| of.as_ref().map(|(_, name)| format!("Move “{name}” to the bin")).unwrap_or_default())
+    });
+    let delete = move |_| {
+        let Some((project_id, name)) = project.get_untracked() else { return };
+        let navigate = navigate.clone();
+        busy.set(true);
+        spawn_local(async move {
+            match put_into_bin(Thing::Project(project_id)).await {
+                Ok(()) => {
+                    toasts.say(format!("“{name}” is in the bin for 30 days"));
+                    navigate("/", NavigateOptions::default());
+                }
+                Err(error) => {
+                    toasts.fail(error);
+                    busy.try_set(false);
+                }
+            }
+        });
+    };
+    let delete = StoredValue::new(delete);
+    view! {
+        <Dialog open=asks title>
             <p>
                 "Nobody finds the project any more, its links are closed and its jobs stop. It lies in the "
                 <a class="link" href=href::BIN>"bin"</a>

@@ -1,10 +1,11 @@
-//! Who may make links in a project, and whether its clients see each other.
+//! Who may make links in a project, whether its clients see each other, and whether causes are approved first.
 
 use domain::project::Sharing as Rules;
 use domain::{ProjectId, Role};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
+use crate::api::causes::set_causes_first;
 use crate::api::life::set_sharing;
 use crate::components::ui::{Check, use_toasts};
 
@@ -50,6 +51,32 @@ pub fn Sharing(project_id: ProjectId, rules: Rules) -> impl IntoView {
             </fieldset>
             <Check label="Keep clients apart" checked=apart on_change=on_apart/>
             <p class="faint">"Then clients see what the team says and what they said themselves, and nothing of each other: no name, no comment, no decision. Guests of one link are one client."</p>
+        </section>
+    }
+}
+
+/// Whether causes are a thing of their own; kept as soon as it is changed.
+#[component]
+pub fn CausesFirst(project_id: ProjectId, first: bool) -> impl IntoView {
+    let on = RwSignal::new(first);
+    let toasts = use_toasts();
+    let change = move |to: bool| {
+        on.set(to);
+        spawn_local(async move {
+            match set_causes_first(project_id, to).await {
+                Ok(()) => toasts.say("Settings saved"),
+                Err(error) => {
+                    on.try_set(!to);
+                    toasts.fail(error);
+                }
+            }
+        });
+    };
+    view! {
+        <section class="settings-panel" aria-label="Causes">
+            <h2>"Causes"</h2>
+            <Check label="Causes are approved before the quadmask" checked=on on_change=change/>
+            <p class="faint">"Then whoever approves agrees first to what else changes and why, by the rule above, and a quadmask can be sent to review once they did. Causes that change need a new word."</p>
         </section>
     }
 }

@@ -1,7 +1,7 @@
 //! The keys of the workspace. One layer: no key means two things on two steps; where a step lacks the thing, the key
 //! says or does nothing.
 
-use domain::{Level, Verdict};
+use domain::{Action, Level, Verdict};
 use leptos::ev::KeyboardEvent;
 use leptos::prelude::*;
 use leptos::wasm_bindgen::JsCast;
@@ -52,6 +52,7 @@ const MASKS: &[(&str, &str)] = &[
     ("Shift+M", "Outline only"),
     ("Shift+K", "Lock or free this frame"),
     ("Shift+P", "Grow the mask over the shot"),
+    ("Q Shift+Q", "Next, previous frame that the segmenter doubts"),
     ("Ctrl+Z", "Undo"),
     ("Ctrl+Shift+Z", "Redo"),
 ];
@@ -82,7 +83,7 @@ const REVIEW: &[(&str, &str)] = &[
 pub fn follow(desk: Desk, gestures: Gestures) {
     let map = use_key_map();
     map.show("Player", PLAYER);
-    if untrack(|| desk.may(domain::Action::ViewShot)) {
+    if sees_masks(desk) {
         map.show("Marking", MASKS);
     }
     map.show("Comments", COMMENTS);
@@ -188,6 +189,7 @@ fn shifted(desk: Desk, key: &str) -> bool {
         "K" => desk.toggle_lock(),
         "M" => desk.marking.outline.update(|on| *on = !*on),
         "P" => desk.propagate(),
+        "Q" if sees_masks(desk) => desk.go_to_doubt(false),
         _ => return false,
     }
     true
@@ -228,6 +230,7 @@ fn plain(desk: Desk, gestures: Gestures, event: &KeyboardEvent, key: &str) -> bo
         "2" => level(Level::Overlap),
         "3" => level(Level::Affected),
         "4" => level(Level::Background),
+        "q" if sees_masks(desk) => desk.go_to_doubt(true),
         "m" => untrack(|| desk.overlay()).update(|on| *on = !*on),
         "w" => comparing(desk, |desk| desk.comparing.mode.set(Mode::Wipe)),
         "s" => comparing(desk, |desk| desk.comparing.mode.set(Mode::Side)),
@@ -248,6 +251,11 @@ fn release(desk: Desk, gestures: Gestures, event: &KeyboardEvent) {
         }
         _ => {}
     }
+}
+
+/// Whether the viewer has the draft's frames at all.
+fn sees_masks(desk: Desk) -> bool {
+    untrack(|| desk.may(Action::ViewShot))
 }
 
 /// Takes a tool where there are tools.

@@ -22,6 +22,7 @@ use self::header::Header;
 use crate::api::quadmasks::quadmask_frames;
 use crate::api::shots::{ShotView, get_shot};
 use crate::components::canvas::{Gestures, Palette, ToolBar};
+use crate::components::find::follow_findings;
 use crate::components::player::{Stage, Transport, run_clock};
 use crate::components::timeline::Timeline;
 use crate::components::ui::{Failure, Loading};
@@ -72,6 +73,7 @@ fn Workspace(view: ShotView, slug: Memo<Tab>) -> impl IntoView {
     follow_events(desk);
     follow_address(desk);
     follow_masks(desk);
+    follow_findings(desk);
     Effect::new(move |_| desk.keep_claim());
     // A tool that the step does not have would surprise later.
     Effect::new(move |before: Option<Tab>| {

@@ -3,32 +3,32 @@
 use domain::ShotStep;
 use leptos::prelude::*;
 
-use crate::components::causes::{CauseList, Proposals};
+use crate::components::causes::{CauseGraph, CauseList, CausesApproval, Proposals, Scene};
+use crate::components::checks::{Findings, Which};
 use crate::components::run::JobCard;
-use crate::components::targets::{ByNumbers, FrameLink};
+use crate::components::targets::ByNumbers;
 use crate::components::ui::{Button, Kind};
 use crate::components::versions::{Approvals, QuadmaskList, QuadmaskSteps, Transfer};
-use crate::state::checks::{Check, checks};
 use crate::state::desk::use_desk;
 
 #[component]
 pub fn QuadmaskPanel() -> impl IntoView {
-    let desk = use_desk();
-    let after = move || desk.view.with(|v| v.words.after.clone());
     view! {
         <div class="panel">
             <section class="panel__section">
                 <EditorLine/>
                 <h2 class="caption">"If this is removed…"</h2>
+                <CauseGraph/>
                 <CauseList/>
                 <Proposals/>
+                <CausesApproval/>
                 <ByNumbers/>
             </section>
             <section class="panel__section">
                 <h2 class="caption">"After removal, the scene shows"</h2>
-                <p>{move || if after().is_empty() { "Not said yet: it is written on the targets step.".to_owned() } else { after() }}</p>
+                <Scene/>
             </section>
-            <Checks/>
+            <Findings which=Which::All title="Mask checks"/>
             <section class="panel__section">
                 <h2 class="caption">"This frame"</h2>
                 <ThisFrame/>
@@ -83,38 +83,6 @@ pub fn EditorLine() -> impl IntoView {
                 </Show>
             </p>
         </Show>
-    }
-    .into_any()
-}
-
-#[component]
-fn Checks() -> impl IntoView {
-    let desk = use_desk();
-    let found = Memo::new(move |_| {
-        let total = desk.clip().frames;
-        desk.view.with(|v| checks(&v.draft.frames, total, &v.causes))
-    });
-    let open = move || found.with(|all| all.iter().filter(|c| !c.is_good).count());
-    let row = |check: Check| {
-        let (icon, tone) = if check.is_good { ("✓", "approved") } else { ("!", "changes") };
-        view! {
-            <li class="check-line" data-tone=tone>
-                <span class="check-line__icon" aria-hidden="true">{icon}</span>
-                <span>
-                    {check.text}
-                    {check.frames.into_iter().map(|frame| view! { " " <FrameLink frame/> }).collect_view()}
-                </span>
-            </li>
-        }
-    };
-    view! {
-        <section class="panel__section">
-            <div class="panel__head">
-                <h2 class="caption">"Mask checks"</h2>
-                {move || (open() > 0).then(|| view! { <span class="panel__alarm" data-tone="changes">{format!("! {} to look at", open())}</span> })}
-            </div>
-            <ul class="checks">{move || found.get().into_iter().map(row).collect_view()}</ul>
-        </section>
     }
     .into_any()
 }

@@ -4,6 +4,7 @@ use domain::run::{PLATE, VOID};
 use domain::{Action, Recipe, ShotStep};
 use leptos::prelude::*;
 
+use crate::components::checks::{Findings, Which};
 use crate::components::recipe::{EngineChoice, PlateForm, VoidForm, refined};
 use crate::components::run::{JobCard, job_of};
 use crate::components::versions::{Approvals, QuadmaskSteps};
@@ -33,6 +34,7 @@ pub fn RemovalPanel() -> impl IntoView {
                     failed.then_some(problem).flatten().map(|text| view! { <p class="error-line" role="alert">{text}</p> })
                 }}
             </section>
+            <Findings which=Which::Open title="Before it runs"/>
             <section class="panel__section">
                 <h2 class="caption">"Engine"</h2>
                 <EngineChoice engine/>

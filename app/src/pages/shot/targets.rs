@@ -1,17 +1,22 @@
 //! Step 1: what goes, and growing its mask over the shot.
 
-use domain::run::Segmenter;
+use domain::run::{ClickAnswer, Segmenter};
 use domain::{Action, JobState, Phase, SaidColour, ShotStep, Target};
 use leptos::prelude::*;
 
 use super::quadmask::EditorLine;
 use crate::api::shots::{retry_ingest, say_colour};
+use crate::components::find::FindTargets;
 use crate::components::range::RangeSection;
 use crate::components::run::{JobCard, job_of};
 use crate::components::targets::{ByNumbers, TargetList, WordsForm};
+use crate::components::timeline::lanes::{self, Stretch};
 use crate::components::ui::{Button, Kind, Select};
 use crate::routes::href;
 use crate::state::desk::{Tab, use_desk};
+
+/// Stretches of frames without a target that are named.
+const MOST_UNSEEN: usize = 4;
 
 #[component]
 pub fn TargetsPanel() -> impl IntoView {
@@ -38,6 +43,10 @@ pub fn TargetsPanel() -> impl IntoView {
                 <ByNumbers/>
             </section>
             <section class="panel__section">
+                <h2 class="caption">"Find by words"</h2>
+                <FindTargets/>
+            </section>
+            <section class="panel__section">
                 <h2 class="caption">"Words"</h2>
                 <WordsForm/>
             </section>
@@ -54,6 +63,7 @@ pub fn TargetsPanel() -> impl IntoView {
                         }
                     }}
                 </p>
+                <Unseen/>
                 <GrownWith/>
                 <JobCard kinds=&["segment", "import_quadmask"]/>
                 <PlateNotes/>
@@ -85,16 +95,18 @@ fn GrownWith() -> impl IntoView {
     let grown_by = move || {
         desk.view.with(|v| v.draft.grown_by.as_ref().map(|grown| format!("Grown by {}.", grown.words())))
     };
-    let choices: Vec<(String, String)> = [(Segmenter::Plate, "plate"), (Segmenter::Sam2, "sam2")]
-        .into_iter()
-        .map(|(segmenter, slug)| (slug.to_owned(), segmenter.word().to_owned()))
-        .collect();
-    let value = Signal::derive(move || match desk.segmenter() {
-        Segmenter::Plate => "plate".to_owned(),
-        Segmenter::Sam2 => "sam2".to_owned(),
-    });
+    let answered = move || {
+        let ClickAnswer { frame, by, ms } = desk.view.with(|v| v.draft.answered.clone())?;
+        let (number, seconds) = (desk.clip().number(frame), f64::from(ms) / 1000.0);
+        Some(format!("The click on f{number} was answered by {} in {seconds:.1} s.", by.words()))
+    };
+    let choices: Vec<(String, String)> =
+        Segmenter::ALL.map(|one| (one.slug().to_owned(), one.word().to_owned())).into();
+    let value = Signal::derive(move || desk.segmenter().slug().to_owned());
     let choose = move |slug: String| {
-        desk.grow_with.set(Some(if slug == "sam2" { Segmenter::Sam2 } else { Segmenter::Plate }));
+        if let Ok(by) = slug.parse() {
+            desk.choose_segmenter(by);
+        }
     };
     let about = move || {
         let sam2 = desk.view.with(|v| v.engines.sam2().cloned());
@@ -121,8 +133,38 @@ fn GrownWith() -> impl IntoView {
             })}
         </Show>
         {move || grown_by().map(|words| view! { <p class="muted">{words}</p> })}
+        {move || answered().map(|words| view! { <p class="muted">{words}</p> })}
     }
     .into_any()
+}
+
+/// Frames on which the segmenter looked for the target and saw none.
+#[component]
+fn Unseen() -> impl IntoView {
+    let desk = use_desk();
+    let stretches = Memo::new(move |_| desk.view.with(|v| lanes::unseen(&v.draft.frames)));
+    let is_growing = move || job_of(desk, &["segment"]).is_some_and(|job| !job.state.is_over());
+    let words = move || {
+        let clip = desk.clip();
+        let all = stretches.get();
+        let frames = |s: &Stretch<()>| match (clip.number(s.from), clip.number(s.to)) {
+            (from, to) if from == to => format!("f{from}"),
+            (from, to) => format!("f{from}–{to}"),
+        };
+        let mut named: Vec<String> = all.iter().take(MOST_UNSEEN).map(frames).collect();
+        if all.len() > MOST_UNSEEN {
+            named.push(format!("{} stretches more", all.len() - MOST_UNSEEN));
+        }
+        format!(
+            "No target is seen on {}: it is hidden or out of the picture there, or was lost. If it was lost, click it on the first of them.",
+            named.join(", ")
+        )
+    };
+    view! {
+        <Show when=move || !is_growing() && !stretches.with(Vec::is_empty)>
+            <p class="note-line" data-tone="hold">{words}</p>
+        </Show>
+    }
 }
 
 /// The plate could not be read.

@@ -1,8 +1,10 @@
 //! Editors, strokes, undo, propagation.
 
+use db::clicks::Answered;
 use db::draft::{Frame, frame};
 use db::edits::{Change, Walk, Walked};
 use db::items::Item;
+use domain::run::{GrownBy, Segmenter};
 use domain::{Cause, Consequence, Cover, Hash, PathPoint, Phase, PointPrompt, ShotId, Target};
 
 use crate::harness::{Studio, made};
@@ -18,6 +20,7 @@ fn painted(picture: &str) -> Change {
             overlap_area: 1,
             affected_area: 1,
             primary_cells: "0f".parse().expect("cells"),
+            shape: Some("1,2,9,8;1,2,9,8;2,5;0,0;0f".parse().expect("a form")),
         },
     }
 }
@@ -128,6 +131,43 @@ rules! {
         assert_eq!(causes(&db, shot_id).await, states[4]);
         transact!(db, [], |tx| db::brief::set_cells(tx, shot_id, artist, id, &[(1, 1)], true, (0, 0))).expect("set");
         assert_eq!(walk(Walk::Redo).await, None);
+    }
+
+    async fn who_answers_clicks_is_chosen_and_what_answered_is_told(db) {
+        let studio = Studio::new(&db).await;
+        let (shot_id, artist) = (studio.shot("lime").await, studio.artist);
+        let state = async || db::draft::state(db.pool(), shot_id).await.expect("read");
+        assert_eq!((state().await.grow_with, state().await.answered), (None, None));
+        for by in [Segmenter::Sam2, Segmenter::Plate] {
+            transact!(db, [], |tx| db::draft::grow_with(tx, shot_id, by)).expect("chosen");
+            assert_eq!(state().await.grow_with, Some(by));
+        }
+        let by = GrownBy { by: Segmenter::Plate, network: None };
+        let target = transact!(db, [], |tx| db::brief::add_target(tx, shot_id, artist, "Vase")).expect("a target");
+        let answer = async |frame: u32, x: f32| {
+            let point = PointPrompt { frame, x, y: 12.0, positive: true };
+            let marked = Target { points: vec![point], ..target.clone() };
+            transact!(db, [marked], |tx| db::brief::save_target(tx, shot_id, artist, &marked)).expect("saved");
+            while let Some(click) = db::clicks::take(&db).await.expect("asked") {
+                let seen = db::draft::frame(db.pool(), shot_id, click.frame).await.expect("read");
+                let (mask, by) = (made(click.frame, seen.revision, "a mask"), by.clone());
+                let put = transact!(db, [mask, by], |tx| db::clicks::answer(tx, click, &mask, &by));
+                assert_eq!(put.expect("answered"), Answered::Put);
+            }
+        };
+        answer(2, 10.0).await;
+        let answered = state().await.answered.expect("told");
+        assert_eq!((answered.frame, &answered.by), (2, &by));
+        // A frame that a person locked is no answer's.
+        let seen = frame(db.pool(), shot_id, 2).await.expect("read");
+        let lock = Change { levels: seen.levels, locks: None, locked: true, cover: seen.cover.clone() };
+        transact!(db, [seen, lock], |tx| db::edits::apply(tx, shot_id, artist, &seen, &lock)).expect("locked");
+        let locked = frame(db.pool(), shot_id, 2).await.expect("read");
+        transact!(db, [], |tx| db::clicks::withdraw(tx, shot_id)).expect("withdrawn");
+        assert_eq!(state().await.answered, None);
+        answer(2, 14.0).await;
+        assert_eq!(state().await.answered, None);
+        assert_eq!(frame(db.pool(), shot_id, 2).await.expect("read"), locked);
     }
 
     async fn the_marks_of_a_target_are_taken_back_too(db) {

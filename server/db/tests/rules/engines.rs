@@ -52,6 +52,9 @@ fn made_by(pass: u32) -> MadeBy {
         resumed_steps: 0,
         seconds: 3.0,
         peak_rss_bytes: None,
+        memory: None,
+        predicted: None,
+        morphing: None,
         notes: Vec::new(),
     }
 }

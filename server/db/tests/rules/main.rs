@@ -4,11 +4,14 @@
 mod harness;
 
 mod bin;
+mod causes;
 mod decisions;
 mod disk;
 mod draft;
 mod engines;
+mod finding;
 mod history;
+mod looked;
 mod people;
 mod proposals;
 mod share;

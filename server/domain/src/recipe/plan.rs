@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Area, Fit, VoidRecipe, steps_run};
-use crate::predict::{latents_of, snapped_length, windows};
+use super::{Area, Fit, Memory, VoidRecipe, steps_run};
+use crate::predict::{latents_of, parts, snapped_length, windows};
 use crate::version::MadeBy;
 
 /// Frames that one latent stands for, but for the first.
@@ -16,7 +16,7 @@ pub struct Plan {
     pub canvas: [u32; 2],
     /// The part of the canvas that the whole plate takes; `None`: it depends on what is marked.
     pub place: Option<[u32; 2]>,
-    /// Frames that the clip is brought to: at least a window, and 1 or 5 more than a multiple of 8.
+    /// Frames that the clip is brought to, over all its parts: each at least a window, and 5 more than a multiple of 8.
     pub length: u32,
     /// First and last frame of each window of that length.
     pub windows: Vec<[u32; 2]>,
@@ -36,19 +36,25 @@ impl VoidRecipe {
             (Area::Whole, Fit::Stretch) => Some(canvas),
             (Area::Whole, Fit::Keep) => Some(kept(canvas, [width.max(1), height.max(1)])),
         };
-        let length = snapped_length(frames, window_frames);
-        let windows =
-            windows(latents_of(length), latents_of(window_frames), overlap_frames / FRAMES_PER_LATENT);
+        let first = |latent: u32| if latent == 0 { 0 } else { FRAMES_PER_LATENT * latent - 3 };
+        let (window, overlap) = (latents_of(window_frames), overlap_frames / FRAMES_PER_LATENT);
+        let (mut length, mut all) = (0, Vec::new());
+        for part in parts(self, frames, &[]) {
+            let snapped = snapped_length(part.end - part.start, window_frames);
+            let windows = windows(latents_of(snapped), window, overlap);
+            all.extend(
+                windows.iter().map(|w| [length + first(w.start), length + FRAMES_PER_LATENT * (w.end - 1)]),
+            );
+            length += snapped;
+        }
         let (steps, guidance) = if is_second {
             (self.pass2.steps, self.pass2.guidance)
         } else {
             (steps_run(self.pass1.steps, self.pass1.strength), self.pass1.guidance)
         };
         let sides = if guidance > 1.0 { 2 } else { 1 };
-        let forwards = u64::from(steps) * sides * windows.len() as u64;
-        let first = |latent: u32| if latent == 0 { 0 } else { FRAMES_PER_LATENT * latent - 3 };
-        let windows = windows.iter().map(|w| [first(w.start), FRAMES_PER_LATENT * (w.end - 1)]).collect();
-        Plan { canvas, place, length, windows, steps, forwards }
+        let forwards = u64::from(steps) * sides * all.len() as u64;
+        Plan { canvas, place, length, windows: all, steps, forwards }
     }
 
     /// The knobs that say where the plate lies on the canvas. Pass 2 must have those of the pass 1 that it starts from.
@@ -59,11 +65,34 @@ impl VoidRecipe {
     }
 }
 
-/// Time and memory that a plan takes, from earlier runs.
+impl Memory {
+    /// As it stands in recipes.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Full => "full",
+            Self::Staged => "staged",
+            Self::Fp8 => "fp8",
+            Self::Streamed => "streamed",
+        }
+    }
+
+    /// What it means, in few words.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::Auto => "what there is room for",
+            Self::Full => "all networks at once",
+            Self::Staged => "one network at a time",
+            Self::Fp8 => "one network at a time, in 8-bit numbers",
+            Self::Streamed => "one block of a network at a time",
+        }
+    }
+}
+
+/// Time that a plan takes, from earlier runs.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Forecast {
     pub seconds: f64,
-    pub peak_rss_bytes: Option<u64>,
     /// How many runs it is from.
     pub runs: usize,
 }
@@ -72,23 +101,18 @@ impl Plan {
     /// What earlier runs say about this plan: those of the same weights on the same host and device, on the same canvas and
     /// with windows as long. Others say nothing, since neither time nor memory grows evenly with either. `None`: not measured.
     pub fn forecast(&self, same: impl Fn(&MadeBy) -> bool, earlier: &[MadeBy]) -> Option<Forecast> {
-        let window = |all: &[[u32; 2]]| all.first().map(|w| w[1] - w[0]);
-        let alike = |made: &&MadeBy| {
-            same(made)
-                && made.canvas == self.canvas
-                && window(&made.windows) == window(&self.windows)
-                && made.resumed_steps == 0
-                && made.forwards > 0
-        };
+        let alike = |made: &&MadeBy| same(made) && self.is_of(made) && made.resumed_steps == 0;
         let alike: Vec<&MadeBy> = earlier.iter().filter(alike).collect();
         let mut each: Vec<f64> = alike.iter().map(|made| made.seconds / made.forwards as f64).collect();
         each.sort_by(f64::total_cmp);
         let middle = *each.get(each.len() / 2)?;
-        Some(Forecast {
-            seconds: middle * self.forwards as f64,
-            peak_rss_bytes: alike.iter().filter_map(|made| made.peak_rss_bytes).max(),
-            runs: alike.len(),
-        })
+        Some(Forecast { seconds: middle * self.forwards as f64, runs: alike.len() })
+    }
+
+    /// Whether a run was on the same canvas with windows as long.
+    pub fn is_of(&self, made: &MadeBy) -> bool {
+        let window = |all: &[[u32; 2]]| all.first().map(|w| w[1] - w[0]);
+        made.canvas == self.canvas && window(&made.windows) == window(&self.windows) && made.forwards > 0
     }
 }
 
@@ -121,6 +145,10 @@ mod tests {
         assert_eq!(plan(200).windows, [[0, 84], [69, 156], [141, 204]]);
         let second = VoidRecipe::default().plan(46, (3840, 2160), true);
         assert_eq!((second.steps, second.forwards), (50, 100), "two sides where guidance is above 1");
+        let following = VoidRecipe { region: Area::Following, ..VoidRecipe::default() };
+        let parted = following.plan(200, (3840, 2160), false);
+        assert_eq!((parted.length, parted.windows.len(), parted.forwards), (255, 3, 90));
+        assert_eq!(parted.windows[1], [85, 169]);
     }
 
     #[test]
@@ -142,10 +170,13 @@ mod tests {
             resumed_steps: 0,
             seconds: 30.0,
             peak_rss_bytes: Some(5),
+            memory: None,
+            predicted: None,
+            morphing: None,
             notes: Vec::new(),
         };
         let said = plan.forecast(|_| true, std::slice::from_ref(&made)).expect("measured");
-        assert_eq!((said.seconds, said.peak_rss_bytes, said.runs), (60.0, Some(5), 1));
+        assert_eq!((said.seconds, said.runs), (60.0, 1));
         for other in [
             MadeBy { canvas: [336, 192], ..made.clone() },
             MadeBy { windows: vec![[0, 12]], ..made.clone() },

@@ -42,7 +42,13 @@ pub struct VoidRecipe {
     pub guidance_at_once: bool,
     /// How much the first block's work may change until all blocks are run again; 0 runs all of them in every step.
     pub reuse: f64,
-    /// A quick look: few steps of another sampler, whatever the passes say.
+    /// Whether the transformer goes over its numbers in as few passes as can be: other rounding.
+    pub fused: bool,
+    /// Neighbouring windows of one length that are denoised in one go, in more memory: other rounding.
+    pub windows_at_once: u32,
+    /// How pictures are made of latents.
+    pub decode: Decode,
+    /// A quick look: few steps of another sampler, whatever the passes say, and pictures of half the size.
     pub preview: bool,
     /// How far beyond the approved region the soft edge may reach, in plate pixels.
     pub edge_px: u32,
@@ -121,13 +127,22 @@ pub enum Cuts {
     Ignore,
 }
 
+/// How pictures are made of latents.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Decode {
+    Full,
+    /// At half the size, a quarter of the work, and enlarged: a softer picture.
+    Half,
+}
+
 /// How the networks are held in memory. All plans but `Fp8` give the same bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Memory {
     /// The largest of `Full`, `Staged` and `Streamed` that the device has room for.
     Auto,
-    /// All networks at once; they stay loaded for the next run.
+    /// All networks at once.
     Full,
     /// One network at a time.
     Staged,
@@ -214,6 +229,9 @@ impl Default for VoidRecipe {
             hide_target: false,
             guidance_at_once: true,
             reuse: 0.0,
+            fused: false,
+            windows_at_once: 1,
+            decode: Decode::Full,
             preview: false,
             edge_px: 4,
             feather_px: 3,
@@ -323,9 +341,24 @@ impl VoidRecipe {
             "faster, another picture: a step whose first block changed by less than this share takes what the other blocks said last; 0: off (faithful)",
         ),
         knob(
+            "fused",
+            "true, false",
+            "faster, the same picture but for rounding (in float32, latents differ by less than a thousandth): modulation and positions in fewer passes over the numbers; false is faithful",
+        ),
+        knob(
+            "windows_at_once",
+            "1 to 8",
+            "neighbouring windows that are denoised in one go, the same picture but for rounding (in float32, latents differ by less than a thousandth), in as many times the memory for what is computed; 1 is faithful",
+        ),
+        knob(
+            "decode",
+            "full, half",
+            "half: pictures are made at half the size, in a quarter of the time, and enlarged: softer; full is faithful",
+        ),
+        knob(
             "preview",
             "true, false",
-            "a quick look, and not the picture: 8 steps of dpmpp at most, whatever the passes say",
+            "a quick look, and not the picture: 8 steps of dpmpp at most and decode half, whatever else is said",
         ),
         knob(
             "edge_px",
@@ -398,6 +431,9 @@ impl VoidRecipe {
             hide_target: _,
             guidance_at_once: _,
             reuse,
+            fused: _,
+            windows_at_once,
+            decode: _,
             preview: _,
             edge_px,
             feather_px,
@@ -416,6 +452,7 @@ impl VoidRecipe {
         check("seed", seed, seed <= MOST_SEED)?;
         check("video_noise", video_noise, (0.0..=0.5).contains(&video_noise))?;
         check("reuse", reuse, (0.0..=1.0).contains(&reuse))?;
+        check("windows_at_once", windows_at_once, (1..=8).contains(&windows_at_once))?;
         check("edge_px", edge_px, edge_px <= 64)?;
         check("feather_px", feather_px, feather_px <= 64)?;
         check("grain", grain, (0.0..=2.0).contains(&grain))?;
@@ -434,10 +471,11 @@ impl VoidRecipe {
         Ok(self)
     }
 
-    /// The recipe as it runs: with the steps and the sampler of a preview, where it is one.
+    /// The recipe as it runs: with the steps, the sampler and the pictures of a preview, where it is one.
     pub fn running(&self) -> Self {
         let mut running = self.clone();
         if self.preview {
+            running.decode = Decode::Half;
             let FirstPass { steps, sampler, .. } = &mut running.pass1;
             (*steps, *sampler) = ((*steps).min(PREVIEW_STEPS), Sampler::Dpmpp);
             let SecondPass { steps, sampler, .. } = &mut running.pass2;
@@ -507,6 +545,15 @@ mod tests {
     }
 
     #[test]
+    fn what_is_faster_is_off_unless_somebody_says_so_and_a_preview_says_it_all() {
+        let plain = VoidRecipe::default();
+        assert_eq!((plain.reuse, plain.fused, plain.windows_at_once), (0.0, false, 1));
+        assert_eq!((plain.decode, plain.running()), (Decode::Full, plain.clone()));
+        let quick = VoidRecipe { preview: true, ..plain }.running();
+        assert_eq!((quick.decode, quick.pass1.steps, quick.pass1.sampler), (Decode::Half, 8, Sampler::Dpmpp));
+    }
+
+    #[test]
     fn what_is_out_of_range_is_named_with_what_is_allowed() {
         let with = |text: &str| {
             let recipe: VoidRecipe = serde_json::from_str(text).unwrap();
@@ -523,6 +570,8 @@ mod tests {
             (r#"{"pass2": {"guidance": 0.5}}"#, "pass2.guidance is 0.5"),
             (r#"{"grain": -1}"#, "grain is -1"),
             (r#"{"reuse": 1.5}"#, "reuse is 1.5"),
+            (r#"{"windows_at_once": 0}"#, "windows_at_once is 0"),
+            (r#"{"windows_at_once": 9}"#, "windows_at_once is 9"),
             (r#"{"pass2": {"morphing": 0}}"#, "pass2.morphing is 0"),
         ] {
             let said = with(text).unwrap_err();

@@ -4,7 +4,9 @@
 //! and comes out as it is. Reference: void-spec §2; where it only goes forwards from the first click with a box around all
 //! clicks, this goes both ways and takes boxes only from people ([`Options::box_of_clicks`] has the reference's).
 
-mod bits;
+pub(crate) mod bits;
+mod glance;
+mod lend;
 mod open;
 #[cfg(test)]
 mod tests;
@@ -14,15 +16,18 @@ use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use domain::{Hash, Step};
-use nets::sam2::{self, Click, Direction, Found, Prompt, Rect, Session, Shot};
+use nets::sam2::{self, Click, Direction, Features, Found, Prompt, Rect, Session, Shot};
 use pipeline::{PlateFile, Reporter};
 use plate::segment::{FrameMask, Locked, Locks, Prompts};
 use tch::{Kind, Tensor};
 
+pub use glance::glance;
+pub use lend::Lend;
 pub use open::{Segmenter, make_test_model};
 
 use crate::error::{Error, Result};
 use bits::Bits;
+use lend::lent;
 
 /// Frames with a person's word that a frame looks back at: attention grows with each.
 const MOST_GIVEN: usize = 8;
@@ -31,7 +36,7 @@ const MOST_GIVEN: usize = 8;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Options {
     /// What the plate and the part of it that is the shot are told by: what is seen of marked frames then serves the next
-    /// track of it.
+    /// click and track of it.
     pub plate: Option<Hash>,
     /// A box around the clicks of a frame, a tenth larger, as the reference adds to them (void-spec §2.1). It keeps the mask
     /// within reach of the clicks, so clicks must then span the target.
@@ -43,9 +48,9 @@ pub struct Options {
 ///
 /// # Errors
 /// Nothing that shows a target; marks outside the shot or against each other; a frame that cannot be read; libtorch out of
-/// memory; `Cancelled` when `report` or `each` says so.
+/// memory; what `lender` says; `Cancelled` when `report` or `each` says so.
 pub fn segment(
-    segmenter: &mut Segmenter,
+    lender: &mut dyn Lend,
     plate: &mut PlateFile,
     targets: &[Prompts],
     locks: &mut dyn Locks,
@@ -55,7 +60,14 @@ pub fn segment(
 ) -> Result<()> {
     // tch panics on misuse and when memory runs out.
     let all = AssertUnwindSafe(|| {
-        tch::no_grad(|| Track::new(segmenter, plate, targets, locks, options, report, each)?.all())
+        tch::no_grad(|| {
+            let mut track = Track::new(lender, plate, locks, options, report, each)?;
+            track.take_all(targets, options)?;
+            if track.objects.is_empty() {
+                track.take_from_locks()?;
+            }
+            track.all()
+        })
     });
     catch_unwind(all).unwrap_or_else(|panic| Err(Error::panicked(&*panic)))
 }
@@ -73,12 +85,14 @@ struct Asked {
 type Then<'b, 'a> = &'b mut dyn FnMut(&mut Track<'a>, u32, &[Found]) -> Result<()>;
 
 struct Track<'a> {
-    segmenter: &'a mut Segmenter,
+    lender: &'a mut dyn Lend,
     plate: &'a mut PlateFile,
     locks: &'a mut dyn Locks,
     report: &'a mut dyn Reporter,
     each: &'a mut dyn FnMut(FrameMask) -> pipeline::Result<()>,
     shot: Shot,
+    /// What the plate is told by.
+    seen_as: Option<Hash>,
     /// Numbers of the objects.
     objects: Vec<u32>,
     /// What can be asked at once.
@@ -94,9 +108,8 @@ struct Track<'a> {
 
 impl<'a> Track<'a> {
     fn new(
-        segmenter: &'a mut Segmenter,
+        lender: &'a mut dyn Lend,
         plate: &'a mut PlateFile,
-        targets: &[Prompts],
         locks: &'a mut dyn Locks,
         options: Options,
         report: &'a mut dyn Reporter,
@@ -109,14 +122,14 @@ impl<'a> Track<'a> {
         if let Some(frame) = locked.iter().copied().find(|frame| *frame >= frames) {
             return Err(outside(frame, frames));
         }
-        segmenter.looks_at(options.plate);
-        let mut track = Self {
-            segmenter,
+        Ok(Self {
+            lender,
             plate,
             locks,
             report,
             each,
             shot,
+            seen_as: options.plate,
             objects: Vec::new(),
             asked: BTreeMap::new(),
             against: BTreeMap::new(),
@@ -124,14 +137,11 @@ impl<'a> Track<'a> {
             given_out: BTreeSet::new(),
             done: 0,
             total: frames.into(),
-        };
-        for (object, prompts) in (0..).zip(targets) {
-            track.take(object, prompts, options)?;
-        }
-        if track.objects.is_empty() {
-            track.take_from_locks()?;
-        }
-        Ok(track)
+        })
+    }
+
+    fn take_all(&mut self, targets: &[Prompts], options: Options) -> Result<()> {
+        (0..).zip(targets).try_for_each(|(object, prompts)| self.take(object, prompts, options))
     }
 
     /// The marks of a target; one that nothing shows is left out.
@@ -221,7 +231,15 @@ impl<'a> Track<'a> {
     fn session(&mut self) -> Result<Session> {
         let options =
             sam2::Options { corrections_stay: true, most_given: MOST_GIVEN, ..sam2::Options::default() };
-        Ok(Session::new(self.shot, options)?.having_seen(self.segmenter.take_seen()))
+        let seen_as = self.seen_as;
+        let seen: Vec<(i64, Features)> = lent(&mut *self.lender, |segmenter| segmenter.seen_of(seen_as))?;
+        Ok(Session::new(self.shot, options)?.having_seen(seen))
+    }
+
+    /// What was seen of the plate serves the next click and track.
+    fn keep(&mut self, session: Session) -> Result<()> {
+        let (seen_as, seen) = (self.seen_as, session.into_features());
+        lent(&mut *self.lender, |segmenter| segmenter.keep_seen(seen_as, seen))
     }
 
     /// Asks everything that can be asked at once; hands out frames that every object was asked about.
@@ -294,17 +312,16 @@ impl<'a> Track<'a> {
                 asked.masks.insert(object, bits);
             }
         }
-        self.segmenter.keep_seen(session.into_features());
-        Ok(())
+        self.keep(session)
     }
 
     /// The track that is handed out.
     fn grow(&mut self) -> Result<()> {
         let mut session = self.session()?;
         let outcome = self.grow_in(&mut session);
-        // What is seen of a plate serves the next track, also where somebody ended this one.
-        self.segmenter.keep_seen(session.into_features());
-        outcome
+        // Also where somebody ended it.
+        let kept = self.keep(session);
+        outcome.and(kept)
     }
 
     fn grow_in(&mut self, session: &mut Session) -> Result<()> {
@@ -371,7 +388,7 @@ impl<'a> Track<'a> {
                 said
             })
         };
-        let outcome = call(self.segmenter.net(), &mut pictures);
+        let outcome = lent(&mut *self.lender, |segmenter| call(segmenter.net(), &mut pictures))?;
         match refused {
             Some(error) => Err(error.into()),
             None => Ok(outcome?),
@@ -388,12 +405,7 @@ impl<'a> Track<'a> {
         if !self.given_out.insert(frame) {
             return Ok(());
         }
-        let mut mask = vec![0; (self.shot.width * self.shot.height) as usize];
-        let mut confidence = 1.0_f64;
-        for found in found {
-            Bits::of_logits(&found.logits).add_to(&mut mask);
-            confidence = confidence.min(believed(found));
-        }
+        let (mut mask, mut confidence) = self.union(found);
         if self.locked.contains(&frame) {
             let locked = self.lock(frame)?;
             if locked.lock.iter().all(|lock| *lock != 0) {
@@ -409,19 +421,34 @@ impl<'a> Track<'a> {
         self.step(true)
     }
 
+    /// The objects' masks together at plate size, 255 inside, and how far they are believed: as far as the one that is least.
+    fn union(&self, found: &[Found]) -> (Vec<u8>, f64) {
+        let mut mask = vec![0; (self.shot.width * self.shot.height) as usize];
+        let mut confidence = 1.0_f64;
+        for found in found {
+            Bits::of_logits(&found.logits).add_to(&mut mask);
+            confidence = confidence.min(believed(found));
+        }
+        (mask, confidence)
+    }
+
     fn lock(&mut self, frame: u32) -> Result<Locked> {
         let error = |source| pipeline::Error::from(plate::segment::Error::Source { frame, source });
         let locked = self.locks.load(frame).map_err(error)?;
-        let wanted = (self.shot.width * self.shot.height) as usize;
-        for plane in [&locked.mask, &locked.lock] {
-            if plane.len() != wanted {
-                let (width, height) = (self.shot.width as u32, self.shot.height as u32);
-                let found = plane.len();
-                let wrong = plate::segment::Error::WrongSize { frame, width, height, found, wanted };
-                return Err(pipeline::Error::from(wrong).into());
-            }
-        }
+        self.check_size(frame, &locked.mask)?;
+        self.check_size(frame, &locked.lock)?;
         Ok(locked)
+    }
+
+    /// Refuses a plane of another size than the plate's.
+    fn check_size(&self, frame: u32, plane: &[u8]) -> Result<()> {
+        let (found, wanted) = (plane.len(), (self.shot.width * self.shot.height) as usize);
+        if found == wanted {
+            return Ok(());
+        }
+        let (width, height) = (self.shot.width as u32, self.shot.height as u32);
+        let wrong = plate::segment::Error::WrongSize { frame, width, height, found, wanted };
+        Err(pipeline::Error::from(wrong).into())
     }
 }
 

@@ -1,4 +1,4 @@
-//! A checkpoint of SAM 2 that stays loaded, and what it has seen of a shot.
+//! A checkpoint of SAM 2 that stays loaded, and what it has seen of shots.
 
 use std::fs::File;
 use std::io::Read;
@@ -14,13 +14,21 @@ use tch::{Device, Kind};
 use crate::error::{Error, Result, io};
 use crate::model::{Named, TEST_MARK};
 
+/// Frames of all plates together that are remembered as they were seen: 13 MB each at full size in f32.
+const MOST_SEEN: usize = 12;
+
 /// SAM 2, loaded.
 pub struct Segmenter {
     net: Sam2,
     named: Named,
-    /// Which plate was looked at last, and what of it is kept, so that a further click is answered without looking again.
-    seen_of: Option<Hash>,
-    seen: Vec<(i64, Features)>,
+    /// What was seen of marked frames, the latest last, so that a further click there is answered without looking again.
+    seen: Vec<Seen>,
+}
+
+struct Seen {
+    plate: Hash,
+    frame: i64,
+    features: Features,
 }
 
 impl Segmenter {
@@ -47,36 +55,36 @@ impl Segmenter {
         };
         let name = if is_test_model { "test model".to_owned() } else { format!("{generation} · {stem}") };
         let named = Named { name, is_test_model, fingerprint, content: Some(fingerprint) };
-        Ok(Self { net, named, seen_of: None, seen: Vec::new() })
+        Ok(Self { net, named, seen: Vec::new() })
     }
 
     pub fn named(&self) -> &Named {
         &self.named
     }
 
-    pub(super) fn net(&self) -> &Sam2 {
+    pub(crate) fn net(&self) -> &Sam2 {
         &self.net
     }
 
-    /// Forgets what was seen when this is another plate, or another part of it.
-    pub(super) fn looks_at(&mut self, plate: Option<Hash>) {
-        if self.seen_of != plate || plate.is_none() {
-            self.seen_of = plate;
-            self.seen.clear();
-        }
+    /// What is remembered of a plate, the latest last; nothing of one that is not told from others.
+    pub(super) fn seen_of(&self, plate: Option<Hash>) -> Vec<(i64, Features)> {
+        let of = self.seen.iter().filter(|seen| Some(seen.plate) == plate);
+        of.map(|seen| (seen.frame, seen.features.shallow_clone())).collect()
     }
 
-    pub(super) fn take_seen(&mut self) -> Vec<(i64, Features)> {
-        std::mem::take(&mut self.seen)
+    /// Remembers frames of a plate, the latest last, and forgets what was looked at longest ago.
+    pub(super) fn keep_seen(&mut self, plate: Option<Hash>, frames: Vec<(i64, Features)>) {
+        let Some(plate) = plate else { return };
+        self.seen.retain(|seen| seen.plate != plate || frames.iter().all(|(frame, _)| *frame != seen.frame));
+        self.seen.extend(frames.into_iter().map(|(frame, features)| Seen { plate, frame, features }));
+        let over = self.seen.len().saturating_sub(MOST_SEEN);
+        self.seen.drain(..over);
     }
 
+    /// Frames of a plate that are remembered, the latest last.
     #[cfg(test)]
-    pub(super) fn seen_frames(&self) -> Vec<i64> {
-        self.seen.iter().map(|(frame, _)| *frame).collect()
-    }
-
-    pub(super) fn keep_seen(&mut self, seen: Vec<(i64, Features)>) {
-        self.seen = seen;
+    pub(super) fn seen_frames(&self, plate: Hash) -> Vec<i64> {
+        self.seen.iter().filter(|seen| seen.plate == plate).map(|seen| seen.frame).collect()
     }
 }
 
@@ -127,6 +135,12 @@ fn fingerprint(path: &Path) -> Result<Hash> {
 /// # Errors
 /// When it cannot be written.
 pub fn make_test_model(folder: &Path) -> Result<()> {
+    // Seen, or no frame has a mask.
+    write_test_model(folder, 5.0)
+}
+
+/// `there`: how far it takes the object for being there.
+pub(super) fn write_test_model(folder: &Path, there: f64) -> Result<()> {
     const SEED: u64 = 7;
     let writing = || io(format!("Writing a test model into {}", folder.display()));
     std::fs::create_dir_all(folder).map_err(writing())?;
@@ -147,7 +161,6 @@ pub fn make_test_model(folder: &Path) -> Result<()> {
     let config = Config::read(&folder.join("config.json"))?;
     let outline = Weights::outline();
     Sam2::new(&outline, &config)?;
-    // Seen, or no frame has a mask.
-    let raised = [("sam_mask_decoder.pred_obj_score_head.layers.2.bias", 5.0)];
+    let raised = [("sam_mask_decoder.pred_obj_score_head.layers.2.bias", there)];
     Ok(nets::blank::write_seeded(&folder.join("model.safetensors"), SEED, &outline.taken(), &raised)?)
 }

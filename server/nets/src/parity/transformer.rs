@@ -99,7 +99,7 @@ fn forward(transformer: &Transformer, golden: &Golden, told: &Told, case: &mut C
     case.compare("freqs_sin", rope.sin(), &tensor("freqs_sin")?, ROPE_TOLERANCE);
     let timesteps = Vec::<f64>::try_from(tensor("timestep")?.to_kind(Kind::Double))?;
     let mut watch = Watch::all();
-    let conditions = Conditions { inpaint: &inpaint, text: &text, rope: &rope };
+    let conditions = Conditions { inpaint: &inpaint, text: &text, rope: &rope, fused: false };
     let output = transformer.forward_watched(&latents, &timesteps, &conditions, &mut watch);
     let seen = watch.seen();
     let noise = told.fp32_vs_fp64.values().max_by(|a, b| a.max_abs.total_cmp(&b.max_abs));
@@ -158,7 +158,7 @@ fn widening(folder: &Path, case: &mut Case) -> Result<(), Error> {
     let (noisy, inpaint) = (normal(&[1, 2, latents / 8, 4, 4]), normal(&[1, 2, latents / 4, 4, 4]));
     let text = normal(&[1, 3, alone.config().text_embed_dim]);
     let rope = Rope::new(alone.config(), 2, [4, 4], Device::Cpu)?;
-    let conditions = Conditions { inpaint: &inpaint, text: &text, rope: &rope };
+    let conditions = Conditions { inpaint: &inpaint, text: &text, rope: &rope, fused: false };
     let run = |transformer: &Transformer| -> Tensor { transformer.forward(&noisy, &[500.0], &conditions) };
     case.compare("base on top of itself", &run(&on_top), &run(&alone), 0.0);
     Ok(())

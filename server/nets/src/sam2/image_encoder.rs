@@ -22,6 +22,14 @@ pub struct Features {
     pub coarse: Tensor,
 }
 
+impl Features {
+    /// The same numbers once more, without a copy of them.
+    pub fn shallow_clone(&self) -> Self {
+        let Self { fine, middle, coarse } = self;
+        Self { fine: fine.shallow_clone(), middle: middle.shallow_clone(), coarse: coarse.shallow_clone() }
+    }
+}
+
 pub struct ImageEncoder {
     trunk: Trunk,
     neck: Vec<Conv2d>,

@@ -12,10 +12,9 @@ use crate::{Error, Weights};
 
 const SHOT: Shot = Shot { frames: 5, height: 30, width: 44 };
 
-/// A network small enough for every test, with random weights.
-fn small() -> Sam2 {
-    crate::use_one_thread();
-    let config = Config {
+/// Small enough for every test.
+fn small_config() -> Config {
+    Config {
         image_size: 64,
         embed_dim: 8,
         num_heads: 1,
@@ -28,8 +27,13 @@ fn small() -> Sam2 {
         mem_layers: 1,
         dim_ff: 16,
         ..Config::tiny(Generation::TwoOne)
-    };
-    let net = Sam2::new(&Weights::seeded(7), &config).unwrap();
+    }
+}
+
+/// A network of that size with random weights.
+fn small() -> Sam2 {
+    crate::use_one_thread();
+    let net = Sam2::new(&Weights::seeded(7), &small_config()).unwrap();
     net.decoder.set_score_offset(&Tensor::from_slice(&[5.0_f32])); // seen, or every mask is the same
     net
 }
@@ -70,6 +74,29 @@ fn the_released_sizes_ask_for_as_many_numbers_as_they_are_known_for() {
         let numbers: i64 = w.taken().values().map(|shape| shape.iter().product::<i64>()).sum();
         assert!((numbers as f64 / 1e6 - millions).abs() < 0.1, "{numbers} for {millions} million");
     }
+}
+
+#[test]
+fn a_made_checkpoint_is_one_network_in_both_layouts() {
+    crate::use_one_thread();
+    let folder = tempfile::tempdir().unwrap();
+    let answer = |file: &str, layout| {
+        let path = folder.path().join(file);
+        let tensors = write_made(&path, &small_config(), layout).unwrap();
+        let w = Weights::open(&path, Device::Cpu, Kind::Float).unwrap();
+        assert_eq!(w.names().len(), tensors);
+        assert_eq!(Layout::of(&w).unwrap(), layout);
+        let net = Sam2::new(&w, &small_config()).unwrap();
+        let mut session = session();
+        let found = session.mark(&net, &mut picture, 1, 0, click(10.0, 10.0)).unwrap();
+        assert!(found.score.is_some_and(|score| score > 0.0), "it is there");
+        (tensors, found.logits, found.score, found.iou)
+    };
+    let original = answer("a.pt", Layout::Original);
+    let transformers = answer("b.safetensors", Layout::Transformers);
+    assert_eq!(original.0, transformers.0 + 3, "four kinds of points are one tensor there");
+    assert!(original.1 == transformers.1);
+    assert_eq!((original.2, original.3), (transformers.2, transformers.3));
 }
 
 #[test]

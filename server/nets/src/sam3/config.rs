@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use crate::{Error, read_json};
 
@@ -25,7 +26,7 @@ pub struct Config {
 }
 
 /// The vision backbone.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(default)]
 pub struct Vit {
     #[serde(rename = "hidden_size")]
@@ -57,7 +58,7 @@ pub struct Vit {
 }
 
 /// How queries and keys are turned by their place.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(default)]
 pub struct Turning {
     /// The slowest turn takes about this many places.
@@ -102,7 +103,7 @@ impl Vit {
 }
 
 /// The text encoder.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(default)]
 pub struct Text {
     #[serde(rename = "vocab_size")]
@@ -268,6 +269,24 @@ impl Config {
         Ok(config)
     }
 
+    /// As `config.json` says it, so that [`Self::open`] reads the same.
+    pub fn to_json(&self) -> Value {
+        let Self { vit, text, dim, geometry, fusion, decoder, queries, mask_heads, roi } = self;
+        let stack = |Stack { layers, heads, inner }: &Stack| json!({ "num_layers": layers, "num_attention_heads": heads, "intermediate_size": inner });
+        let (mut geometry, mut decoder) = (stack(geometry), stack(decoder));
+        geometry["roi_size"] = json!(roi);
+        decoder["num_queries"] = json!(queries);
+        json!({
+            "model_type": "sam3",
+            "vision_config": { "backbone_config": vit, "fpn_hidden_size": dim },
+            "text_config": text,
+            "geometry_encoder_config": geometry,
+            "detr_encoder_config": stack(fusion),
+            "detr_decoder_config": decoder,
+            "mask_decoder_config": { "num_attention_heads": mask_heads },
+        })
+    }
+
     fn of(file: &Detector) -> Self {
         let Detector {
             vision_config: Vision { backbone_config, fpn_hidden_size },
@@ -348,6 +367,13 @@ mod tests {
             r#"{"model_type": "sam3_video", "detector_config": {"vision_config": {"backbone_config": {"layer_norm_eps": 1e-5}}}}"#,
         );
         assert_eq!(read.unwrap(), Config::released());
+    }
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        for config in [Config::released(), Config::tiny()] {
+            assert_eq!(read(&config.to_json().to_string()).unwrap(), config);
+        }
     }
 
     #[test]

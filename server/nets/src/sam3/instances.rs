@@ -79,27 +79,50 @@ impl Seeking {
 
     /// What counts at a threshold. Below the floor of [`Self::masked`] there is nothing more to find.
     pub fn at(&self, threshold: f64, manner: Manner) -> Found {
-        let scores: Vec<f64> = Vec::try_from(self.scores().to_kind(Kind::Double)).expect("one score a query");
-        let [height, width] = self.frame;
-        let mut instances = Vec::new();
-        for (row, &query) in self.masked.iter().enumerate() {
-            let score = scores[query as usize];
-            if score <= threshold {
-                continue;
-            }
-            let mask = manner.probability(&self.masks.get(row as i64), self.frame).gt(0.5);
-            let sides: Vec<f64> =
-                Vec::try_from(self.boxes.get(query).to_kind(Kind::Double)).expect("four numbers a box");
-            let sizes = [width, height, width, height];
-            let corners = std::array::from_fn(|side| sides[side] * sizes[side] as f64);
-            instances.push(Instance { query, score, corners, mask: mask.to_device(Device::Cpu) });
+        let rows = self.rows(threshold);
+        if rows.is_empty() {
+            return Found::Nothing {
+                best_score: self.best(),
+                presence: 1.0 / (1.0 + (-self.presence).exp()),
+            };
         }
-        if instances.is_empty() {
-            let best_score = scores.iter().copied().fold(0.0, f64::max);
-            return Found::Nothing { best_score, presence: 1.0 / (1.0 + (-self.presence).exp()) };
-        }
-        let all_queries = instances.len() == scores.len();
+        let all_queries = rows.len() as i64 == self.logits.numel() as i64;
+        let instances = rows.into_iter().map(|(row, score)| self.instance(row, score, manner)).collect();
         Found::Instances { instances, all_queries }
+    }
+
+    /// The highest score there is, also where it is below every threshold.
+    pub fn best(&self) -> f64 {
+        self.all_scores().into_iter().fold(0.0, f64::max)
+    }
+
+    /// How many things the network could have found.
+    pub fn queries(&self) -> usize {
+        self.logits.numel()
+    }
+
+    /// Rows of [`Self::masks`] that score above a threshold, with their scores, in the network's own order. Nothing of plate size
+    /// is made yet.
+    pub fn rows(&self, threshold: f64) -> Vec<(usize, f64)> {
+        let scores = self.all_scores();
+        let row = |(row, query): (usize, &i64)| (row, scores[*query as usize]);
+        self.masked.iter().enumerate().map(row).filter(|(_, score)| *score > threshold).collect()
+    }
+
+    /// The thing of a row, with its mask at the frame's size.
+    pub fn instance(&self, row: usize, score: f64, manner: Manner) -> Instance {
+        let query = self.masked[row];
+        let [height, width] = self.frame;
+        let mask = manner.probability(&self.masks.get(row as i64), self.frame).gt(0.5);
+        let sides: Vec<f64> =
+            Vec::try_from(self.boxes.get(query).to_kind(Kind::Double)).expect("four numbers a box");
+        let sizes = [width, height, width, height];
+        let corners = std::array::from_fn(|side| sides[side] * sizes[side] as f64);
+        Instance { query, score, corners, mask: mask.to_device(Device::Cpu) }
+    }
+
+    fn all_scores(&self) -> Vec<f64> {
+        Vec::try_from(self.scores().to_kind(Kind::Double)).expect("one score a query")
     }
 }
 

@@ -38,6 +38,11 @@ impl<K: PartialEq, V> Kept<K, V> {
         Ok(&self.entries.last().expect("just put there").1)
     }
 
+    /// Whether the value of a key is there.
+    pub fn has(&self, key: &K) -> bool {
+        self.entries.iter().any(|(kept, ..)| kept == key)
+    }
+
     pub fn bytes(&self) -> usize {
         self.entries.iter().map(|(.., bytes)| bytes).sum()
     }
@@ -93,6 +98,11 @@ impl<K: PartialEq> Words<K> {
             Ok::<_, E>((read, bytes))
         })?;
         Ok(model.seek(seen, read, beside, floor)?)
+    }
+
+    /// Whether a frame was seen and is still kept.
+    pub fn has_seen(&self, frame: &K) -> bool {
+        self.frames.has(frame)
     }
 
     /// How many frames are kept at the moment.

@@ -39,41 +39,53 @@ impl Place {
     /// # Errors
     /// When there is none, or only the tracker.
     pub fn find(weights: &Weights, from: &str) -> Result<Self, Error> {
-        let names = weights.names();
+        let (prefix, layout) = Self::told(&weights.names(), from)?;
+        Ok(Self::at_detector(weights, prefix, layout))
+    }
+
+    /// Where the detector is in a checkpoint with these names, and in which layout.
+    ///
+    /// # Errors
+    /// As [`Self::find`].
+    pub fn told(names: &[String], from: &str) -> Result<(&'static str, Layout), Error> {
         let any = |beginning: &str| names.iter().any(|name| name.starts_with(beginning));
-        let (prefix, layout) = if any("detector_model.") {
-            ("detector_model", Layout::Transformers)
+        if any("detector_model.") {
+            Ok(("detector_model", Layout::Transformers))
         } else if any("detector.") {
-            ("detector", Layout::Official)
+            Ok(("detector", Layout::Official))
         } else if any("detr_decoder.") || any("text_encoder.") {
-            ("", Layout::Transformers)
+            Ok(("", Layout::Transformers))
         } else if any("transformer.decoder.") || any("backbone.language_backbone.") {
-            ("", Layout::Official)
+            Ok(("", Layout::Official))
         } else if let Some(name) =
             names.iter().find(|name| TRACKER.iter().any(|start| name.starts_with(start)))
         {
-            return Err(Error::input(
+            Err(Error::input(
                 format!(
                     "{from} is SAM 3's tracker, which follows masks and reads no words: it has “{name}” and no detector"
                 ),
                 "Give the detector: model.safetensors of facebook/sam3 holds both.",
-            ));
+            ))
         } else {
-            return Err(Error::input(
+            Err(Error::input(
                 format!(
                     "{from} is no checkpoint of SAM 3: its first tensor is “{}”, and none begins with “detector_model.” or “detector.”",
                     names.first().map_or("", String::as_str)
                 ),
                 "Give model.safetensors of facebook/sam3.",
-            ));
-        };
+            ))
+        }
+    }
+
+    /// The detector under its beginning; what belongs to the tracker beside it is passed over.
+    pub fn at_detector(weights: &Weights, prefix: &str, layout: Layout) -> Self {
         if prefix.is_empty() {
-            return Ok(Self { weights: weights.clone(), layout });
+            return Self { weights: weights.clone(), layout };
         }
         for beginning in ["tracker_model.", "tracker_neck.", "tracker."] {
             weights.pass_over(beginning);
         }
-        Ok(Self { weights: weights / prefix, layout })
+        Self { weights: weights / prefix, layout }
     }
 
     /// A part whose name differs between the layouts.

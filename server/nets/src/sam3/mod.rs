@@ -5,6 +5,7 @@
 //! ([`Sam3::seek`]) is the small rest. Following what was found over frames is SAM 2's work.
 
 mod attention;
+pub mod blank;
 mod cleaning;
 pub mod config;
 pub(crate) mod decoder;
@@ -14,7 +15,7 @@ mod instances;
 mod kept;
 pub(crate) mod layout;
 pub(crate) mod masks;
-mod memory;
+pub mod memory;
 pub(crate) mod positions;
 pub mod preprocess;
 pub(crate) mod scoring;
@@ -24,7 +25,7 @@ pub(crate) mod text;
 mod tokenizer;
 pub(crate) mod vision;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tch::{Device, Kind, Tensor};
 
@@ -143,21 +144,26 @@ impl Sam3 {
     /// When a file is missing or damaged, when the weights are not exactly those of a detector of that size (with the
     /// name of the first wrong tensor), and when they do not fit into the memory.
     pub fn open(folder: &Path, device: Device, kind: Kind) -> Result<(Self, Tokenizer), Error> {
-        if !folder.is_dir() {
-            return Err(Error::input(
-                format!("{} is no folder", folder.display()),
-                "Give the folder of facebook/sam3 with model.safetensors, config.json, vocab.json and merges.txt.",
-            ));
-        }
-        let config = folder.join("config.json");
-        let config = if config.exists() { Config::open(&config)? } else { Config::released() };
-        let tokenizer = Tokenizer::open(folder, config.text.vocabulary, config.text.context)?;
+        let (config, tokenizer, weights) = parts(folder)?;
         if device == Device::Cpu {
             memory::check(memory::needed(&config, kind)?, memory::free())?;
         }
-        let whole = folder.join("model.safetensors");
-        let weights = Weights::open(if whole.exists() { &whole } else { folder }, device, kind)?;
+        let weights = Weights::open(&weights, device, kind)?;
         Ok((Self::find(&weights, &config, &folder.display().to_string())?, tokenizer))
+    }
+
+    /// Holds a model's folder against what a detector of its sizes has, without reading its gigabytes: names, shapes and the
+    /// vocabulary.
+    ///
+    /// # Errors
+    /// As [`Self::open`], but for the memory.
+    pub fn check(folder: &Path) -> Result<(), Error> {
+        let (config, _, path) = parts(folder)?;
+        let weights = Weights::open(&path, Device::Cpu, Kind::Float)?;
+        let (prefix, layout) = Place::told(&weights.names(), &folder.display().to_string())?;
+        let outline = Weights::outline();
+        Self::new(&Place::at_detector(&outline, prefix, layout), &config)?;
+        weights.check(&outline)
     }
 
     /// Builds the model from a checkpoint in either layout. `from`: what to call it in an error.
@@ -290,6 +296,24 @@ impl Sam3 {
             frame: seen.frame,
         })
     }
+}
+
+/// A folder's sizes, its vocabulary, and where its weights are: a file, or the folder where they are in several.
+///
+/// # Errors
+/// When it is no folder, or what is beside the weights is missing or damaged.
+fn parts(folder: &Path) -> Result<(Config, Tokenizer, PathBuf), Error> {
+    if !folder.is_dir() {
+        return Err(Error::input(
+            format!("{} is no folder", folder.display()),
+            "Give the folder of facebook/sam3 with model.safetensors, config.json, vocab.json and merges.txt.",
+        ));
+    }
+    let config = folder.join("config.json");
+    let config = if config.exists() { Config::open(&config)? } else { Config::released() };
+    let tokenizer = Tokenizer::open(folder, config.text.vocabulary, config.text.context)?;
+    let whole = folder.join("model.safetensors");
+    Ok((config, tokenizer, if whole.exists() { whole } else { folder.to_owned() }))
 }
 
 /// # Errors

@@ -293,6 +293,40 @@ fn a_folder_says_what_it_lacks() {
 }
 
 #[test]
+fn a_folder_is_checked_without_reading_it_as_strictly_as_it_is_opened() {
+    let config = |folder: &Path| {
+        std::fs::write(folder.join("config.json"), Config::tiny().to_json().to_string()).unwrap();
+        vocabulary(folder);
+    };
+    for (layout, prefix, name) in [
+        (Layout::Transformers, "detector_model.", "detector_model.detr_decoder.presence_token.weight"),
+        (Layout::Official, "detector.", "detector.transformer.decoder.presence_token.weight"),
+    ] {
+        let mut tensors = tiny(layout, prefix);
+        let more =
+            [("tracker_model.x", Layout::Transformers), ("tracker.maskmem_tpos_enc", Layout::Official)];
+        for (beside, _) in more.into_iter().filter(|(_, of)| *of == layout) {
+            tensors.insert(beside.to_owned(), Tensor::from_slice(&[1.0_f32]));
+        }
+        let (folder, _) = write(&tensors);
+        config(folder.path());
+        Sam3::check(folder.path()).unwrap();
+        Sam3::open(folder.path(), Device::Cpu, Kind::Float).unwrap();
+        assert!(tensors.remove(name).is_some());
+        let (folder, _) = write(&tensors);
+        config(folder.path());
+        let said = Sam3::check(folder.path()).unwrap_err().to_string();
+        assert!(said.contains(&format!("has no tensor “{name}”")), "{said}");
+    }
+    // The tracker in the detector's place.
+    let alone = Tensors::from([("tracker.maskmem_tpos_enc".to_owned(), Tensor::from_slice(&[1.0_f32]))]);
+    let (folder, _) = write(&alone);
+    config(folder.path());
+    let said = Sam3::check(folder.path()).unwrap_err().to_string();
+    assert!(said.contains("reads no words"), "{said}");
+}
+
+#[test]
 fn lost_numbers_are_an_error_and_no_empty_mask() {
     let (_, tokenizer) = model();
     let phrase = tokenizer.phrase("cat", Cleaning::Official).unwrap();

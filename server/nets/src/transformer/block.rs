@@ -52,30 +52,32 @@ impl Block {
         Self { attn1, ff: self.ff.map(Linear::in_fp8), norm1: self.norm1, norm2: self.norm2 }
     }
 
-    /// `x`: [b, n, d], the text first; `time`: [b, t] → the same shape as `x`.
+    /// `x`: [b, n, d], the text first; `time`: [b, t] → the same shape as `x`. `fused`: with fewer passes over the numbers,
+    /// and other rounding.
     pub fn forward(
         &self,
         x: &Tensor,
         text_tokens: i64,
         time: &Tensor,
         rope: &Rope,
+        fused: bool,
         watch: &mut Watch,
     ) -> Tensor {
         let time = time.silu();
-        let (normed, gates) = self.norm1.forward(x, text_tokens, &time);
+        let (normed, gates) = self.norm1.forward(x, text_tokens, &time, fused);
         watch.see(format_args!("block0_norm1_encoder"), &normed.narrow(1, 0, text_tokens));
         watch.see(format_args!("block0_norm1_hidden"), &normed.slice(1, text_tokens, None, 1));
         watch.see(format_args!("block0_norm1_enc_gate"), &gates.text);
         watch.see(format_args!("block0_norm1_gate"), &gates.video);
-        let attended = self.attn1.forward(&normed, text_tokens, rope);
+        let attended = self.attn1.forward(&normed, text_tokens, rope, fused);
         watch.see(format_args!("block0_attn1_encoder"), &attended.narrow(1, 0, text_tokens));
         watch.see(format_args!("block0_attn1_hidden"), &attended.slice(1, text_tokens, None, 1));
-        let x = x + gates.apply(&attended, text_tokens);
-        let (normed, gates) = self.norm2.forward(&x, text_tokens, &time);
+        let x = gates.add(x, &attended, text_tokens, fused);
+        let (normed, gates) = self.norm2.forward(&x, text_tokens, &time, fused);
         let [first, second] = &self.ff;
         let fed = second.forward(&first.forward(&normed).gelu("tanh"));
         watch.see(format_args!("block0_ff_out"), &fed);
-        x + gates.apply(&fed, text_tokens)
+        gates.add(&x, &fed, text_tokens, fused)
     }
 }
 
@@ -86,8 +88,14 @@ struct Gates {
 }
 
 impl Gates {
-    fn apply(&self, x: &Tensor, text_tokens: i64) -> Tensor {
-        both(x, text_tokens, |text| text * &self.text, |video| video * &self.video)
+    /// `x` and what `y` adds to it through the gates: both [b, n, d].
+    fn add(&self, x: &Tensor, y: &Tensor, text_tokens: i64, fused: bool) -> Tensor {
+        if fused {
+            let text = (x.narrow(1, 0, text_tokens), &self.text);
+            let video = (x.slice(1, text_tokens, None, 1), &self.video);
+            return in_one_pass(y, text_tokens, [(&text.0, text.1), (&video.0, video.1)]);
+        }
+        x + both(y, text_tokens, |text| text * &self.text, |video| video * &self.video)
     }
 }
 
@@ -101,17 +109,18 @@ impl Modulation {
     }
 
     /// `time`: [b, t], after its activation.
-    fn forward(&self, x: &Tensor, text_tokens: i64, time: &Tensor) -> (Tensor, Gates) {
+    fn forward(&self, x: &Tensor, text_tokens: i64, time: &Tensor, fused: bool) -> (Tensor, Gates) {
         let parts = self.linear.forward(time).unsqueeze(1).chunk(6, 2); // b 1 d, six times
         let [shift, scale, gate, text_shift, text_scale, text_gate] = &parts[..] else {
             unreachable!("six chunks")
         };
-        let x = both(
-            &self.norm.forward(x),
-            text_tokens,
-            |text| text * (text_scale + 1.0) + text_shift,
-            |video| video * (scale + 1.0) + shift,
-        );
+        let x = self.norm.forward(x);
+        let (text_scale, scale) = (text_scale + 1.0, scale + 1.0);
+        let x = if fused {
+            in_one_pass(&x, text_tokens, [(text_shift, &text_scale), (shift, &scale)])
+        } else {
+            both(&x, text_tokens, |text| text * &text_scale + text_shift, |video| video * &scale + shift)
+        };
         (x, Gates { text: text_gate.shallow_clone(), video: gate.shallow_clone() })
     }
 }
@@ -125,6 +134,16 @@ fn both(
 ) -> Tensor {
     let parts = [text(&x.narrow(1, 0, text_tokens)), video(&x.slice(1, text_tokens, None, 1))];
     Tensor::cat(&parts, 1)
+}
+
+/// `base + factor · x` of the text's tokens and of the video's, each with their own, written where it belongs at once: [b, n, d].
+fn in_one_pass(x: &Tensor, text_tokens: i64, [text, video]: [(&Tensor, &Tensor); 2]) -> Tensor {
+    let out = x.empty_like();
+    let video_tokens = x.size()[1] - text_tokens;
+    for (start, length, (base, factor)) in [(0, text_tokens, text), (text_tokens, video_tokens, video)] {
+        let _ = base.addcmul_out(&out.narrow(1, start, length), &x.narrow(1, start, length), factor);
+    }
+    out
 }
 
 impl Attention {
@@ -142,11 +161,14 @@ impl Attention {
     }
 
     /// [b, n, d] → the same shape.
-    fn forward(&self, x: &Tensor, text_tokens: i64, rope: &Rope) -> Tensor {
+    fn forward(&self, x: &Tensor, text_tokens: i64, rope: &Rope, fused: bool) -> Tensor {
         let (b, n, d) = x.size3().expect("[b, n, d]");
         let split = |t: Tensor| t.view([b, n, self.heads, d / self.heads]).transpose(1, 2); // b heads n d/heads
         // Text has no place in space and time.
         let turned = |t: Tensor| {
+            if fused {
+                return rope.turn_behind(&t, text_tokens);
+            }
             let video = rope.turn(&t.slice(2, text_tokens, None, 1));
             Tensor::cat(&[t.narrow(2, 0, text_tokens), video], 2)
         };

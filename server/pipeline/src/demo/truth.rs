@@ -185,6 +185,7 @@ pub fn target(scene: &Scene) -> Target {
         colour: domain::target::TARGET_COLOURS[0].into(),
         points,
         boxes: vec![],
+        found: None,
     }
 }
 

@@ -5,6 +5,7 @@ use plate::segment::{
     segment_targets as run,
 };
 
+use super::tracks::{Followed, Kept, follow};
 use crate::plate_file::PlateFile;
 use crate::{Error, Reporter, Result};
 use domain::Step;
@@ -63,5 +64,31 @@ pub fn segment(
     match (stopped_by, outcome) {
         (Some(error), _) => Err(error),
         (None, outcome) => outcome.map_err(Error::from),
+    }
+}
+
+/// As [`segment`] where nothing is locked: targets that were followed before from the same marks come out of `kept`, and only the
+/// others are followed.
+pub fn segment_kept(
+    plate: &mut PlateFile,
+    targets: &[Prompts],
+    params: &SegmentParams,
+    kept: &mut dyn Kept,
+    report: &mut dyn Reporter,
+    each: &mut dyn FnMut(FrameMask) -> Result<()>,
+) -> Result<Followed> {
+    let mut stopped_by = None;
+    let mut out = |mask: FrameMask, done: u32, total: u32| {
+        let outcome =
+            each(mask).and_then(|()| Ok(report.step(Step::Track, u64::from(done), u64::from(total))?));
+        outcome.map_err(|error| {
+            stopped_by = Some(error);
+            Stop
+        })
+    };
+    let outcome = follow(&mut Look(plate), targets, params, kept, &mut out);
+    match (stopped_by, outcome) {
+        (Some(error), _) => Err(error),
+        (None, outcome) => outcome,
     }
 }

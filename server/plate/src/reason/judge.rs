@@ -94,6 +94,7 @@ fn proposal(
         place: region.place(scene, verdict.shown),
         confidence: verdict.confidence,
         spans,
+        said: None,
     }))
 }
 

@@ -42,7 +42,7 @@ fn base(name: &str) -> &str {
     name.rsplit(['/', '\\']).next().unwrap_or_default()
 }
 
-fn is_picture(name: &str) -> bool {
+pub fn is_picture(name: &str) -> bool {
     let is_beside = |part: &str| part == "__MACOSX" || (part.starts_with('.') && part != "." && part != "..");
     name.to_lowercase().ends_with(".png") && !name.split(['/', '\\']).any(is_beside)
 }

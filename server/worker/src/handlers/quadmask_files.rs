@@ -1,15 +1,17 @@
-//! Quadmask files: a movie or a zip of PNGs into the draft, and a version out as `quadmask_0.mp4`.
+//! Quadmask files: a movie, a zip of PNGs or what VOID's tools keep into the draft, and a version out as `quadmask_0.mp4`.
 
 use std::io::Read;
 
 use anyhow::{Context as _, bail};
 use db::draft::MadeFrame;
+use domain::void_files::{BLACK, Brought, GREY};
 use domain::{Cover, Hash, Levels, QuadmaskId, ShotId, Step};
 use media::QuadmaskWriter;
 use pipeline::{MaskMovie, Masks, Reporter};
 
 use super::png_sequence::in_order;
 use super::segment::levels;
+use super::void_marks::{self, Found, Of};
 use crate::context::Context;
 
 pub fn import(context: &Context, shot_id: ShotId, file: Hash, name: &str) -> anyhow::Result<()> {
@@ -19,13 +21,25 @@ pub fn import(context: &Context, shot_id: ShotId, file: Hash, name: &str) -> any
     let path = context.named(file, if name.is_empty() { "quadmask" } else { name })?;
     let mut report = context.reporter();
     report.step(Step::Probe, 0, 1)?;
-    let mut magic = [0; 4];
-    let is_zip = std::fs::File::open(&path)?.read_exact(&mut magic).is_ok() && &magic == b"PK\x03\x04";
-    let mut source: Box<dyn Masks> = if is_zip {
-        Box::new(ZipMasks::open(&path, name, frames, width, height)?)
-    } else {
-        Box::new(MaskMovie::open(&path, frames, width, height)?)
-    };
+    let of = Of { path: &path, name, plate: (frames, width, height), plate_name: &shot.file_name };
+    let (brought, mut source): (Brought, Box<dyn Masks>) =
+        match void_marks::open(&of, context.scratch.path())? {
+            Some(Found { brought, masks: Some(masks) }) => (brought, masks),
+            Some(Found { brought, masks: None }) => {
+                if brought.is_empty() {
+                    bail!("“{name}” marks nothing: there is no click, no path and no word in it.");
+                }
+                context.write(|tx| {
+                    let brought = brought.clone();
+                    Box::pin(async move { db::brief::bring(tx, shot_id, &brought).await })
+                })?;
+                return Ok(());
+            }
+            None if of.is_zip()? => {
+                (Brought::default(), Box::new(ZipMasks::open(&path, name, frames, width, height)?))
+            }
+            None => (Brought::default(), Box::new(MaskMovie::open(&path, frames, width, height)?)),
+        };
     let mut made = Vec::new();
     for frame in 0..frames {
         report.step(Step::Store, u64::from(frame), u64::from(frames))?;
@@ -49,14 +63,19 @@ pub fn import(context: &Context, shot_id: ShotId, file: Hash, name: &str) -> any
         );
     }
     context.write(|tx| {
-        let made = made.clone();
-        Box::pin(async move { db::draft::replace_all(tx, shot_id, &made).await })
+        let (made, brought) = (made.clone(), brought.clone());
+        Box::pin(async move {
+            if !brought.is_empty() {
+                db::brief::bring(tx, shot_id, &brought).await?;
+            }
+            db::draft::replace_all(tx, shot_id, &made).await
+        })
     })?;
     Ok(())
 }
 
 /// One PNG per frame, in the order of the numbers in their names.
-struct ZipMasks {
+pub struct ZipMasks {
     archive: zip::ZipArchive<std::fs::File>,
     names: Vec<String>,
     width: u32,
@@ -64,7 +83,7 @@ struct ZipMasks {
 }
 
 impl ZipMasks {
-    fn open(
+    pub fn open(
         path: &std::path::Path,
         name: &str,
         frames: u32,
@@ -100,9 +119,62 @@ impl Masks for ZipMasks {
     }
 }
 
-pub fn export(context: &Context, quadmask_id: QuadmaskId) -> anyhow::Result<()> {
+/// `layers`: the version's two masks too, as VOID's tools keep them.
+pub fn export(context: &Context, quadmask_id: QuadmaskId, layers: bool) -> anyhow::Result<()> {
     let mut report = context.reporter();
-    movie(context, quadmask_id, &mut |done, total| Ok(report.step(Step::Encode, done, total)?))?;
+    let parts = if layers { 2 } else { 1 };
+    movie(context, quadmask_id, &mut |done, total| Ok(report.step(Step::Encode, done, parts * total)?))?;
+    if layers {
+        two_masks(context, quadmask_id, &mut |done, total| {
+            Ok(report.step(Step::Encode, total + done, parts * total)?)
+        })?;
+    }
+    Ok(())
+}
+
+/// `black_mask.mp4` and `grey_mask.mp4` in the store (void-spec §2.1, §4.1): 0 the target, 127 what is affected, 255 the rest.
+fn two_masks(
+    context: &Context,
+    quadmask_id: QuadmaskId,
+    tell: &mut dyn FnMut(u64, u64) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let pool = context.db.pool();
+    let there = context.wait(db::media::of_quadmask(&context.db, quadmask_id))?;
+    if there.black.is_some() && there.grey.is_some() {
+        return Ok(());
+    }
+    let manifest = context.wait(db::quadmasks::manifest(pool, quadmask_id))?;
+    let shot = context.wait(db::shots::get(pool, there.shot_id))?;
+    let rate = shot.facts.context("The plate is not read yet.")?.rate;
+    let (width, height) = (manifest.width, manifest.height);
+    let paths = [BLACK, GREY].map(|name| context.scratch.path().join(name));
+    let [mut black, mut grey] = [
+        QuadmaskWriter::create(&paths[0], width, height, rate)?,
+        QuadmaskWriter::create(&paths[1], width, height, rate)?,
+    ];
+    let total = manifest.frames.len() as u64;
+    for (at, frame) in (0u64..).zip(&manifest.frames) {
+        tell(at, total)?;
+        let levels = levels(context, frame.png, width, height)?;
+        // Codes: 0 primary, 1 both, 2 affected, 3 neither.
+        let of = |is_in: fn(u8) -> bool, value: u8| -> Vec<u8> {
+            levels.codes().iter().map(|code| if is_in(*code) { value } else { 255 }).collect()
+        };
+        black.write(&of(|code| code <= 1, 0))?;
+        grey.write(&of(|code| code == 1 || code == 2, 127))?;
+    }
+    black.finish()?;
+    grey.finish()?;
+    let stored = [context.store.put_file_blocking(&paths[0])?, context.store.put_file_blocking(&paths[1])?];
+    let [(black, black_size), (grey, grey_size)] = stored;
+    let sizes = [i64::try_from(black_size)?, i64::try_from(grey_size)?];
+    context.write(|tx| {
+        Box::pin(async move {
+            db::blobs::record(tx, black, sizes[0]).await?;
+            db::blobs::record(tx, grey, sizes[1]).await?;
+            db::quadmasks::set_layers(tx, quadmask_id, (black, grey)).await
+        })
+    })?;
     Ok(())
 }
 
@@ -248,7 +320,7 @@ mod tests {
         let quadmask_id =
             transact!(db, [combined], |tx| db::quadmasks::submit(tx, shot_id, author, "", &combined))
                 .expect("sent to review");
-        work(&db, &store, Job::ExportQuadmask { quadmask_id }, false).await.expect("exported");
+        work(&db, &store, Job::ExportQuadmask { quadmask_id, layers: false }, false).await.expect("exported");
         let movie = db::media::of_quadmask(&db, quadmask_id).await.expect("there").movie.expect("made");
         let second = studio.shot("second").await;
         let bytes = store.get_blocking(movie).expect("stored");

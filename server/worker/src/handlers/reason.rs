@@ -1,16 +1,24 @@
-//! Reason: the plate and the draft's primary masks to proposals of what else is affected. What people decided stays.
+//! Reason: the plate and the draft's primary masks to proposals of what else is affected, by the built-in reasoner or by a model
+//! outside that the project allows. What people decided stays.
+
+mod named;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 
 use anyhow::Context as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use db::proposals::Found;
+use db::draft::Frame;
+use db::proposals::{Found, Told};
+use domain::outside::Reasoner as By;
+use domain::project::Shot;
 use domain::{Hash, Levels, Proposal, ShotId};
 use media::{Rgb8, jpeg};
 use pipeline::PlateFile;
-use pipeline::stages::reason::reason;
-use plate::reason::ReasonParams;
+use pipeline::stages::affected::join;
+use reasoner::{Answer, BuiltIn, Reasoner, Remote, Setting};
 
 use super::segment::levels;
 use crate::context::Context;
@@ -19,33 +27,84 @@ use crate::context::Context;
 const PICTURE: (u32, u32) = (224, 126);
 const AROUND: f32 = 0.5;
 
-pub fn run(context: &Context, shot_id: ShotId) -> anyhow::Result<()> {
+pub fn run(context: &Context, shot_id: ShotId, by: By) -> anyhow::Result<()> {
     let shot = context.wait(db::shots::get(context.db.pool(), shot_id))?;
     let rows = context.wait(db::draft::frames(context.db.pool(), shot_id))?;
-    let inputs = db::proposals::inputs(&shot, &rows);
+    match by {
+        By::BuiltIn => {
+            look(context, &shot, &rows, db::proposals::inputs(&shot, &rows), &mut BuiltIn::default())
+        }
+        By::Outside => {
+            let setting = allowed(context, &shot)?;
+            let sends = setting.outside.sends;
+            let question = context.wait(db::proposals::question(&context.db, &shot, &rows, sends))?;
+            let inputs = db::proposals::inputs_outside(&shot, &rows, question.key(&setting.outside));
+            let mut remote = Remote { setting, question, runtime: context.runtime() };
+            look(context, &shot, &rows, inputs, &mut remote)
+        }
+    }
+}
+
+/// The model that this worker may ask about the shot, as its project allows it now: it may have been taken back since.
+fn allowed(context: &Context, shot: &Shot) -> anyhow::Result<Setting> {
+    let project = context.wait(db::projects::get(context.db.pool(), shot.project_id))?;
+    let setting = context.outside.clone().context(
+        "This worker was told of no model outside. Use the built-in reasoner, or start it with OUTSIDE_ENDPOINT and OUTSIDE_MODEL",
+    )?;
+    let is_allowed = project.outside.is_some_and(|consent| consent.covers(&setting.outside));
+    anyhow::ensure!(
+        is_allowed,
+        "The project does not allow that this model is asked, so nothing was sent. A producer or owner can allow it in the project's \
+         settings; the built-in reasoner asks nobody"
+    );
+    Ok(setting)
+}
+
+/// Has a reasoner look, unless the last search looked at just this, and keeps what it found.
+fn look(
+    context: &Context,
+    shot: &Shot,
+    rows: &[Frame],
+    inputs: Hash,
+    reasoner: &mut dyn Reasoner,
+) -> anyhow::Result<()> {
+    let shot_id = shot.shot_id;
     if context.wait(db::proposals::is_done(context.db.pool(), shot_id, inputs))? {
         context.log("Nothing changed since the last search");
         return Ok(());
     }
     let known: HashMap<u32, Hash> = rows.iter().filter_map(|r| r.levels.map(|l| (r.frame, l))).collect();
     let mut report = context.reporter();
-    let mut plate = PlateFile::open(context.plate(&shot)?, &mut report)?;
+    let mut plate = PlateFile::open(context.plate(shot)?, &mut report)?;
     let (width, height) = plate.size();
     let mut masks = |frame: u32| -> pipeline::Result<Levels> {
         levels(context, known.get(&frame).copied(), width, height)
             .map_err(|error| pipeline::Error::Input(format!("{error:#}")))
     };
-    let reasoned = reason(&mut plate, &mut masks, &ReasonParams::default(), &mut report)?;
+    let answer = reasoner.reason(&mut plate, &mut masks, &mut report).map_err(|error| match error {
+        // As the worker's loop knows it: that somebody stopped the job is no failure.
+        reasoner::Error::Pipeline(error) => anyhow::Error::from(error),
+        error => error.into(),
+    })?;
+    let Answer { mut proposals, mut notes, scene, asked } = answer;
+    if let Some(asked) = &asked {
+        context.log(format!("{} was asked: {}", asked.who(), asked.bill()));
+        let mut nouns = named::of(context, shot);
+        notes.extend(join(&mut plate, &mut masks, &mut proposals, &mut *nouns, &mut report)?);
+    }
     let mut found = Vec::new();
-    for proposal in reasoned.proposals {
-        let picture = Some(picture(&mut plate, &proposal)?);
+    for proposal in proposals {
+        // What was said without a place has nothing to show.
+        let picture = if proposal.spans.is_empty() { None } else { Some(picture(&mut plate, &proposal)?) };
         found.push(Found { proposal, picture });
     }
     context.log(format!("{} proposals", found.len()));
-    let notes = reasoned.notes;
+    let told = asked.map(|asked| Told { asked, scene });
     context.write(|tx| {
-        let (found, notes) = (found.clone(), notes.clone());
-        Box::pin(async move { db::proposals::put(tx, shot_id, inputs, &found, &notes).await })
+        let (found, notes, told) = (found.clone(), notes.clone(), told.clone());
+        Box::pin(
+            async move { db::proposals::put_told(tx, shot_id, inputs, &found, &notes, told.as_ref()).await },
+        )
     })?;
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod tests;
+mod tracks;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::{Duration, Instant};
@@ -11,10 +12,11 @@ use db::draft::{Frame, MadeFrame};
 use domain::project::Shot;
 use domain::run::{GrownBy, Segmenter};
 use domain::{Cover, Hash, Levels, ShotId, Target};
-use pipeline::stages::segment::{glance, segment};
+use pipeline::stages::segment::{glance, segment, segment_kept};
 use pipeline::{Error, PlateFile};
 use plate::segment::{FrameMask, Locked, Locks, Prompts, SegmentParams, SourceError};
 
+use self::tracks::Tracks;
 use crate::context::Context;
 
 /// Frames are written together, at least this often, so that the mask is seen to grow.
@@ -33,18 +35,28 @@ pub fn run(context: &Context, shot_id: ShotId, by: Segmenter) -> anyhow::Result<
     let mut each = |mask: FrameMask| draft.take(mask);
     // Each target is an object of its own.
     let targets: Vec<Prompts> = targets.iter().map(prompts).collect();
-    match by {
+    let outcome: anyhow::Result<()> = match by {
         Segmenter::Plate => {
             grown_by(context, shot_id, GrownBy { by, network: None })?;
-            segment(&mut plate, &targets, &mut locks, &SegmentParams::default(), &mut report, &mut each)?;
+            let params = SegmentParams::default();
+            // A correction of one target may say something of all of them.
+            if locks.frames().is_empty() {
+                let mut tracks = Tracks::new(context, shot_id, seen_as(&shot), &params);
+                segment_kept(&mut plate, &targets, &params, &mut tracks, &mut report, &mut each)
+                    .map(|found| context.log(tracks::said(found)))
+                    .map_err(Into::into)
+            } else {
+                segment(&mut plate, &targets, &mut locks, &params, &mut report, &mut each).map_err(Into::into)
+            }
         }
         Segmenter::Sam2 => {
             let seen_as = seen_as(&shot);
-            sam2::run(context, shot_id, seen_as, &mut plate, &targets, &mut locks, &mut report, &mut each)?;
+            sam2::run(context, shot_id, seen_as, &mut plate, &targets, &mut locks, &mut report, &mut each)
         }
-    }
-    draft.flush()?;
-    Ok(())
+    };
+    // Whoever stops it keeps what has grown until then.
+    let flushed = draft.flush();
+    outcome.and(flushed)
 }
 
 /// Answers a click: the mask of its frame, as the marks on it say now. Nothing marked there any more takes away what an earlier
@@ -60,19 +72,21 @@ pub fn answer(context: &Context, click: Click) -> anyhow::Result<()> {
     let beside = draft.beside(frame)?;
     let beside = beside.as_ref().map(|(at, mask)| (*at, mask.as_slice()));
     let mut locks = draft.locks();
-    let by = context.models.segmenter(context.wait(db::draft::state(context.db.pool(), shot_id))?.grown_by);
-    let found = match by {
-        Segmenter::Plate => {
-            glance(&mut plate, &targets, frame, beside, &mut locks, &SegmentParams::default())?
-        }
-        // What it has tracked, a correction leads on only by growing again.
-        Segmenter::Sam2 if beside.is_some() => {
-            return context.write(|tx| Box::pin(db::clicks::forget(tx, click))).map_err(Into::into);
-        }
+    let state = context.wait(db::draft::state(context.db.pool(), shot_id))?;
+    let by_sam2 = match context.models.segmenter(state.grow_with, state.grown_by) {
+        Segmenter::Plate => None,
         Segmenter::Sam2 => {
-            let here: Vec<Prompts> = targets.iter().map(|target| on_frame(target, frame)).collect();
-            locks.rows.retain(|at, _| *at == frame);
-            sam2::glance(context, seen_as(&shot), &mut plate, &here, frame, &mut locks)?
+            let answer = sam2::glance(context, seen_as(&shot), &mut plate, &targets, frame, beside);
+            // Whoever clicked waits for a mask: what is wrong with SAM 2 is said where it is to grow one.
+            answer.inspect_err(|error| tracing::warn!("SAM 2 has no answer on frame {frame}: {error:#}")).ok()
+        }
+    };
+    let (found, by) = match by_sam2 {
+        Some(answer) => answer,
+        None => {
+            let params = SegmentParams::default();
+            let found = glance(&mut plate, &targets, frame, beside, &mut locks, &params)?;
+            (found, GrownBy { by: Segmenter::Plate, network: None })
         }
     };
     let none =
@@ -83,8 +97,8 @@ pub fn answer(context: &Context, click: Click) -> anyhow::Result<()> {
         // A frame on which nothing is looked for was not judged.
         made.confidence = made.confidence.filter(|_| !is_none);
         let answered = context.write(|tx| {
-            let made = made.clone();
-            Box::pin(async move { db::clicks::answer(tx, click, &made).await })
+            let (made, by) = (made.clone(), by.clone());
+            Box::pin(async move { db::clicks::answer(tx, click, &made, &by).await })
         })?;
         match answered {
             Answered::Put | Answered::TooLate => return Ok(()),
@@ -93,19 +107,8 @@ pub fn answer(context: &Context, click: Click) -> anyhow::Result<()> {
     }
 }
 
-/// The marks of one frame.
-fn on_frame(target: &Prompts, frame: u32) -> Prompts {
-    let mut here = Prompts::default();
-    let points = [(&mut here.positive, &target.positive), (&mut here.negative, &target.negative)];
-    for (to, from) in points {
-        to.extend(from.get(&frame).map(|points| (frame, points.clone())));
-    }
-    here.boxes.extend(target.boxes.get(&frame).map(|boxes| (frame, boxes.clone())));
-    here
-}
-
 /// What the pictures of a shot are told by.
-fn seen_as(shot: &Shot) -> Hash {
+pub(super) fn seen_as(shot: &Shot) -> Hash {
     Hash::of(format!("{} {:?} {:?}", shot.plate, shot.trim, shot.said_colour).as_bytes())
 }
 
@@ -144,17 +147,53 @@ mod sam2 {
         _: &mut PlateFile,
         _: &[Prompts],
         _: u32,
-        _: &mut DraftLocks<'_>,
-    ) -> anyhow::Result<Option<FrameMask>> {
+        _: Option<(u32, &[u8])>,
+    ) -> anyhow::Result<(Option<FrameMask>, GrownBy)> {
         anyhow::bail!("This worker was built without libtorch, so it has no SAM 2.")
     }
 }
 
 #[cfg(feature = "void")]
 mod sam2 {
-    use engine::track::{self, Options};
+    use domain::run::Network;
+    use engine::track::{self, Lend, Options};
 
     use super::*;
+    use crate::models::{Models, network_of};
+
+    /// The worker's network, for as long as it is the same one. Clicks on other shots are answered between its frames.
+    struct Lender<'a> {
+        models: &'a Models,
+        fingerprint: Hash,
+        /// How long others may take it before it is taken again.
+        gap: Duration,
+    }
+
+    /// A lock is not handed to whoever waits longest: without a gap a long track would take it again and again.
+    const GAP: Duration = Duration::from_millis(1);
+
+    impl<'a> Lender<'a> {
+        fn open(models: &'a Models, gap: Duration) -> engine::Result<(Self, Network)> {
+            let network = models.with_sam2(|segmenter| Ok(network_of(segmenter)))?;
+            Ok((Self { models, fingerprint: network.fingerprint, gap }, network))
+        }
+    }
+
+    impl Lend for Lender<'_> {
+        fn lend(&mut self, work: &mut dyn FnMut(&mut track::Segmenter)) -> engine::Result<()> {
+            let wanted = self.fingerprint;
+            if !self.gap.is_zero() {
+                std::thread::sleep(self.gap);
+            }
+            self.models.with_sam2(|segmenter| {
+                if segmenter.named().fingerprint != wanted {
+                    return Err(engine::Error::Exchanged);
+                }
+                work(segmenter);
+                Ok(())
+            })
+        }
+    }
 
     pub fn run(
         context: &Context,
@@ -166,47 +205,29 @@ mod sam2 {
         report: &mut dyn pipeline::Reporter,
         each: &mut dyn FnMut(FrameMask) -> pipeline::Result<()>,
     ) -> anyhow::Result<()> {
-        let mut said = Ok(());
-        let outcome = context.models.with_sam2(|segmenter| {
-            let network = Some(crate::models::network_of(segmenter));
-            said = grown_by(context, shot_id, GrownBy { by: Segmenter::Sam2, network });
-            let options = Options { plate: Some(seen_as), ..Options::default() };
-            track::segment(segmenter, plate, targets, locks, options, report, each)
-        });
+        let (mut lender, network) = Lender::open(&context.models, GAP)?;
+        grown_by(context, shot_id, GrownBy { by: Segmenter::Sam2, network: Some(network) })?;
+        let options = Options { plate: Some(seen_as), ..Options::default() };
+        let outcome = track::segment(&mut lender, plate, targets, locks, options, report, each);
         outcome.map_err(|error| match error {
             // As the worker's loop knows it: that somebody stopped the job is no failure.
             engine::Error::Pipeline(error) => anyhow::Error::from(error),
             error => error.into(),
-        })?;
-        said
+        })
     }
 
-    /// The mask of the one frame on which something is marked: a track hands those out first, and ends there.
     pub fn glance(
         context: &Context,
         seen_as: Hash,
         plate: &mut PlateFile,
         targets: &[Prompts],
         frame: u32,
-        locks: &mut DraftLocks<'_>,
-    ) -> anyhow::Result<Option<FrameMask>> {
-        if !targets.iter().any(|target| !target.positive.is_empty() || !target.boxes.is_empty()) {
-            return Ok(None);
-        }
-        let mut found = None;
-        let mut each = |mask: FrameMask| {
-            let is_it = mask.frame == frame;
-            found = found.take().or(is_it.then_some(mask));
-            if is_it { Err(Error::Cancelled) } else { Ok(()) }
-        };
-        let outcome = context.models.with_sam2(|segmenter| {
-            let options = Options { plate: Some(seen_as), ..Options::default() };
-            track::segment(segmenter, plate, targets, locks, options, &mut (), &mut each)
-        });
-        match outcome {
-            Ok(()) | Err(engine::Error::Pipeline(Error::Cancelled)) => Ok(found),
-            Err(error) => Err(error.into()),
-        }
+        beside: Option<(u32, &[u8])>,
+    ) -> anyhow::Result<(Option<FrameMask>, GrownBy)> {
+        let (mut lender, network) = Lender::open(&context.models, Duration::ZERO)?;
+        let options = Options { plate: Some(seen_as), ..Options::default() };
+        let found = track::glance(&mut lender, plate, targets, frame, beside, options)?;
+        Ok((found, GrownBy { by: Segmenter::Sam2, network: Some(network) }))
     }
 }
 

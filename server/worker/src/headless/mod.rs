@@ -1,5 +1,7 @@
 //! The stages on plain files: each writes its files and a `report.json` into `--out DIR`.
 
+pub mod combine;
+pub mod find;
 pub mod reason;
 pub mod remove;
 pub mod sam2;

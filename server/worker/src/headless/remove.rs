@@ -22,7 +22,10 @@ use super::{Log, Part, make_out, read_json, write_report};
 /// The engine `void` writes model.mkv too (what the model made, on its canvas) and latents/, from which a run that was killed
 /// goes on when it is started again with the same words; its report has `pass`, `prompt`, `negative_prompt`, `recipe`,
 /// `model` {name, is_test_model, fingerprint}, `device`, `precision`, `canvas` [width, height], `region` [x, y, width,
-/// height], `length`, `windows` [[first, last], …] and `resumed_steps` as well.
+/// height], `parts`, `cuts`, `length`, `windows` [[first, last], …], `memory` (the plan that it ended under), `predicted`
+/// {plan, bytes, seconds} and `measured` {seconds, peak_rss_bytes}, `morphing` {value, threshold, led_to: nothing, pass_two,
+/// pass_two_anyway, pass_two_lacks, switched_off, preview, last_pass}, `is_preview` and `resumed_steps` as well. Where pass 2
+/// follows by itself, its files go into DIR/pass2.
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment, after_long_help = void::knobs())]
 pub struct Args {

@@ -15,7 +15,8 @@ use crate::points;
 /// Grows a primary mask from clicks and boxes over all frames, both ways: without weights, or with SAM 2.
 ///
 /// Writes into DIR: mask.mkv (FFV1 grey, 0 object, 255 rest, one frame per plate frame) and report.json with
-/// `engine`, `model` (of SAM 2), `first`, `frames`, `width`, `height`, `confidence` (0–1 per frame), `seconds`, `peak_rss_bytes`.
+/// `engine`, `model` (of SAM 2), `first`, `frames`, `width`, `height`, `confidence` (0–1 per frame), `open_seconds` (of SAM 2's
+/// weights), `first_mask_seconds` (from then on, the plate's being read included), `seconds`, `peak_rss_bytes`.
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct Args {
@@ -45,6 +46,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         "sam2" => Some(super::sam2::open(&args.net)?), // before anything is made
         _ => None,
     };
+    let opened = Instant::now();
     make_out(&args.out)?;
     let mut log = Log::default();
     let mut plate = PlateFile::open(args.part.of(&args.plate, &mut log)?, &mut log)?;
@@ -62,10 +64,12 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let mut place = vec![None; frames as usize];
     let mut confidence = vec![0.0; frames as usize];
     let mut count = 0u32;
+    let mut first_mask = None;
     let mut each = |mask: FrameMask| -> pipeline::Result<()> {
         if !mask.whole {
             return Ok(());
         }
+        first_mask.get_or_insert_with(|| opened.elapsed().as_secs_f64());
         let inverted: Vec<u8> = mask.mask.iter().map(|&m| if m == 0 { 255 } else { 0 }).collect();
         writer.write(&inverted)?;
         place[mask.frame as usize] = Some(count);
@@ -89,6 +93,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         &serde_json::json!({
             "engine": args.engine, "model": net.as_ref().map(super::sam2::named),
             "first": args.part.first, "frames": frames, "width": width, "height": height, "confidence": confidence,
+            "open_seconds": net.is_some().then(|| (opened - started).as_secs_f64()), "first_mask_seconds": first_mask,
             "seconds": started.elapsed().as_secs_f64(), "peak_rss_bytes": crate::memory::peak_rss_bytes(),
         }),
     )

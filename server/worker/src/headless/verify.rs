@@ -8,8 +8,12 @@ use pipeline::stages::verify::verify_part;
 
 use super::Part;
 
-/// Compares a result with its plate, or with the part of it that is the shot, by frame index.
+/// Checks a finished removal: kept samples are the plate's own, and the matte stays within quadmask plus edge.
+///
+/// Compares a result with its plate, or with the part of it that is the shot, by frame index. Exit 0 when all is kept, 1 when a
+/// kept sample differs or the matte reaches too far, 2 when the files cannot be compared. What was found is printed as JSON.
 #[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
 pub struct Args {
     #[arg(long)]
     plate: PathBuf,

@@ -31,7 +31,8 @@ pub struct Words {
 
 /// Pass 2: refines what pass 1 made, with noise that follows its motion.
 ///
-/// Writes into DIR what `stage remove --engine void` writes.
+/// Writes into DIR what `stage remove --engine void` writes: result.mkv, matte.mkv, proxy.mov, model.mkv, latents/ and
+/// report.json, whose `pass` is 2.
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment, after_long_help = knobs())]
 pub struct Args {
@@ -61,7 +62,7 @@ pub struct Args {
 pub struct MakeArgs {
     dir: PathBuf,
     /// Which networks.
-    #[arg(long, default_value = "void", value_parser = ["void", "sam2"])]
+    #[arg(long, default_value = "void", value_parser = ["void", "sam2", "sam3"])]
     network: String,
     /// Larger networks, 700 MB: to see what memory they take.
     #[arg(long)]
@@ -131,6 +132,7 @@ pub fn make_test_model(args: &MakeArgs) -> anyhow::Result<()> {
 
     match args.network.as_str() {
         "sam2" => engine::track::make_test_model(&args.dir)?,
+        "sam3" => engine::find::make_test_model(&args.dir)?,
         _ => make_of(&args.dir, if args.larger { Sizes::larger() } else { Sizes::tiny() })?,
     }
     tracing::info!("{} holds a test model now: what it makes means nothing.", args.dir.display());
@@ -140,7 +142,9 @@ pub fn make_test_model(args: &MakeArgs) -> anyhow::Result<()> {
 #[cfg(feature = "void")]
 pub fn run(order: &Order) -> anyhow::Result<()> {
     use anyhow::Context;
-    use engine::{Model, Pass};
+    use domain::predict::Wanted;
+    use domain::version::{LedTo, Morphing};
+    use engine::{Model, Pass, Shelf};
     use pipeline::MaskMovie;
 
     use super::{Log, make_out, read_json, write_report};
@@ -190,6 +194,7 @@ pub fn run(order: &Order) -> anyhow::Result<()> {
         predicted.steps,
         plans.collect::<Vec<_>>().join(", ")
     );
+    let shelf = Shelf::default(); // nothing stays loaded: pass 2 gets all of the memory
     let order = engine::Order {
         plate,
         prompt,
@@ -198,37 +203,54 @@ pub fn run(order: &Order) -> anyhow::Result<()> {
         pass1: pass1.as_deref(),
         out,
         device,
+        shelf: &shelf,
+        cache: None,
     };
+    let machine = crate::speed::machine(&model, &shelf, device)?;
     let removed = engine::run(&order, &model, &mut masks, &mut log)?;
     for note in &removed.notes {
         tracing::info!("{note}");
     }
     let (proof, about) = (&removed.proof, &removed.about);
-    write_report(
-        out,
-        &serde_json::json!({
-            "engine": "void", "pass": about.pass,
-            "first": part.first, "frames": proof.frames, "width": facts.coded_width, "height": facts.coded_height,
-            "rate": [facts.rate.num(), facts.rate.den()],
-            "time_base": [facts.time_base.0, facts.time_base.1],
-            "timestamps": facts.variable_times,
-            "pixel_format": proof.pixel_format, "plate_pixel_format": facts.pixel_format,
-            "edge_px": proof.edge_px, "max_delta_outside": proof.max_delta_outside,
-            "matte_share": proof.matte_share, "seen_elsewhere": proof.seen_elsewhere, "guessed": proof.guessed,
-            "prompt": prompt, "negative_prompt": negative_prompt, "recipe": recipe,
-            "model": about.model, "device": about.device, "precision": about.precision, "canvas": about.canvas,
-            "region": about.region, "parts": about.parts, "cuts": about.cuts, "length": about.length,
-            "windows": about.windows, "memory": about.memory, "pace": about.pace, "predicted_bytes": predicted.bytes,
-            "morphing": about.morphing, "is_preview": about.is_preview,
-            "resumed_steps": about.resumed_steps, "notes": removed.notes,
-            "seconds": proof.seconds, "peak_rss_bytes": crate::memory::peak_rss_bytes(),
-        }),
-    )?;
-    if !engine::wants_second(&recipe, about) {
-        return Ok(());
-    }
-    if let Err(error) = Model::open(weights, Pass::Two) {
+    let asked = Wanted {
+        recipe: &recipe,
+        pass: about.pass,
+        frames: facts.frames,
+        width: facts.width(),
+        height: facts.height(),
+    };
+    // What is not the picture itself is not refined.
+    let wants_second = !about.is_preview && engine::wants_second(&recipe, about);
+    let lacks = if wants_second { Model::open(weights, Pass::Two).err() } else { None };
+    let morphing = about.morphing.map(|check| {
+        let led_to = LedTo::of(check.fires, about.pass, &recipe, lacks.is_none());
+        Morphing { value: check.value, threshold: check.threshold, led_to }
+    });
+    let peak = crate::memory::peak_rss_bytes();
+    let mut report = serde_json::json!({
+        "engine": "void", "pass": about.pass,
+        "first": part.first, "frames": proof.frames, "width": facts.coded_width, "height": facts.coded_height,
+        "rate": [facts.rate.num(), facts.rate.den()],
+        "time_base": [facts.time_base.0, facts.time_base.1],
+        "timestamps": facts.variable_times,
+        "pixel_format": proof.pixel_format, "plate_pixel_format": facts.pixel_format,
+        "edge_px": proof.edge_px, "max_delta_outside": proof.max_delta_outside,
+        "matte_share": proof.matte_share, "seen_elsewhere": proof.seen_elsewhere, "guessed": proof.guessed,
+        "prompt": prompt, "negative_prompt": negative_prompt, "recipe": recipe,
+        "model": about.model, "device": about.device, "precision": about.precision, "canvas": about.canvas,
+        "region": about.region, "parts": about.parts, "cuts": about.cuts, "length": about.length,
+        "windows": about.windows, "memory": about.memory, "loaded": about.loaded, "pace": about.pace, "predicted_bytes": predicted.bytes,
+        "morphing": morphing, "is_preview": about.is_preview,
+        "resumed_steps": about.resumed_steps, "notes": removed.notes,
+        "seconds": proof.seconds, "peak_rss_bytes": peak,
+    });
+    report["predicted"] = serde_json::json!(machine.predicted(&asked, about.memory));
+    report["measured"] = serde_json::json!({ "seconds": proof.seconds, "peak_rss_bytes": peak });
+    write_report(out, &report)?;
+    if let Some(error) = &lacks {
         tracing::warn!("Pass 2 should follow, and cannot: {error}");
+    }
+    if !wants_second || lacks.is_some() {
         return Ok(());
     }
     tracing::info!("Pass 2 follows, into {}.", out.join("pass2").display());

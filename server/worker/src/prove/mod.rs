@@ -6,7 +6,13 @@ mod child;
 mod nets;
 mod plate;
 mod reason;
+#[cfg(feature = "void")]
+mod sam2;
+#[cfg(feature = "void")]
+mod sam3;
 mod segment;
+#[cfg(feature = "void")]
+mod switches;
 #[cfg(feature = "void")]
 mod weights;
 
@@ -48,8 +54,17 @@ enum Name {
     Nets,
     /// What the built-in reasoner finds of what is affected, and where. Counted in frames of a demo shot.
     Reason,
+    /// A full-size SAM 2 opens in both layouts and answers a click on one frame: time and memory. Counted in sizes.
+    #[cfg(feature = "void")]
+    Sam2,
+    /// SAM 3 of the released size in both published forms: time, memory, a second phrase beside the first. Any count: tiny.
+    #[cfg(feature = "void")]
+    Sam3,
     /// How far the segmenter's masks agree with known ones. Counted in frames of a trial shot.
     Segment,
+    /// What each switch that makes VOID faster changes in the latents, and its time. Any count asks for the short form.
+    #[cfg(feature = "void")]
+    Switches,
     /// A full-size checkpoint opens in under a second and takes no more memory than what is used of it. Counted in blocks.
     #[cfg(feature = "void")]
     Weights,
@@ -80,7 +95,13 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         Name::Reason => ("reason", reason::prove(request, &args.samples)?),
         Name::Segment => ("segment", segment::prove(request, &args.samples)?),
         #[cfg(feature = "void")]
+        Name::Sam3 => ("sam3", sam3::prove(request)?),
+        #[cfg(feature = "void")]
         Name::Nets => ("nets", nets::prove(request)?),
+        #[cfg(feature = "void")]
+        Name::Sam2 => ("sam2", sam2::prove(request)?),
+        #[cfg(feature = "void")]
+        Name::Switches => ("switches", switches::prove(request)?),
         #[cfg(feature = "void")]
         Name::Weights => ("weights", weights::prove(request)?),
     };

@@ -66,7 +66,7 @@ pub fn prove(request: Request) -> anyhow::Result<Outcome> {
 }
 
 /// What this process has for itself alone, pages of files included.
-fn private_bytes() -> anyhow::Result<u64> {
+pub(super) fn private_bytes() -> anyhow::Result<u64> {
     let text =
         std::fs::read_to_string("/proc/self/smaps_rollup").context("reading /proc/self/smaps_rollup")?;
     let kilobytes = |name: &str| -> u64 {

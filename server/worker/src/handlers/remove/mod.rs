@@ -124,7 +124,7 @@ impl Removal<'_> {
         let Self { context, run, shot, subject, approved: _, manifest: _ } = self;
         let Made { result, matte, proxy, proxy_index, proof, notes, networks } = made;
         for note in notes {
-            context.log(note.clone());
+            context.log(note);
         }
         let put = |path: &Path| -> anyhow::Result<(Hash, i64)> {
             let (hash, size) = context.store.put_file_blocking(path)?;

@@ -113,6 +113,12 @@ async fn a_stopped_run_goes_on_and_gives_the_same_bits() {
     let undisturbed = studio.newest().await;
     assert_eq!(undisturbed.made_by.as_ref().map(|made_by| made_by.resumed_steps), Some(0));
     assert_eq!((undisturbed.result, undisturbed.model_output), (resumed.result, resumed.model_output));
+    // The networks stayed loaded, and what they made of prompt, mask and plate was kept.
+    let loaded = async |version: &Version| {
+        let manifest = db::versions::manifest(fresh.db.pool(), version.version_id).await.expect("there");
+        manifest["networks"]["about"]["loaded"].clone()
+    };
+    assert_eq!(loaded(&undisturbed).await, serde_json::json!([]));
     let output = undisturbed.model_output.expect("kept");
     let known: i64 = sqlx::query_scalar("select count(*) from blob where hash = $1")
         .bind(output.to_string())
@@ -126,6 +132,7 @@ async fn a_stopped_run_goes_on_and_gives_the_same_bits() {
     let refined = studio.newest().await;
     assert_eq!(refined.engine_words(), "VOID pass 2");
     assert_ne!(refined.model_output, undisturbed.model_output);
+    assert_eq!(loaded(&refined).await, serde_json::json!(["optical flow", "transformer of pass 2"]));
     let manifest = db::versions::manifest(fresh.db.pool(), refined.version_id).await.expect("there");
     assert_eq!(manifest["networks"]["first_pass"]["model_output"], output.to_string());
     assert_eq!(manifest["networks"]["prompt"], "bars");

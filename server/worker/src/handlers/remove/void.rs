@@ -54,8 +54,9 @@ mod with_libtorch {
     use std::time::Duration;
 
     use anyhow::Context as _;
-    use domain::version::MadeBy;
-    use engine::{Error, Pass};
+    use domain::predict::Wanted;
+    use domain::version::{LedTo, MadeBy, Morphing};
+    use engine::{Cache, Error, Pass};
     use pipeline::Reporter;
     use serde_json::json;
     use storage::Workplace;
@@ -63,7 +64,10 @@ mod with_libtorch {
     use super::super::{Made, Networks};
     use super::*;
     use crate::context::Context;
-    use crate::memory;
+    use crate::{lost, memory, speed};
+
+    /// What is kept of prompts, masks and plates for other runs: those of about a hundred shots.
+    const MOST_CACHED_BYTES: u64 = 2_000_000_000;
 
     pub fn run(removal: &Removal, order: &VoidOrder) -> anyhow::Result<()> {
         let context = removal.context;
@@ -89,7 +93,9 @@ mod with_libtorch {
         let knows_peak = memory::forget_peak();
         let plate = removal.plate()?;
         let mut masks = |frame| removal.levels(frame);
-        let removed = context.models.with(pass, |model, device| {
+        let cache = Cache::new(&context.store.cached_path("latents"), MOST_CACHED_BYTES);
+        let removed = context.models.with(pass, |model, shelf, device| {
+            let machine = speed::machine(model, shelf, device)?;
             let order = engine::Order {
                 plate,
                 prompt,
@@ -98,10 +104,12 @@ mod with_libtorch {
                 pass1: first_output.as_deref(),
                 out: place.path(),
                 device,
+                shelf,
+                cache: Some(&cache),
             };
-            engine::run(&order, model, &mut masks, &mut report)
+            Ok((engine::run(&order, model, &mut masks, &mut report)?, machine))
         });
-        let removed = removed.map_err(for_people)?;
+        let (removed, machine) = removed.map_err(for_people)?;
         report.step(Step::Store, 0, 1)?;
         let about = &removed.about;
         let (width, height) = (removal.manifest.width, removal.manifest.height);
@@ -117,9 +125,19 @@ mod with_libtorch {
         // What is not the picture itself is not refined.
         let wanted = !about.is_preview && engine::wants_second(&order.knobs, about);
         let follow = wanted.then(|| context.models.lacks(Pass::Two));
+        let has_second = follow.as_ref().is_none_or(Option::is_none);
+        let morphing = about.morphing.map(|check| Morphing {
+            value: check.value,
+            threshold: check.threshold,
+            led_to: LedTo::of(check.fires, about.pass, &order.knobs, has_second),
+        });
+        let asked = Wanted { recipe: &order.knobs, pass: about.pass, frames, width, height };
+        let predicted = machine.predicted(&asked, about.memory);
         match &follow {
             Some(None) => notes.push("Pass 2 follows by itself.".to_owned()),
-            Some(Some(why)) => notes.push(format!("Pass 2 should follow, and cannot: {why}")),
+            Some(Some(why)) => {
+                notes.push(format!("Pass 2 should follow, and cannot: {}", context.plain(why)));
+            }
             None => {}
         }
         let follow = matches!(follow, Some(None)).then(|| order.clone());
@@ -139,6 +157,9 @@ mod with_libtorch {
             resumed_steps: about.resumed_steps,
             seconds: removed.proof.seconds,
             peak_rss_bytes: knows_peak.then(memory::peak_rss_bytes),
+            memory: Some(about.memory),
+            predicted: Some(predicted),
+            morphing,
             notes: notes.iter().filter(|note| !labelled(note)).cloned().collect(),
         };
         let label = match (made_by.is_test_model, made_by.is_preview) {
@@ -156,6 +177,9 @@ mod with_libtorch {
                 "version": version.version_id, "subject": version.subject, "model_output": version.model_output,
             })),
             "peak_rss_bytes": made_by.peak_rss_bytes,
+            "predicted": predicted,
+            "measured": { "seconds": made_by.seconds, "peak_rss_bytes": made_by.peak_rss_bytes },
+            "check_of_shapes": morphing,
         });
         removal.store(&Made {
             result: removed.files.result,
@@ -192,6 +216,7 @@ mod with_libtorch {
     fn for_people(error: Error) -> anyhow::Error {
         match error {
             Error::Pipeline(error) => error.into(),
+            error if lost::is_it(&error) => error.into(),
             error
             @ (Error::NoFolder { .. } | Error::NoPart { .. } | Error::Mixed { .. } | Error::Nets(_)) => {
                 anyhow::anyhow!("{error} Then press “Try again”: what was done so far is kept.")

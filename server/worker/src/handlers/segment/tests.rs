@@ -17,13 +17,31 @@ use crate::handlers::package::tests::{HEIGHT, WIDTH, plate, rows, work};
 use crate::models::Models;
 use crate::transact;
 
-/// Answers the clicks that wait; how many.
+/// A shot of the moving square, read.
+async fn ingested(db: &Db, store: &Store, studio: &rows::Studio, folder: &Path) -> ShotId {
+    let bytes = plate(folder);
+    let (file, size) = (store.put_blocking(&bytes).expect("stored"), bytes.len() as i64);
+    let (project_id, artist) = (studio.project_id, studio.artist);
+    let shot_id = transact!(db, [], |tx| async move {
+        db::blobs::record(tx, file, size).await?;
+        db::shots::create(tx, project_id, None, artist, "plate.mov", file, size).await
+    })
+    .expect("a shot")
+    .shot_id;
+    work(db, store, Job::Ingest { shot_id }, false).await.expect("ingested");
+    shot_id
+}
+
+/// Answers the clicks that wait, without weights; how many.
 async fn answer_clicks(db: &Db, store: &Store) -> usize {
+    answer_with(db, store, &Arc::new(Models::new(Path::new("none")))).await
+}
+
+async fn answer_with(db: &Db, store: &Store, models: &Arc<Models>) -> usize {
     let mut answered = 0;
     while let Some(click) = db::clicks::take(db).await.expect("asked") {
-        let (db, store) = (db.clone(), store.clone());
+        let (db, store, models) = (db.clone(), store.clone(), Arc::clone(models));
         let stage = tokio::task::spawn_blocking(move || {
-            let models = Arc::new(Models::new(Path::new("none")));
             answer(&Context::new(db, store, Arc::new(Pulse::default()), models, &[])?, click)
         });
         stage.await.expect("no panic").expect("answered");
@@ -52,16 +70,7 @@ async fn targets_are_followed_each_for_itself_and_the_mask_stays_whole() {
     let folder = tempfile::tempdir().expect("a folder");
     let (db, store) = (fresh.db.clone(), storage::Store::open(folder.path().join("data")).expect("a store"));
     let studio = rows::Studio::new(&db).await;
-    let bytes = plate(folder.path());
-    let (file, size) = (store.put_blocking(&bytes).expect("stored"), bytes.len() as i64);
-    let (project_id, artist) = (studio.project_id, studio.artist);
-    let shot_id = transact!(db, [], |tx| async move {
-        db::blobs::record(tx, file, size).await?;
-        db::shots::create(tx, project_id, None, artist, "plate.mov", file, size).await
-    })
-    .expect("a shot")
-    .shot_id;
-    work(&db, &store, Job::Ingest { shot_id }, false).await.expect("ingested");
+    let (shot_id, artist) = (ingested(&db, &store, &studio, folder.path()).await, studio.artist);
     // The square, clicked on the first frame, and a bar, boxed on the last.
     for name in ["square", "bar"] {
         let target = transact!(db, [], |tx| async move {
@@ -100,16 +109,7 @@ async fn clicks_are_answered_on_their_frame_alone_and_taken_back_with_it() {
     let folder = tempfile::tempdir().expect("a folder");
     let (db, store) = (fresh.db.clone(), Store::open(folder.path().join("data")).expect("a store"));
     let studio = rows::Studio::new(&db).await;
-    let bytes = plate(folder.path());
-    let (file, size) = (store.put_blocking(&bytes).expect("stored"), bytes.len() as i64);
-    let (project_id, artist) = (studio.project_id, studio.artist);
-    let shot_id = transact!(db, [], |tx| async move {
-        db::blobs::record(tx, file, size).await?;
-        db::shots::create(tx, project_id, None, artist, "plate.mov", file, size).await
-    })
-    .expect("a shot")
-    .shot_id;
-    work(&db, &store, Job::Ingest { shot_id }, false).await.expect("ingested");
+    let (shot_id, artist) = (ingested(&db, &store, &studio, folder.path()).await, studio.artist);
     let target =
         transact!(db, [], |tx| async move { db::brief::add_target(tx, shot_id, artist, "square").await });
     let target = target.expect("a target");
@@ -156,9 +156,90 @@ async fn clicks_are_answered_on_their_frame_alone_and_taken_back_with_it() {
         confidence: Some(1.0),
         cover: Cover::default(),
     };
-    let late = transact!(db, [made], |tx| async move { db::clicks::answer(tx, early, &made).await });
+    let late = transact!(db, [made], |tx| async move {
+        let by = GrownBy { by: Segmenter::Plate, network: None };
+        db::clicks::answer(tx, early, &made, &by).await
+    });
     assert_eq!(late.expect("asked"), Answered::TooLate);
     assert_eq!(answer_clicks(&db, &store).await, 1);
     let found = covers(&db, &store, shot_id, 3, [(42, 48), (96, 80), (70, 48)]).await;
     assert_eq!(found, Some([true, false, false]));
+}
+
+#[cfg(feature = "void")]
+#[tokio::test(flavor = "multi_thread")]
+async fn sam2_answers_where_it_was_chosen_and_leaves_what_a_person_locked() {
+    nets::use_one_thread();
+    let fresh = rows::sqlite().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let (db, store) = (fresh.db.clone(), Store::open(folder.path().join("data")).expect("a store"));
+    let studio = rows::Studio::new(&db).await;
+    let (shot_id, artist) = (ingested(&db, &store, &studio, folder.path()).await, studio.artist);
+    let models = Arc::new(Models::new(&folder.path().join("models")));
+    engine::track::make_test_model(&folder.path().join("models/sam2")).expect("a model");
+    models.news().expect("SAM 2 came");
+    let grow = async || {
+        let (db, store, models) = (db.clone(), store.clone(), Arc::clone(&models));
+        let stage = tokio::task::spawn_blocking(move || {
+            let context = Context::new(db, store, Arc::new(Pulse::default()), models, &[])?;
+            run(&context, shot_id, Segmenter::Sam2)
+        });
+        stage.await.expect("no panic").expect("grown");
+    };
+    let frame = async |at: u32| db::draft::frame(db.pool(), shot_id, at).await.expect("read");
+    let state = async || db::draft::state(db.pool(), shot_id).await.expect("read");
+    let target =
+        transact!(db, [], |tx| async move { db::brief::add_target(tx, shot_id, artist, "square").await });
+    let target = target.expect("a target");
+    let save = async |points: Vec<PointPrompt>| {
+        let target = domain::Target { points, ..target.clone() };
+        let saved = transact!(db, [target], |tx| async move {
+            db::brief::save_target(tx, shot_id, artist, &target).await
+        });
+        saved.expect("saved");
+    };
+
+    // Random weights answer nobody who did not choose them.
+    let square = PointPrompt { frame: 0, x: 18.0, y: 48.0, positive: true };
+    save(vec![square]).await;
+    assert_eq!(answer_with(&db, &store, &models).await, 1);
+    assert_eq!(state().await.answered.expect("told").by.by, Segmenter::Plate);
+    let chosen =
+        transact!(db, [], |tx| async move { db::draft::grow_with(tx, shot_id, Segmenter::Sam2).await });
+    chosen.expect("chosen");
+    save(vec![PointPrompt { x: 20.0, ..square }]).await;
+    assert_eq!(answer_with(&db, &store, &models).await, 1);
+    let answered = state().await.answered.expect("told");
+    assert_eq!((answered.frame, answered.by.by), (0, Segmenter::Sam2));
+    assert!(answered.by.network.is_some_and(|network| network.is_test_model));
+
+    grow().await;
+    for at in 0..6 {
+        assert!(frame(at).await.confidence.is_some(), "frame {at}");
+    }
+    // A person's own frame, and corrections on it and beside it.
+    let mut levels = Levels::background(WIDTH, HEIGHT);
+    (40..56).for_each(|y| levels.map_span(y, 42, 58, |_| domain::Level::Primary));
+    let (png, seen) = (levels.to_png(), frame(3).await);
+    let (hash, size) = (store.put_blocking(&png).expect("stored"), png.len() as i64);
+    let lock = db::edits::Change { levels: Some(hash), locks: None, locked: true, cover: Cover::of(&levels) };
+    let locked = transact!(db, [seen, lock], |tx| async move {
+        db::blobs::record(tx, hash, size).await?;
+        db::edits::apply(tx, shot_id, artist, &seen, &lock).await
+    });
+    assert!(locked.expect("locked").is_some());
+    let (locked, tracked) = (frame(3).await, frame(4).await);
+    let stays = |frame: u32| PointPrompt { frame, x: 96.0, y: 80.0, positive: false };
+    save(vec![PointPrompt { x: 20.0, ..square }, stays(3), stays(4)]).await;
+    assert_eq!(answer_with(&db, &store, &models).await, 2);
+    assert_eq!(frame(3).await, locked, "nothing is put over it");
+    assert_ne!(frame(4).await, tracked, "a correction shows at once, from the mask beside it");
+    grow().await;
+    assert_eq!(frame(3).await, locked);
+
+    // Weights that went: the click is answered all the same.
+    std::fs::remove_dir_all(folder.path().join("models/sam2")).expect("removed");
+    save(vec![square, stays(3), stays(4)]).await;
+    assert_eq!(answer_with(&db, &store, &models).await, 1);
+    assert_eq!(state().await.answered.expect("told").by.by, Segmenter::Plate);
 }

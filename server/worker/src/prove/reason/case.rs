@@ -15,10 +15,6 @@ use super::super::plate::film::Format;
 use super::super::plate::footage::Footage;
 use super::score::{Cells, Scored, overlap};
 
-/// Reach and stride of the reference's third stage (void-spec §4.1 B).
-const NOUN_REACH: u32 = 50;
-const NOUN_STRIDE: u32 = 5;
-
 /// An entry of `causes.json`.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Proposed {
@@ -69,30 +65,17 @@ fn reasoned(footage: &Footage, folder: &Path) -> anyhow::Result<(Vec<Proposed>, 
     Ok((serde_json::from_str(&read("causes.json")?)?, serde_json::from_str(&read("report.json")?)?))
 }
 
-/// The reference's third stage with the best answer that any segmenter could give: every pixel that truly changes, on every
-/// fifth frame, within the fixed reach of the target's first mask, as cells.
+/// The reference's third stage with the best answer that any segmenter could give for the true nouns: every pixel that truly
+/// changes.
 fn noun_only(scene: &Scene) -> Vec<Cells> {
     let (width, height) = (scene.width(), scene.height());
-    let grid = Grid::of(width, height);
-    let region = |levels: &Levels, is: fn(Level) -> bool| {
-        Region::of_grey(width, height, &levels.to_grey(), |g| is(Level::nearest(g))).expect("sizes agree")
+    let region = |frame: u32, is: fn(Level) -> bool| {
+        let grey = scene.close_quadmask(frame).to_grey();
+        Region::of_grey(width, height, &grey, |g| is(Level::nearest(g))).expect("sizes agree")
     };
-    let mut target = None;
-    let mut last = Cells::new();
-    let mut all = Vec::new();
-    for frame in 0..scene.frames() {
-        if frame % NOUN_STRIDE == 0 {
-            let levels = scene.close_quadmask(frame);
-            let target = target.get_or_insert_with(|| region(&levels, Level::is_primary));
-            last = cells(
-                &domain::region::near(&region(&levels, Level::is_affected), target, NOUN_REACH),
-                grid,
-                0.0,
-            );
-        }
-        all.push(last.clone());
-    }
-    all
+    let target = region(0, Level::is_primary);
+    let found = |frame: u32| region(frame, Level::is_affected);
+    domain::affected::noun_only(scene.frames(), Grid::of(width, height), &target, found)
 }
 
 /// The cells of which more than `least` of the pixels are meant.

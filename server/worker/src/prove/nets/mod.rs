@@ -1,13 +1,13 @@
 //! The networks' time beside that of the bare matrix products, attention and convolutions they contain, measured in the same
-//! run; and the memory that a removal takes under each plan, with a tiny model and a larger one, both of random weights.
+//! run; and the memory that a removal takes under each plan, with a tiny model and a larger one, both of random weights. Where
+//! there is a GPU, at the published size as well.
+
+mod full_size;
+mod memory;
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::Command;
 
-use anyhow::Context;
-use domain::{Level, Levels, Rate};
-use media::{GreyWriter, QuadmaskWriter};
 use nets::bare::{noted, seconds, timed};
 use nets::random::Normal;
 use nets::transformer::{Conditions, Config, Rope, Transformer};
@@ -16,6 +16,7 @@ use nets::{Error, Weights};
 use serde_json::{Value, json};
 use tch::{Device, Kind, Tensor};
 
+use self::memory::Trial;
 use super::child::{ourselves, run_well};
 use super::{Outcome, Request};
 
@@ -38,6 +39,8 @@ pub fn prove(request: Request) -> anyhow::Result<Outcome> {
     let is_short = request.count.is_some();
     let device = if tch::Cuda::is_available() { Device::Cuda(0) } else { Device::Cpu };
     let kind = if device.is_cuda() { Kind::BFloat16 } else { Kind::Float };
+    // First of all: memory is counted while this process has none of a GPU's.
+    let full_size = full_size::prove(device, kind, is_short)?;
     let mut broken = Vec::new();
     let mut judge = |what: &str, told: &Value, most: f64| {
         let ratio = told["ratio"].as_f64().unwrap_or(f64::INFINITY);
@@ -46,6 +49,11 @@ pub fn prove(request: Request) -> anyhow::Result<Outcome> {
                 .push(format!("{what} takes {ratio:.3} times its bare operations, more than {most}: {told}"));
         }
     };
+    if full_size.is_object() {
+        judge("the transformer at full size", &full_size["transformer"]["forward"], MOST_TRANSFORMER);
+        judge("encoding at full size", &full_size["encode"], MOST_VAE);
+        judge("decoding at full size", &full_size["decode"], MOST_VAE);
+    }
     let (transformers, pictures) = if is_short {
         (vec![SMALLEST.0], vec![SMALLEST.1])
     } else {
@@ -70,9 +78,9 @@ pub fn prove(request: Request) -> anyhow::Result<Outcome> {
     }
     drop(vae);
     let folder = tempfile::tempdir()?;
-    let mut memory = json!({ "tiny": by_plan(folder.path(), "tiny", &[])? });
+    let mut memory = json!({ "tiny": by_plan(folder.path(), "tiny", &[], device)? });
     if !is_short {
-        let larger = by_plan(folder.path(), "larger", &["--larger"])?;
+        let larger = by_plan(folder.path(), "larger", &["--larger"], device)?;
         let peak = |plan: &str| larger[plan]["peak_rss_bytes"].as_u64().unwrap_or(0);
         for pair in ["full", "staged", "streamed"].windows(2) {
             let (more, less) = (peak(pair[0]), peak(pair[1]));
@@ -86,6 +94,7 @@ pub fn prove(request: Request) -> anyhow::Result<Outcome> {
         "device": if device.is_cuda() { "cuda" } else { "cpu" }, "kind": format!("{kind:?}"),
         "threads": tch::get_num_threads(),
         "transformer": all["transformer"], "encode": all["encode"], "decode": all["decode"], "memory": memory,
+        "full_size": full_size,
     });
     Ok(Outcome { figures, broken })
 }
@@ -117,7 +126,7 @@ fn transformer(
     let rope = Rope::new(&config, f, [h, w], device)?;
     let (latents, inpaint, text) =
         (draw(&[1, f, 16, h, w]), draw(&[1, f, 32, h, w]), draw(&[1, 226, config.text_embed_dim]));
-    let conditions = Conditions { inpaint: &inpaint, text: &text, rope: &rope };
+    let conditions = Conditions { inpaint: &inpaint, text: &text, rope: &rope, fused: false };
     let mut told = measured(device, kind, || transformer.forward(&latents, &[500.0], &conditions));
     told["width"] = json!(64 * heads);
     told["blocks"] = json!(blocks);
@@ -137,48 +146,17 @@ fn autoencoder(vae: &Vae, [h, w]: [i64; 2], device: Device, kind: Kind) -> [Valu
     })
 }
 
-/// The most memory that a removal took under each plan, each in a process of its own.
-fn by_plan(folder: &Path, name: &str, make: &[&str]) -> anyhow::Result<Value> {
-    const SIZE: (u32, u32) = (96, 64);
-    let path = |file: &str| folder.join(file);
-    let rate = Rate::new(25, 1).context("25 frames a second")?;
-    let mut plate = GreyWriter::create(&path("plate.mkv"), SIZE.0, SIZE.1, rate)?;
-    let mut masks = QuadmaskWriter::create(&path("quadmask_0.mp4"), SIZE.0, SIZE.1, rate)?;
-    for frame in 0..3 {
-        let ramp: Vec<u8> = (0..SIZE.0 * SIZE.1).map(|at| (40 + at % SIZE.0 + frame) as u8).collect();
-        plate.write(&ramp)?;
-        let mut levels = Levels::background(SIZE.0, SIZE.1);
-        (20..40).for_each(|y| levels.map_span(y, 30 + frame, 50 + frame, |_| Level::Primary));
-        masks.write(&levels.to_grey())?;
-    }
-    plate.finish()?;
-    masks.finish()?;
-    let weights = path(name);
+/// The most memory that a removal of a small clip took under each plan, with a test model that is made here.
+fn by_plan(folder: &Path, name: &str, make: &[&str], device: Device) -> anyhow::Result<Value> {
+    let weights = folder.join(name);
     run_well(ourselves()?.args(["stage", "make-test-model"]).arg(&weights).args(make))?;
-    let mut told = serde_json::Map::new();
-    for plan in ["full", "staged", "fp8", "streamed"] {
-        tracing::info!("A removal with the {name} model under the plan {plan}.");
-        let recipe = json!({
-            "canvas_width": 96, "canvas_height": 64, "window_frames": 13, "overlap_frames": 8, "memory": plan,
-            "pass1": {"steps": 1}, "pass2": {"when": "never"},
-        });
-        std::fs::write(path("recipe.json"), recipe.to_string())?;
-        let out = path(&format!("{name}-{plan}"));
-        let mut removal: Command = ourselves()?;
-        removal.args(["stage", "remove", "--engine", "void", "--device", "auto", "--prompt", "A wall."]);
-        for (flag, file) in
-            [("--plate", "plate.mkv"), ("--quadmask", "quadmask_0.mp4"), ("--recipe", "recipe.json")]
-        {
-            removal.arg(flag).arg(path(file));
-        }
-        run_well(removal.arg("--weights").arg(&weights).arg("--out").arg(&out))?;
-        let report: Value = serde_json::from_slice(&std::fs::read(out.join("report.json"))?)?;
-        let predicted = report["predicted_bytes"].as_array().into_iter().flatten();
-        let predicted = predicted.filter(|entry| entry[0] == plan).map(|entry| entry[1].clone()).next();
-        told.insert(
-            plan.to_owned(),
-            json!({ "peak_rss_bytes": report["peak_rss_bytes"], "predicted_bytes": predicted }),
-        );
-    }
-    Ok(told.into())
+    let trial = Trial {
+        weights: &weights,
+        size: (96, 64),
+        frames: 3,
+        window_frames: 13,
+        overlap_frames: 8,
+        on_gpu: device.is_cuda(),
+    };
+    trial.by_plan(folder)
 }
