@@ -157,7 +157,8 @@ pub fn LeavingDialog(leaving: Leaving) -> impl IntoView {
     let toasts = use_toasts();
     let navigate = use_navigate();
     let title = Signal::derive(move || {
-        project.with(|of| of.as_ref().map(|(_, name)| format!("Move “{name}” to the bin")).unwrap_or_default())
+        project
+            .with(|of| of.as_ref().map(|(_, name)| format!("Move “{name}” to the bin")).unwrap_or_default())
     });
     let delete = move |_| {
         let Some((project_id, name)) = project.get_untracked() else { return };
