@@ -1,13 +1,12 @@
 //! What a model outside answered, as proposals: for each thing the cells that it changes, frame by frame, by a rule of its
 //! category (void-spec §3.3, §4.1). The answer was cut to the shot before ([`Reply::within`]).
 //!
-//! The reference's third stage looks at none of this: see [`noun_only`], which stays for comparison.
+//! The reference's third stage looks at none of this; it stays for comparison, as a stage of its own.
 
 use std::collections::BTreeSet;
 
 use crate::outside::Asked;
 use crate::proposal::Said;
-use crate::region::near;
 use crate::reply::{Affected, Belonging, Cell, Localization, Size};
 use crate::{BoxPrompt, CellSpan, Effect, Grid, PathPoint, Proposal, Region, Reply};
 
@@ -332,32 +331,6 @@ pub fn cells_of(region: &Region, grid: Grid) -> Cells {
         }
     }
     cells
-}
-
-/// Reach and stride of the reference's third stage (void-spec §4.1 B).
-const NOUN_REACH: u32 = 50;
-const NOUN_STRIDE: u32 = 5;
-
-/// The reference's third stage as it is, for comparison: what a segmenter finds of the named things on every fifth frame, held
-/// until the next of them, within a fixed reach of where the target is on the first frame, in whole cells. Everything else that
-/// was answered is passed over, and what is not there on the first frame's target is lost.
-///
-/// `found`: what was segmented on a frame; `target`: the target on the first one.
-pub fn noun_only(
-    frames: u32,
-    grid: Grid,
-    target: &Region,
-    mut found: impl FnMut(u32) -> Region,
-) -> Vec<Cells> {
-    let mut all: Vec<Cells> = Vec::with_capacity(frames as usize);
-    for frame in 0..frames {
-        let cells = match all.last() {
-            Some(last) if frame % NOUN_STRIDE != 0 => last.clone(),
-            _ => cells_of(&near(&found(frame), target, NOUN_REACH), grid),
-        };
-        all.push(cells);
-    }
-    all
 }
 
 #[cfg(test)]

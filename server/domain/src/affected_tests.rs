@@ -1,4 +1,4 @@
-//! Answers as regions: each category by its own rule, and the reference's stage beside them.
+//! Answers as regions: each category by its own rule.
 
 use super::*;
 use crate::Consequence;
@@ -100,22 +100,6 @@ fn another_thing_far_from_the_targets_motion_does_not_count() {
     let grid = Grid::of(720, 480);
     assert_eq!(seen(&found, &close_to(&motion), grid), Cells::from([grid.at(410, 150, 720, 480)]));
     assert_eq!((reach(720, 480), reach(3840, 2160)), (50, 267));
-}
-
-#[test]
-fn the_references_stage_holds_every_fifth_frame_near_the_first_targets_place() {
-    let grid = Grid::of(640, 360);
-    let mut target = Region::empty(640, 360);
-    target.mark(0, 160, 40, 200);
-    // It leaves the target's first place: the reference loses it there.
-    let found = |frame: u32| {
-        let mut thing = Region::empty(640, 360);
-        thing.mark(20 + 10 * frame, 170, 40 + 10 * frame, 190);
-        thing
-    };
-    let all = noun_only(11, grid, &target, found);
-    assert_eq!(all[0], all[4]);
-    assert!(!all[0].is_empty() && all[5].is_empty() && all[10].is_empty(), "{all:?}");
 }
 
 #[test]

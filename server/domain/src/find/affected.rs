@@ -2,12 +2,8 @@
 //! whatever has the name (void-spec §4.1 B does, near the target's first mask); ours takes what comes near the target anywhere on
 //! its way, and only where and when the reasoner saw something change.
 
-use std::collections::BTreeSet;
-
+pub use crate::affected::Cells;
 use crate::{CellSpan, Proposal};
-
-/// `[row, col]`
-pub type Cells = BTreeSet<(u32, u32)>;
 
 /// Cells between the target's way and a thing at most: neighbours touch, one more is a gap of a cell.
 pub const REACH: u32 = 1;

@@ -16,7 +16,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use domain::find::{FLOOR, Looked, MOST_SIGHTS, Order, SeenBy, THRESHOLD};
 use domain::{Hash, Outline, Region, Sight, Step};
 use nets::sam3::{Instance, Manner, Phrase};
-use pipeline::stages::noun::ByNoun;
+use pipeline::stages::noun::{Each, Nouns, Thing};
 use pipeline::{PlateFile, Reporter};
 use tch::{Kind, Tensor};
 
@@ -283,8 +283,25 @@ pub struct ByWords<'a> {
     pub threshold: f64,
 }
 
-impl ByNoun for ByWords<'_> {
-    fn find(&mut self, frame: u32, noun: &str) -> pipeline::Result<Vec<Region>> {
+impl Nouns for ByWords<'_> {
+    fn look(
+        &mut self,
+        thing: &Thing,
+        frames: &[u32],
+        report: &mut dyn Reporter,
+        each: Each,
+    ) -> pipeline::Result<()> {
+        for (at, frame) in (0..).zip(frames.iter().copied()) {
+            report.step(Step::Look, at, frames.len() as u64)?;
+            each(frame, self.on(frame, &thing.noun)?)?;
+        }
+        Ok(())
+    }
+}
+
+impl ByWords<'_> {
+    /// Everything that has this name on a frame.
+    fn on(&mut self, frame: u32, noun: &str) -> pipeline::Result<Vec<Region>> {
         let (width, height) = self.plate.size();
         let all = AssertUnwindSafe(|| {
             tch::no_grad(|| -> Result<Vec<Region>> {

@@ -179,7 +179,14 @@ fn a_noun_is_answered_frame_by_frame_for_the_affected_stage() {
     let mut finder = finder();
     let mut by =
         ByWords { finder: &mut finder, plate: &mut plate, seen_as: Hash::of(b"plate"), threshold: 0.05 };
-    let found = by.find(0, "ball").unwrap();
-    assert!(!found.is_empty() && found[0].width() == SIZE.0 && found[0].height() == SIZE.1);
-    assert!(by.find(0, " ").unwrap_err().to_string().contains("The phrase is empty"));
+    let mut found = BTreeMap::new();
+    let mut each = |frame: u32, things: Vec<Region>| {
+        assert!(things.iter().all(|thing| (thing.width(), thing.height()) == SIZE));
+        found.insert(frame, things.len());
+        Ok(())
+    };
+    by.look(&Thing::called("ball"), &[0, 5], &mut (), &mut each).unwrap();
+    let nothing = by.look(&Thing::called(" "), &[0], &mut (), &mut each).unwrap_err();
+    assert!(nothing.to_string().contains("The phrase is empty"));
+    assert!(found[&0] > 0 && found.len() == 2, "{found:?}");
 }

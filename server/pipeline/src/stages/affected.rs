@@ -8,60 +8,51 @@ use domain::proposal::{Category, Said};
 use domain::{Grid, Level, Proposal, Region, Step};
 use plate::segment::{FrameMask, Prompts, SegmentParams};
 
+use super::noun::{Each, Nouns, Thing};
 use super::segment::segment;
 use crate::masks::Masks;
 use crate::plate_file::PlateFile;
 use crate::{Error, Reporter, Result};
 
-/// A thing that is looked for: what it is called, and where it was said to be.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Thing {
-    pub noun: String,
-    pub prompts: Prompts,
-}
-
-/// Finds a thing on the frames of a plate: by where it was said to be, or by its noun.
-pub trait Nouns {
-    /// Hands a mask to `each`, in any order; frames without one are left out, and of two masks of a frame the later counts.
-    ///
-    /// # Errors
-    /// Whatever `each` ends with; what the segmenter lacks.
-    fn masks(
-        &mut self,
-        plate: &mut PlateFile,
-        thing: &Thing,
-        report: &mut dyn Reporter,
-        each: &mut dyn FnMut(FrameMask) -> Result<()>,
-    ) -> Result<()>;
-}
-
 /// The segmenter that needs no weights; it knows no nouns and starts from the boxes.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct WithoutWeights;
+pub struct WithoutWeights<'a> {
+    pub plate: &'a mut PlateFile,
+}
 
-impl Nouns for WithoutWeights {
-    fn masks(
-        &mut self,
-        plate: &mut PlateFile,
-        thing: &Thing,
-        report: &mut dyn Reporter,
-        each: &mut dyn FnMut(FrameMask) -> Result<()>,
-    ) -> Result<()> {
+impl Nouns for WithoutWeights<'_> {
+    fn look(&mut self, thing: &Thing, frames: &[u32], report: &mut dyn Reporter, each: Each) -> Result<()> {
         let targets = std::slice::from_ref(&thing.prompts);
-        segment(plate, targets, &mut (), &SegmentParams::default(), report, each)
+        let mut each = of_track(self.plate.size(), frames, each);
+        segment(self.plate, targets, &mut (), &SegmentParams::default(), report, &mut each)
     }
 }
 
 /// Masks below this confidence are not believed.
 const SURE: f32 = 0.5;
 
+/// Hands a track's masks on as [`Nouns::look`] does: those of the frames that were asked for, and nothing where one is not sure.
+pub fn of_track(
+    (width, height): (u32, u32),
+    frames: &[u32],
+    each: Each,
+) -> impl FnMut(FrameMask) -> Result<()> {
+    move |mask: FrameMask| -> Result<()> {
+        if frames.binary_search(&mask.frame).is_err() {
+            return Ok(());
+        }
+        let region = Region::of_grey(width, height, &mask.mask, |value| value > 0)?;
+        each(mask.frame, if mask.confidence >= SURE { vec![region] } else { Vec::new() })
+    }
+}
+
 /// Adds to each body that a model outside named, and said a place of, what `nouns` finds of it. Sentences about those that
-/// could not be segmented: they keep the cells that were given.
+/// could not be segmented: they keep the cells that were given. `frames`, `size`: those of the plate.
 ///
 /// # Errors
 /// Frames that cannot be read; [`Error::Cancelled`].
 pub fn join(
-    plate: &mut PlateFile,
+    frames: u32,
+    size: (u32, u32),
     masks: &mut dyn Masks,
     proposals: &mut [Proposal],
     nouns: &mut dyn Nouns,
@@ -73,18 +64,16 @@ pub fn join(
     if things.is_empty() {
         return Ok(notes);
     }
-    let (width, height) = plate.size();
-    let (frames, grid) = (plate.frames(), Grid::of(width, height));
-    let close = close_to(&motion(masks, frames, (width, height))?);
+    let grid = Grid::of(size.0, size.1);
+    let close = close_to(&motion(masks, frames, size)?);
+    let all: Vec<u32> = (0..frames).collect();
     for (at, thing) in things {
         let mut found: BTreeMap<u32, Cells> = BTreeMap::new();
-        let mut each = |mask: FrameMask| -> Result<()> {
-            let region = Region::of_grey(width, height, &mask.mask, |value| value > 0)?;
-            let is_sure = mask.confidence >= SURE;
-            found.insert(mask.frame, if is_sure { seen(&region, &close, grid) } else { Cells::new() });
+        let mut each = |frame: u32, things: Vec<Region>| -> Result<()> {
+            found.insert(frame, things.iter().flat_map(|thing| seen(thing, &close, grid)).collect());
             Ok(())
         };
-        match nouns.masks(plate, &thing, report, &mut each) {
+        match nouns.look(&thing, &all, report, &mut each) {
             Ok(()) => add(&mut proposals[at], &found, frames),
             Err(Error::Cancelled) => return Err(Error::Cancelled),
             Err(error) => notes.push(format!("“{}” keeps the cells that were given: {error}", thing.noun)),
@@ -142,32 +131,27 @@ fn add(proposal: &mut Proposal, found: &BTreeMap<u32, Cells>, frames: u32) {
 mod tests {
     use domain::outside::{Asked, Outside, Sends};
     use domain::{BoxPrompt, CellSpan, Effect, Levels};
-    use media::{Ffv1Writer, Picture, PixelFormat};
 
     use super::*;
+
+    const SIZE: (u32, u32) = (160, 90);
 
     /// Says that a thing is in the middle of every frame, and far from the target too.
     struct Told;
 
     impl Nouns for Told {
-        fn masks(
-            &mut self,
-            plate: &mut PlateFile,
-            thing: &Thing,
-            _: &mut dyn Reporter,
-            each: &mut dyn FnMut(FrameMask) -> Result<()>,
-        ) -> Result<()> {
+        fn look(&mut self, thing: &Thing, frames: &[u32], _: &mut dyn Reporter, each: Each) -> Result<()> {
             if thing.noun == "ghost" {
                 return Err(Error::Input("it is nowhere to be seen.".into()));
             }
-            let (width, height) = plate.size();
-            for frame in 0..plate.frames() {
-                let mut region = Region::empty(width, height);
+            let mut each = of_track(SIZE, frames, each);
+            for frame in frames {
+                let mut region = Region::empty(SIZE.0, SIZE.1);
                 region.mark(70, 40, 80, 50);
                 region.mark(150, 80, 160, 90);
                 let mask = region.pixels().iter().map(|is| if *is { 255 } else { 0 }).collect();
-                let confidence = if frame == 2 { 0.1 } else { 0.9 };
-                each(FrameMask { frame, mask, confidence, whole: true })?;
+                let confidence = if *frame == 2 { 0.1 } else { 0.9 };
+                each(FrameMask { frame: *frame, mask, confidence, whole: true })?;
             }
             Ok(())
         }
@@ -195,26 +179,9 @@ mod tests {
 
     #[test]
     fn what_is_found_near_the_targets_motion_joins_the_cells_that_were_given() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("plate.mkv");
-        let format = PixelFormat::from_name("yuv420p").expect("known");
-        let rate = domain::Rate::new(24, 1).expect("a rate");
-        let colour = domain::Colour {
-            primaries: "bt709".into(),
-            transfer: "bt709".into(),
-            matrix: "bt709".into(),
-            range: "tv".into(),
-            assumed: false,
-        };
-        let mut writer = Ffv1Writer::create(&path, &format, 160, 90, rate, &colour, None).expect("a writer");
-        for _ in 0..4 {
-            writer.write(&Picture::new(format, 160, 90)).expect("written");
-        }
-        writer.finish().expect("a plate");
-        let mut plate = PlateFile::open(&path, &mut ()).expect("opened");
         // The target comes near on the third frame only.
         let mut masks = |frame: u32| -> Result<Levels> {
-            let mut levels = Levels::background(160, 90);
+            let mut levels = Levels::background(SIZE.0, SIZE.1);
             let x = if frame == 2 { 60 } else { 5 };
             (40..50).for_each(|y| levels.map_span(y, x, x + 10, |_| Level::Primary));
             Ok(levels)
@@ -224,7 +191,7 @@ mod tests {
             named("shadow", Effect::Shadow),
             named("ghost", Effect::Pressed),
         ];
-        let notes = join(&mut plate, &mut masks, &mut all, &mut Told, &mut ()).expect("joined");
+        let notes = join(4, SIZE, &mut masks, &mut all, &mut Told, &mut ()).expect("joined");
         let grid = Grid::of(160, 90);
         let ball = grid.at(72, 44, 160, 90);
         let at = |proposal: &Proposal, frame| proposal.cells_at(frame).collect::<Vec<_>>();
@@ -237,5 +204,21 @@ mod tests {
         assert_eq!(all[1].spans, named("shadow", Effect::Shadow).spans, "light has no body");
         assert_eq!(all[2].spans, named("ghost", Effect::Pressed).spans);
         assert!(notes.len() == 1 && notes[0].contains("“ghost” keeps the cells"), "{notes:?}");
+    }
+
+    #[test]
+    fn of_a_track_counts_what_was_asked_for() {
+        let mut heard = Vec::new();
+        let mut each = |frame: u32, things: Vec<Region>| -> Result<()> {
+            heard.push((frame, things.len()));
+            Ok(())
+        };
+        {
+            let mut track = of_track((2, 1), &[1, 2], &mut each);
+            for (frame, confidence) in [(0, 0.9), (1, 0.9), (2, 0.1)] {
+                track(FrameMask { frame, mask: vec![255, 0], confidence, whole: true }).expect("heard");
+            }
+        }
+        assert_eq!(heard, [(1, 1), (2, 0)]);
     }
 }

@@ -1,9 +1,13 @@
 //! Affected things by their names: the reference's third stage as it runs (void-spec §4.1 B), for comparison, and ours. Who finds a
 //! thing by its name is not known here.
 
-use domain::find::affected::{Cells, LeftOut, Meant, spans};
+use std::collections::BTreeMap;
+
+use domain::affected::{Cells, cells_of};
+use domain::find::affected::{LeftOut, Meant, spans};
 use domain::region::near;
-use domain::{CellSpan, Grid, Region, Step};
+use domain::{CellSpan, Grid, Region};
+use plate::segment::Prompts;
 
 use crate::{Reporter, Result};
 
@@ -12,14 +16,31 @@ pub const REACH: u32 = 50;
 /// It looks on every fifth frame and repeats that in between.
 pub const STRIDE: u32 = 5;
 
-/// Finds things by a noun.
-pub trait ByNoun {
-    /// Everything that has this name on a frame, one region of plate size for each; none where nothing has it.
+/// A thing that is looked for: what it is called, and where it was said to be; nowhere: it is known by its name alone.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Thing {
+    pub noun: String,
+    pub prompts: Prompts,
+}
+
+impl Thing {
+    pub fn called(noun: &str) -> Self {
+        Self { noun: noun.to_owned(), prompts: Prompts::default() }
+    }
+}
+
+/// Who hears what is found: a frame, and a region of plate size for each thing there.
+pub type Each<'a> = &'a mut dyn FnMut(u32, Vec<Region>) -> Result<()>;
+
+/// Finds a thing on the frames of a plate: by its noun, or by where it was said to be.
+pub trait Nouns {
+    /// Hands `each` what is there of `thing` on `frames` (ascending), frame by frame and in any order; nothing where nothing is it. A
+    /// frame that comes again counts as it came last; one that was not reached is left out.
     ///
     /// # Errors
     /// Whatever keeps it from looking. It is never told as nothing: the reference does that, and the mask is then empty without a
-    /// word.
-    fn find(&mut self, frame: u32, noun: &str) -> Result<Vec<Region>>;
+    /// word. Whatever `each` ends with; `Cancelled`.
+    fn look(&mut self, thing: &Thing, frames: &[u32], report: &mut dyn Reporter, each: Each) -> Result<()>;
 }
 
 /// The affected cells of each frame as the reference's third stage makes them: whatever has one of the names, on every fifth frame,
@@ -28,24 +49,26 @@ pub trait ByNoun {
 /// # Errors
 /// Those of `by`; `Cancelled`.
 pub fn as_the_reference(
-    by: &mut dyn ByNoun,
+    by: &mut dyn Nouns,
     nouns: &[String],
     frames: u32,
     target: &Region,
     report: &mut dyn Reporter,
 ) -> Result<Vec<Cells>> {
     let grid = Grid::of(target.width(), target.height());
+    let looks: Vec<u32> = (0..frames).step_by(STRIDE as usize).collect();
     let mut all = vec![Cells::new(); frames as usize];
-    let total = frames as usize * nouns.len();
-    for (n, noun) in nouns.iter().enumerate() {
-        let mut last = Cells::new();
+    for noun in nouns {
+        let mut seen: BTreeMap<u32, Cells> = BTreeMap::new();
+        let mut each = |frame: u32, things: Vec<Region>| -> Result<()> {
+            let touched = things.iter().flat_map(|thing| cells_of(&near(thing, target, REACH), grid));
+            seen.insert(frame, touched.collect());
+            Ok(())
+        };
+        by.look(&Thing::called(noun), &looks, report, &mut each)?;
         for (frame, cells) in (0..frames).zip(&mut all) {
-            if frame % STRIDE == 0 {
-                report.step(Step::Look, (n * frames as usize + frame as usize) as u64, total as u64)?;
-                let things = by.find(frame, noun)?;
-                last = things.iter().flat_map(|thing| touched(&near(thing, target, REACH), grid)).collect();
-            }
-            cells.extend(last.iter().copied());
+            let last = seen.get(&(frame - frame % STRIDE));
+            cells.extend(last.into_iter().flatten().copied());
         }
     }
     Ok(all)
@@ -67,50 +90,40 @@ pub struct Named {
 /// # Errors
 /// Those of `by`; `Cancelled`.
 pub fn near_the_way(
-    by: &mut dyn ByNoun,
+    by: &mut dyn Nouns,
     noun: &str,
     keys: &[u32],
     frames: u32,
     meant: &Meant,
     report: &mut dyn Reporter,
 ) -> Result<Named> {
-    let (mut found, mut far, mut unchanged) = (Vec::new(), 0, 0);
-    for (at, frame) in keys.iter().enumerate() {
-        report.step(Step::Look, at as u64, keys.len() as u64)?;
+    let mut seen: BTreeMap<u32, Vec<Cells>> = BTreeMap::new();
+    let mut each = |frame: u32, things: Vec<Region>| -> Result<()> {
+        let touched = |thing: &Region| cells_of(thing, Grid::of(thing.width(), thing.height()));
+        seen.insert(frame, things.iter().map(touched).collect());
+        Ok(())
+    };
+    by.look(&Thing::called(noun), keys, report, &mut each)?;
+    let (mut found, mut far, mut unchanged) = (BTreeMap::new(), 0, 0);
+    for (frame, things) in seen {
         let mut here = Cells::new();
-        for thing in by.find(*frame, noun)? {
-            let grid = Grid::of(thing.width(), thing.height());
-            match meant.of(*frame, &touched(&thing, grid)) {
+        for thing in &things {
+            match meant.of(frame, thing) {
                 Ok(cells) => here.extend(cells),
                 Err(LeftOut::Far) => far += 1,
                 Err(LeftOut::Unchanged) => unchanged += 1,
             }
         }
-        found.push((*frame, here));
+        found.insert(frame, here);
     }
-    let at = |frame: u32| {
-        found.iter().find(|(known, _)| *known == frame).map(|(_, cells)| cells.clone()).unwrap_or_default()
-    };
+    let at = |frame: u32| found.get(&frame).cloned().unwrap_or_default();
     Ok(Named { noun: noun.to_owned(), spans: spans(keys, frames, at), far, unchanged })
-}
-
-/// The cells of which any pixel is meant.
-pub fn touched(region: &Region, grid: Grid) -> Cells {
-    let (width, height) = (region.width(), region.height());
-    let mut cells = Cells::new();
-    for row in 0..grid.rows {
-        for col in 0..grid.cols {
-            let Some((x0, y0, x1, y1)) = grid.cell(row, col, width, height) else { continue };
-            if (y0..y1).any(|y| (x0..x1).any(|x| region.has(x, y))) {
-                cells.insert((row, col));
-            }
-        }
-    }
-    cells
 }
 
 #[cfg(test)]
 mod tests {
+    use domain::Step;
+
     use super::*;
     use crate::{Cancelled, Error};
 
@@ -127,14 +140,24 @@ mod tests {
         asked: Vec<u32>,
     }
 
-    impl ByNoun for Walk {
-        fn find(&mut self, frame: u32, noun: &str) -> Result<Vec<Region>> {
-            self.asked.push(frame);
-            match noun {
-                "ball" => Ok(vec![square(40 + 4 * frame, 40), square(240, 130)]),
-                "ghost" => Ok(Vec::new()),
-                _ => Err(Error::Input("The network lost itself.".into())),
+    impl Nouns for Walk {
+        fn look(
+            &mut self,
+            thing: &Thing,
+            frames: &[u32],
+            report: &mut dyn Reporter,
+            each: Each,
+        ) -> Result<()> {
+            for (at, frame) in (0..).zip(frames.iter().copied()) {
+                report.step(Step::Look, at, frames.len() as u64)?;
+                self.asked.push(frame);
+                match thing.noun.as_str() {
+                    "ball" => each(frame, vec![square(40 + 4 * frame, 40), square(240, 130)])?,
+                    "ghost" => each(frame, Vec::new())?,
+                    _ => return Err(Error::Input("The network lost itself.".into())),
+                }
             }
+            Ok(())
         }
     }
 
@@ -146,6 +169,8 @@ mod tests {
         assert_eq!(&by.asked[..5], [0, 5, 10, 15, 20]);
         assert_eq!(cells[0], Cells::from([(2, 2)]));
         assert_eq!(cells[4], cells[0], "the last look is repeated");
+        assert_eq!(cells[5], Cells::from([(2, 3)]), "what of it is within reach");
+        assert_eq!(cells[9], cells[5]);
         // By then it is out of reach, though the target may be with it.
         assert!(cells[20].is_empty(), "{:?}", cells[20]);
         // Absent on the first frame, everything is discarded.
@@ -190,6 +215,8 @@ mod tests {
         }
         let mut by = Walk { asked: Vec::new() };
         let outcome = near_the_way(&mut by, "ball", &[0], 10, &Meant::default(), &mut Now);
+        assert!(matches!(outcome, Err(Error::Cancelled)) && by.asked.is_empty());
+        let outcome = as_the_reference(&mut by, &["ball".to_owned()], 10, &square(30, 40), &mut Now);
         assert!(matches!(outcome, Err(Error::Cancelled)) && by.asked.is_empty());
     }
 }

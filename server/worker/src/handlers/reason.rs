@@ -89,8 +89,10 @@ fn look(
     let Answer { mut proposals, mut notes, scene, asked } = answer;
     if let Some(asked) = &asked {
         context.log(format!("{} was asked: {}", asked.who(), asked.bill()));
-        let mut nouns = named::of(context, shot);
-        notes.extend(join(&mut plate, &mut masks, &mut proposals, &mut *nouns, &mut report)?);
+        let frames = plate.frames();
+        let mut nouns = named::of(context, shot, &mut plate);
+        let size = (width, height);
+        notes.extend(join(frames, size, &mut masks, &mut proposals, &mut *nouns, &mut report)?);
     }
     let mut found = Vec::new();
     for proposal in proposals {

@@ -74,12 +74,13 @@ mod with {
     use std::time::Instant;
 
     use anyhow::Context;
+    use domain::affected::cells_of;
     use domain::find::affected::Meant;
     use domain::find::{Finding, MOST_ASKED, Order, Purpose, clean_phrase};
     use domain::{Consequence, Effect, FindingId, Grid, Hash, Level, Levels, Proposal, Region};
     use engine::find::{ByWords, Came, Finder, Search, find};
     use engine::track::Segmenter;
-    use pipeline::stages::noun::{as_the_reference, near_the_way, touched};
+    use pipeline::stages::noun::{as_the_reference, near_the_way};
     use pipeline::{MaskMovie, Masks, PlateFile};
     use serde::Deserialize;
     use serde_json::{Value, json};
@@ -241,7 +242,7 @@ mod with {
         for frame in 0..frames {
             let grey = masks.levels(frame)?.to_grey();
             let target = Region::of_grey(width, height, &grey, |grey| Level::nearest(grey).is_primary())?;
-            meant.way.extend(touched(&target, grid));
+            meant.way.extend(cells_of(&target, grid));
             first.get_or_insert(target);
         }
         if let Some(causes) = &args.causes {

@@ -133,6 +133,6 @@ fn ask(args: &Args, plate: &mut PlateFile, masks: &mut MaskMovie, log: &mut Log)
     let looked_at = question.samples.clone();
     let mut remote = Remote { setting, question, runtime: runtime.handle().clone() };
     let Answer { mut proposals, mut notes, scene, asked } = remote.reason(plate, masks, log)?;
-    notes.extend(join(plate, masks, &mut proposals, &mut WithoutWeights, log)?);
+    notes.extend(join(frames, (width, height), masks, &mut proposals, &mut WithoutWeights { plate }, log)?);
     Ok(Looked { proposals, notes, looked_at, asked, scene })
 }

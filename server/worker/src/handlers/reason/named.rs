@@ -2,61 +2,64 @@
 //! the cells that were given.
 
 use domain::project::Shot;
-use pipeline::stages::affected::{Nouns, WithoutWeights};
+use pipeline::PlateFile;
+use pipeline::stages::affected::WithoutWeights;
+use pipeline::stages::noun::Nouns;
 
 use crate::context::Context;
 
 /// The best that is here.
-pub fn of<'a>(context: &'a Context, shot: &Shot) -> Box<dyn Nouns + 'a> {
-    match with_weights(context, shot) {
-        Some(nouns) => nouns,
-        None => Box::new(WithoutWeights),
-    }
-}
-
 #[cfg(not(feature = "void"))]
-fn with_weights<'a>(_: &'a Context, _: &Shot) -> Option<Box<dyn Nouns + 'a>> {
-    None
+pub fn of<'a>(_: &'a Context, _: &Shot, plate: &'a mut PlateFile) -> Box<dyn Nouns + 'a> {
+    Box::new(WithoutWeights { plate })
 }
 
+/// The best that is here.
 #[cfg(feature = "void")]
-fn with_weights<'a>(context: &'a Context, shot: &Shot) -> Option<Box<dyn Nouns + 'a>> {
+pub fn of<'a>(context: &'a Context, shot: &Shot, plate: &'a mut PlateFile) -> Box<dyn Nouns + 'a> {
     use domain::run::Segmenter;
     // Random weights are never chosen by themselves.
-    let by = context.models.segmenter(None, None);
-    let plate = super::super::segment::seen_as(shot);
-    (by == Segmenter::Sam2).then(|| Box::new(sam2::ByPlace { context, plate }) as Box<dyn Nouns + 'a>)
+    match context.models.segmenter(None, None) {
+        Segmenter::Sam2 => {
+            let seen_as = super::super::segment::seen_as(shot);
+            Box::new(sam2::ByPlace { context, plate, seen_as })
+        }
+        Segmenter::Plate => Box::new(WithoutWeights { plate }),
+    }
 }
 
 #[cfg(feature = "void")]
 mod sam2 {
     use domain::Hash;
     use engine::track::{self, Options};
-    use pipeline::stages::affected::{Nouns, Thing};
+    use pipeline::stages::affected::of_track;
+    use pipeline::stages::noun::{Each, Nouns, Thing};
     use pipeline::{Error, PlateFile, Reporter, Result};
-    use plate::segment::FrameMask;
 
     use crate::context::Context;
 
     /// SAM 2, prompted with the boxes of a thing.
     pub struct ByPlace<'a> {
         pub context: &'a Context,
+        pub plate: &'a mut PlateFile,
         /// What the shot's pictures are told by.
-        pub plate: Hash,
+        pub seen_as: Hash,
     }
 
     impl Nouns for ByPlace<'_> {
-        fn masks(
+        fn look(
             &mut self,
-            plate: &mut PlateFile,
             thing: &Thing,
+            frames: &[u32],
             report: &mut dyn Reporter,
-            each: &mut dyn FnMut(FrameMask) -> Result<()>,
+            each: Each,
         ) -> Result<()> {
+            let Self { context, plate, seen_as } = self;
             let targets = std::slice::from_ref(&thing.prompts);
-            let outcome = self.context.models.with_sam2(|segmenter| {
-                let options = Options { plate: Some(self.plate), ..Options::default() };
-                track::segment(segmenter, plate, targets, &mut (), options, report, each)
+            let options = Options { plate: Some(*seen_as), ..Options::default() };
+            let mut each = of_track(plate.size(), frames, each);
+            let outcome = context.models.with_sam2(|segmenter| {
+                track::segment(segmenter, plate, targets, &mut (), options, report, &mut each)
             });
             outcome.map_err(|error| match error {
                 engine::Error::Pipeline(error) => error,

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use domain::{Cause, CellSpan, Consequence, Effect, Grid, Level, Levels, Region};
 use media::read_mask;
+use pipeline::Reporter;
 use pipeline::demo::Scene;
+use pipeline::stages::noun::{Each, Nouns, Thing, as_the_reference};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -50,7 +52,7 @@ impl Case {
     /// Runs the stage and compares with the truth.
     pub fn scored(&self, scene: &Scene) -> anyhow::Result<Scored> {
         let (proposals, report) = reasoned(&self.footage, self.folder.path())?;
-        let nouns = noun_only(scene);
+        let nouns = noun_only(scene)?;
         Ok(Scored::new(&scene.name(), scene.frames(), scene.causes(), proposals, nouns, &report))
     }
 }
@@ -67,15 +69,23 @@ fn reasoned(footage: &Footage, folder: &Path) -> anyhow::Result<(Vec<Proposed>, 
 
 /// The reference's third stage with the best answer that any segmenter could give for the true nouns: every pixel that truly
 /// changes.
-fn noun_only(scene: &Scene) -> Vec<Cells> {
-    let (width, height) = (scene.width(), scene.height());
-    let region = |frame: u32, is: fn(Level) -> bool| {
-        let grey = scene.close_quadmask(frame).to_grey();
-        Region::of_grey(width, height, &grey, |g| is(Level::nearest(g))).expect("sizes agree")
-    };
-    let target = region(0, Level::is_primary);
-    let found = |frame: u32| region(frame, Level::is_affected);
-    domain::affected::noun_only(scene.frames(), Grid::of(width, height), &target, found)
+fn noun_only(scene: &Scene) -> pipeline::Result<Vec<Cells>> {
+    let target = region(scene, 0, Level::is_primary);
+    as_the_reference(&mut Truth(scene), &["all that changes".to_owned()], scene.frames(), &target, &mut ())
+}
+
+fn region(scene: &Scene, frame: u32, is: fn(Level) -> bool) -> Region {
+    let grey = scene.close_quadmask(frame).to_grey();
+    Region::of_grey(scene.width(), scene.height(), &grey, |g| is(Level::nearest(g))).expect("sizes agree")
+}
+
+/// Knows what is affected, whatever it is called.
+struct Truth<'a>(&'a Scene);
+
+impl Nouns for Truth<'_> {
+    fn look(&mut self, _: &Thing, frames: &[u32], _: &mut dyn Reporter, each: Each) -> pipeline::Result<()> {
+        frames.iter().try_for_each(|frame| each(*frame, vec![region(self.0, *frame, Level::is_affected)]))
+    }
 }
 
 /// The cells of which more than `least` of the pixels are meant.
