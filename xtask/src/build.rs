@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use crate::{libtorch, place, sh};
+use crate::{libtorch, lock, place, sh};
 
 /// Leptos names the client `minus-one.js`, `minus-one_bg.wasm`, `minus-one.css`.
 const OUTPUT: &str = "minus-one";
@@ -41,8 +41,9 @@ fn binaries(options: Options) -> Result<()> {
     sh::run(&mut sh::cargo(&words))
 }
 
-/// Fills the site folder: style sheet, client and the files of `public/`.
+/// Fills the site folder: style sheet, client and the files of `public/`. One at a time, since it is emptied first.
 pub fn site(release: bool) -> Result<()> {
+    let _alone = lock::hold("site", "fills the site folder")?;
     sh::run(&mut sh::cargo(&["build", "-p", "xtask-web"]))?;
     let pkg = place::site().join("pkg");
     std::fs::create_dir_all(&pkg).with_context(|| format!("making {}", pkg.display()))?;

@@ -6,6 +6,7 @@ mod http;
 mod libtorch;
 mod licences;
 mod lint;
+mod lock;
 mod place;
 mod postgres;
 mod prove;

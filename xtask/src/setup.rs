@@ -7,7 +7,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 use crate::build::Options;
-use crate::{libtorch, place, sh};
+use crate::{libtorch, lock, place, sh};
 
 /// How much of the machine a command needs; `run` asks for no browser and no database.
 #[derive(Clone, Copy)]
@@ -47,8 +47,10 @@ fn networks() {
     }
 }
 
-/// Installs what `scope` needs and is not there. Under a second when everything is.
+/// Installs what `scope` needs and is not there. Under a second when everything is. One at a time: two that fill the same
+/// `node_modules` empty it for each other.
 pub fn setup(scope: Scope, yes: bool) -> Result<()> {
+    let _alone = lock::hold("setup", "sets up what is missing")?;
     packages(scope, yes)?;
     toolchain(scope)?;
     match scope {
