@@ -6,15 +6,22 @@ use std::collections::BTreeSet;
 use domain::ShotId;
 use domain::run::{ClickAnswer, GrownBy};
 use sqlx::AnyConnection;
+use sqlx::any::AnyRow;
 
 use crate::draft::{self, MadeFrame};
 use crate::row::Cells;
+use crate::wanted::Wanted;
 use crate::{Db, Result, now, queue, shots};
 
-/// Nobody waits longer than this for the mask of one frame.
-const FORGOTTEN_MICROS: i64 = 60_000_000;
-/// A worker that took a click and is not done by then is gone.
-const TAKEN_MICROS: i64 = 30_000_000;
+/// Nobody waits longer than a minute for the mask of one frame.
+const CLICKS: Wanted = Wanted {
+    table: "click",
+    key: "shot_id, frame",
+    columns: "shot_id, frame, asked_at",
+    also: "",
+    forgotten_micros: 60_000_000,
+    taken_micros: 30_000_000,
+};
 /// Frames that one change asks about at most.
 const MOST: usize = 8;
 
@@ -34,7 +41,7 @@ pub(crate) async fn ask(tx: &mut AnyConnection, shot_id: ShotId, frames: &BTreeS
     }
     let at = now();
     sqlx::query("delete from click where asked_at < $1")
-        .bind(at - FORGOTTEN_MICROS)
+        .bind(at - CLICKS.forgotten_micros)
         .execute(&mut *tx)
         .await?;
     for (later, frame) in (0..).zip(frames.iter().rev().take(MOST)) {
@@ -64,48 +71,13 @@ pub async fn withdraw(tx: &mut AnyConnection, shot_id: ShotId) -> Result<()> {
     Ok(())
 }
 
-const OPEN: &str = "taken_until < $1 and asked_at >= $2";
-
 /// Takes the newest click in hand: who clicks on waits for the last one.
 pub async fn take(db: &Db) -> Result<Option<Click>> {
-    let waiting: i64 =
-        sqlx::query_scalar(sqlx::AssertSqlSafe(format!("select count(*) from click where {OPEN}")))
-            .bind(now())
-            .bind(now() - FORGOTTEN_MICROS)
-            .fetch_one(&db.pool)
-            .await?;
-    if waiting == 0 {
-        return Ok(None);
-    }
-    db.write(|tx| {
-        Box::pin(async move {
-            let row = sqlx::query(sqlx::AssertSqlSafe(format!(
-                "select shot_id, frame, asked_at from click where {OPEN} order by asked_at desc limit 1"
-            )))
-            .bind(now())
-            .bind(now() - FORGOTTEN_MICROS)
-            .fetch_optional(&mut *tx)
-            .await?;
-            let Some(row) = row else { return Ok(None) };
-            let click = Click {
-                shot_id: row.word("shot_id")?,
-                frame: row.count("frame")?,
-                asked_at: row.int("asked_at")?,
-            };
-            let taken = sqlx::query(
-                "update click set taken_until = $4 where shot_id = $1 and frame = $2 and asked_at = $3 and taken_until < $5",
-            )
-            .bind(click.shot_id.to_string())
-            .bind(i64::from(click.frame))
-            .bind(click.asked_at)
-            .bind(now() + TAKEN_MICROS)
-            .bind(now())
-            .execute(&mut *tx)
-            .await?;
-            Ok((taken.rows_affected() == 1).then_some(click))
-        })
-    })
-    .await
+    CLICKS.take(db, read).await
+}
+
+fn read(row: &AnyRow) -> Result<Click> {
+    Ok(Click { shot_id: row.word("shot_id")?, frame: row.count("frame")?, asked_at: row.int("asked_at")? })
 }
 
 /// What became of an answer.

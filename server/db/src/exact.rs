@@ -5,12 +5,18 @@ use domain::{Hash, ShotId, VersionId};
 use sqlx::any::AnyRow;
 
 use crate::row::Cells;
+use crate::wanted::Wanted;
 use crate::{Db, Result, now};
 
-/// Nobody waits longer than this for one picture.
-const FORGOTTEN_MICROS: i64 = 30_000_000;
-/// A worker that took a wish and is not done by then is gone.
-const TAKEN_MICROS: i64 = 20_000_000;
+/// Nobody waits longer than half a minute for one picture.
+const WISHES: Wanted = Wanted {
+    table: "exact_frame",
+    key: "file, frame",
+    columns: "file, frame, shot_id, version_id",
+    also: " and problem is null",
+    forgotten_micros: 30_000_000,
+    taken_micros: 20_000_000,
+};
 
 /// One picture of a plate or result, as a PNG at the shot's full size.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,7 +43,7 @@ pub async fn ask(db: &Db, wish: &Wish) -> Result<()> {
         let Wish { file, frame, shot_id, version_id } = wish.clone();
         Box::pin(async move {
             sqlx::query("delete from exact_frame where asked_at < $1")
-                .bind(now() - FORGOTTEN_MICROS)
+                .bind(now() - WISHES.forgotten_micros)
                 .execute(&mut *tx)
                 .await?;
             sqlx::query(
@@ -68,43 +74,9 @@ pub async fn problem(db: &Db, wish: &Wish) -> Result<Option<String>> {
     Ok(found.flatten())
 }
 
-const OPEN: &str = "problem is null and taken_until < $1 and asked_at >= $2";
-
 /// Takes the newest wish in hand: who steps through frames waits for the last one.
 pub async fn take(db: &Db) -> Result<Option<Wish>> {
-    let waiting: i64 =
-        sqlx::query_scalar(sqlx::AssertSqlSafe(format!("select count(*) from exact_frame where {OPEN}")))
-            .bind(now())
-            .bind(now() - FORGOTTEN_MICROS)
-            .fetch_one(&db.pool)
-            .await?;
-    if waiting == 0 {
-        return Ok(None);
-    }
-    db.write(|tx| {
-        Box::pin(async move {
-            let row = sqlx::query(sqlx::AssertSqlSafe(format!(
-                "select file, frame, shot_id, version_id from exact_frame where {OPEN} order by asked_at desc limit 1"
-            )))
-            .bind(now())
-            .bind(now() - FORGOTTEN_MICROS)
-            .fetch_optional(&mut *tx)
-            .await?;
-            let Some(row) = row else { return Ok(None) };
-            let wish = read(&row)?;
-            let taken = sqlx::query(
-                "update exact_frame set taken_until = $3 where file = $1 and frame = $2 and taken_until < $4",
-            )
-            .bind(wish.file.to_string())
-            .bind(i64::from(wish.frame))
-            .bind(now() + TAKEN_MICROS)
-            .bind(now())
-            .execute(&mut *tx)
-            .await?;
-            Ok((taken.rows_affected() == 1).then_some(wish))
-        })
-    })
-    .await
+    WISHES.take(db, read).await
 }
 
 fn read(row: &AnyRow) -> Result<Wish> {

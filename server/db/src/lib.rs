@@ -45,6 +45,7 @@ pub mod tracks;
 pub mod upkeep;
 pub mod uploads;
 pub mod versions;
+mod wanted;
 
 use std::future::Future;
 use std::pin::Pin;
