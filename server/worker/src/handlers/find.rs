@@ -142,7 +142,7 @@ mod tests {
 
     use super::*;
     use crate::context::Pulse;
-    use crate::handlers::package::tests::{HEIGHT, WIDTH, plate, rows, work};
+    use crate::handlers::package::tests::{HEIGHT, WIDTH, ingested, rows};
     use crate::handlers::{plan, run};
     use crate::models::Models;
     use crate::transact;
@@ -161,16 +161,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let (db, store) = (fresh.db.clone(), Store::open(folder.path().join("data")).expect("a store"));
         let studio = rows::Studio::new(&db).await;
-        let bytes = plate(folder.path());
-        let (file, size) = (store.put_blocking(&bytes).expect("stored"), bytes.len() as i64);
-        let (project_id, artist) = (studio.project_id, studio.artist);
-        let shot_id = transact!(db, [], |tx| async move {
-            db::blobs::record(tx, file, size).await?;
-            db::shots::create(tx, project_id, None, artist, "plate.mov", file, size).await
-        })
-        .expect("a shot")
-        .shot_id;
-        work(&db, &store, Job::Ingest { shot_id }, false).await.expect("ingested");
+        let shot_id = ingested(&db, &store, &studio, folder.path()).await;
 
         nets::use_one_thread();
         let folder_of_models = folder.path().join("models");

@@ -41,7 +41,7 @@ pub const WIDTH: u32 = 128;
 pub const HEIGHT: u32 = 96;
 
 /// A red square that moves over bars, with a tone and a timecode: 6 pictures, 12,000 samples of sound.
-pub fn plate(folder: &Path) -> Vec<u8> {
+fn plate(folder: &Path) -> Vec<u8> {
     let rate = "24000/1001";
     let picture = format!(
         "smptebars=s={WIDTH}x{HEIGHT}:r={rate}[b];color=red:s=16x16:r={rate}[c];[b][c]overlay=x='10+8*n':y=40"
@@ -76,6 +76,21 @@ pub async fn work(db: &Db, store: &Store, job: Job, stopped: bool) -> anyhow::Re
         run(&Context::new(db, store, pulse, models, plan(&job))?, &job)
     });
     stage.await.expect("no panic")
+}
+
+/// A shot of the moving square, read.
+pub async fn ingested(db: &Db, store: &Store, studio: &rows::Studio, folder: &Path) -> ShotId {
+    let bytes = plate(folder);
+    let (file, size) = (store.put_blocking(&bytes).expect("stored"), bytes.len() as i64);
+    let (project_id, artist) = (studio.project_id, studio.artist);
+    let shot_id = transact!(db, [], |tx| async move {
+        db::blobs::record(tx, file, size).await?;
+        db::shots::create(tx, project_id, None, artist, "plate.mov", file, size).await
+    })
+    .expect("a shot")
+    .shot_id;
+    work(db, store, Job::Ingest { shot_id }, false).await.expect("ingested");
+    shot_id
 }
 
 /// Square and what it touches in a frame of the plate, as the artist would have marked it.
@@ -119,16 +134,7 @@ impl Made {
 
     async fn in_store(db: Db, folder: &Path, store: Store, trim: Option<Trim>) -> Self {
         let studio = rows::Studio::new(&db).await;
-        let bytes = plate(folder);
-        let (plate, size) = (store.put_blocking(&bytes).expect("stored"), bytes.len() as i64);
-        let (project_id, artist) = (studio.project_id, studio.artist);
-        let shot_id = transact!(db, [], |tx| async move {
-            db::blobs::record(tx, plate, size).await?;
-            db::shots::create(tx, project_id, None, artist, "plate.mov", plate, size).await
-        })
-        .expect("a shot")
-        .shot_id;
-        work(&db, &store, Job::Ingest { shot_id }, false).await.expect("ingested");
+        let (shot_id, artist) = (ingested(&db, &store, &studio, folder).await, studio.artist);
         if trim.is_some() {
             transact!(db, [], |tx| db::shots::trim(tx, shot_id, trim)).expect("cut");
             work(&db, &store, Job::Ingest { shot_id }, false).await.expect("ingested again");
@@ -153,6 +159,7 @@ impl Made {
             entries.map(|(png, levels)| ManifestFrame { png: Some(*png), levels: *levels }).collect();
         let causes = [cause(frames)];
         let words = Words { removal: "the square".into(), after: "bars".into() };
+        let plate = db::shots::get(db.pool(), shot_id).await.expect("read").plate;
         let (subject_json, subject) =
             QuadmaskSubject { plate, trim, frames: &level_hashes, causes: &causes, words: &words }.seal();
         let draft_revision = db::draft::state(db.pool(), shot_id).await.expect("read").revision;

@@ -16,7 +16,7 @@ use tokio::net::TcpListener;
 
 use super::*;
 use crate::context::Pulse;
-use crate::handlers::package::tests::{plate, rows, work};
+use crate::handlers::package::tests::{ingested, rows, work};
 use crate::handlers::plan;
 use crate::models::Models;
 use crate::transact;
@@ -95,16 +95,8 @@ async fn a_model_outside_is_asked_where_the_project_allows_it_and_once() {
     let folder = tempfile::tempdir().expect("a folder");
     let (db, store) = (fresh.db.clone(), Store::open(folder.path().join("data")).expect("a store"));
     let studio = rows::Studio::new(&db).await;
-    let bytes = plate(folder.path());
-    let (file, size) = (store.put_blocking(&bytes).expect("stored"), bytes.len() as i64);
     let (project_id, artist) = (studio.project_id, studio.artist);
-    let shot_id = transact!(db, [], |tx| async move {
-        db::blobs::record(tx, file, size).await?;
-        db::shots::create(tx, project_id, None, artist, "plate.mov", file, size).await
-    })
-    .expect("a shot")
-    .shot_id;
-    work(&db, &store, Job::Ingest { shot_id }, false).await.expect("ingested");
+    let shot_id = ingested(&db, &store, &studio, folder.path()).await;
     transact!(db, [], |tx| async move {
         let mut target = db::brief::add_target(tx, shot_id, artist, "square").await?;
         target.boxes.push(BoxPrompt { frame: 0, x0: 10.0, y0: 40.0, x1: 26.0, y1: 56.0 });

@@ -13,24 +13,9 @@ use storage::Store;
 
 use super::*;
 use crate::context::Pulse;
-use crate::handlers::package::tests::{HEIGHT, WIDTH, plate, rows, work};
+use crate::handlers::package::tests::{HEIGHT, WIDTH, ingested, rows, work};
 use crate::models::Models;
 use crate::transact;
-
-/// A shot of the moving square, read.
-async fn ingested(db: &Db, store: &Store, studio: &rows::Studio, folder: &Path) -> ShotId {
-    let bytes = plate(folder);
-    let (file, size) = (store.put_blocking(&bytes).expect("stored"), bytes.len() as i64);
-    let (project_id, artist) = (studio.project_id, studio.artist);
-    let shot_id = transact!(db, [], |tx| async move {
-        db::blobs::record(tx, file, size).await?;
-        db::shots::create(tx, project_id, None, artist, "plate.mov", file, size).await
-    })
-    .expect("a shot")
-    .shot_id;
-    work(db, store, Job::Ingest { shot_id }, false).await.expect("ingested");
-    shot_id
-}
 
 /// Answers the clicks that wait, without weights; how many.
 async fn answer_clicks(db: &Db, store: &Store) -> usize {

@@ -93,7 +93,7 @@ mod tests {
 
     use super::*;
     use crate::context::Pulse;
-    use crate::handlers::package::tests::{plate, rows, work};
+    use crate::handlers::package::tests::{ingested, rows};
     use crate::handlers::{plan, run};
     use crate::models::Models;
     use crate::transact;
@@ -118,16 +118,7 @@ mod tests {
         let db = fresh.db.clone();
         let store = storage::Store::open(folder.path().join("data")).expect("a store");
         let studio = rows::Studio::new(&db).await;
-        let bytes = plate(folder.path());
-        let (file, size) = (store.put_blocking(&bytes).expect("stored"), bytes.len() as i64);
-        let (project_id, artist) = (studio.project_id, studio.artist);
-        let shot_id = transact!(db, [], |tx| async move {
-            db::blobs::record(tx, file, size).await?;
-            db::shots::create(tx, project_id, None, artist, "plate.mov", file, size).await
-        })
-        .expect("a shot")
-        .shot_id;
-        work(&db, &store, Job::Ingest { shot_id }, false).await.expect("ingested");
+        let (shot_id, artist) = (ingested(&db, &store, &studio, folder.path()).await, studio.artist);
         let mut targets: Vec<Target> = Vec::new();
         for name in ["square", "bar"] {
             let made =
