@@ -108,6 +108,8 @@ async fn every_page_is_known_and_nobody_sees_what_is_behind_the_gate() {
         let known: BTreeSet<String> = OPEN.iter().chain(&BEHIND).map(|page| (*page).to_owned()).collect();
         let unknown: Vec<&String> = listed.difference(&known).collect();
         assert!(unknown.is_empty(), "pages that nobody said of who sees them: {unknown:?}");
+        let gone: Vec<&String> = known.difference(&listed).collect();
+        assert_eq!(gone, ["/nowhere"], "pages that are none any more");
         for page in OPEN.into_iter().chain(BEHIND) {
             let at = page.replacen("{}", &ours.to_string(), 1).replace("{}", "review");
             // As a browser asks: others are told where to go, and not led there.

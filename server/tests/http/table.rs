@@ -193,6 +193,9 @@ async fn the_table_of_rights_is_the_one_that_is_kept() {
     let rows = stages[0].rows(&studio);
     let missing = missing(&rows, &pages);
     assert!(missing.is_empty(), "in no row of the table of rights: {missing:#?}");
+    let is_gone = |row: &&Row| row.kind() == Kind::Page && !pages.iter().any(|page| fits(page, &row.path));
+    let gone: Vec<&str> = rows.iter().filter(is_gone).map(|row| row.name.as_str()).collect();
+    assert!(gone.is_empty(), "rows of no page: {gone:?}");
     let names: BTreeSet<&str> = rows.iter().map(|row| row.name.as_str()).collect();
     assert_eq!(names.len(), rows.len(), "each row has a name of its own");
     for name in PUBLIC.iter().chain(&OWN).chain([&NEVER_FOR_GUESTS]) {

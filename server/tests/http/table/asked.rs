@@ -15,6 +15,7 @@ use app::api::session::{
 use app::api::shares::{ChangeLink, GetShares, RenewLink, RevokeLink};
 use app::api::threads::{DeleteComment, EditComment, Reply, ResolveThread, SeeThread, ShowThread};
 use app::api::work::ReadEntry;
+use app::routes::href;
 use domain::{Action, Role, Thing};
 use reqwest::Method;
 
@@ -157,6 +158,7 @@ impl Stage {
         rows
     }
 
+    /// At the addresses that views link to.
     fn pages(&self) -> Vec<Row> {
         let (project, shot) = (self.project_id, self.made.shot_id);
         let page = |of, path: String, mark: Option<&String>| Row {
@@ -168,27 +170,27 @@ impl Stage {
         };
         let mut rows = vec![
             page(Of::Everybody, "/setup".into(), None),
-            page(Of::Everybody, "/sign-in".into(), None),
+            page(Of::Everybody, href::sign_in("/"), None),
             page(Of::Everybody, format!("/invite/{}", self.invitation), None),
-            page(Of::Everybody, format!("/reset/{}", self.reset), None),
-            page(Of::Link, format!("/share/{}", self.token), Some(&self.shot_name)),
-            page(Of::Link, format!("/share/{}/{shot}", self.token), Some(&self.shot_name)),
-            page(Of::Project, format!("/projects/{project}"), Some(&self.project_name)),
-            page(Of::Project, format!("/projects/{project}/settings"), Some(&self.project_name)),
-            page(Of::Project, format!("/shots/{shot}/review"), Some(&self.shot_name)),
-            page(Of::Project, format!("/shots/{shot}/quadmask"), Some(&self.shot_name)),
+            page(Of::Everybody, href::reset(&self.reset), None),
+            page(Of::Link, href::share(&self.token, None), Some(&self.shot_name)),
+            page(Of::Link, href::share(&self.token, Some(shot)), Some(&self.shot_name)),
+            page(Of::Project, href::project(project), Some(&self.project_name)),
+            page(Of::Project, href::project_settings(project), Some(&self.project_name)),
+            page(Of::Project, href::shot(shot, "review"), Some(&self.shot_name)),
+            page(Of::Project, href::shot(shot, "quadmask"), Some(&self.shot_name)),
         ];
         let studio = [
             "/",
-            "/people",
-            "/profile",
-            "/audit",
-            "/needs-me",
-            "/inbox",
-            "/bin",
-            "/disk",
-            "/jobs",
-            "/models",
+            href::PEOPLE,
+            href::PROFILE,
+            href::AUDIT,
+            href::NEEDS,
+            href::INBOX,
+            href::BIN,
+            href::DISK,
+            href::JOBS,
+            href::MODELS,
         ];
         rows.extend(studio.map(|path| page(Of::Studio, path.into(), None)));
         rows
