@@ -62,6 +62,7 @@ test('words become candidates, targets and cells', async ({ page, server }) => {
   const all = await things.count();
   await expect(page.locator('.vectors__found').first()).toBeAttached();
   const before = asked.length;
+  expect(before, 'the words and what they found').toBeGreaterThanOrEqual(2);
 
   // The threshold reads what is there.
   await threshold(page, 0.99);
