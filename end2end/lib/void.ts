@@ -33,7 +33,8 @@ export async function stepKept(dataDir: string, before: string[], patience = 120
   while (Date.now() - start < patience) {
     const fresh = workplaces(dataDir).filter((name) => !before.includes(name));
     const kept = fresh.flatMap((name) => names(join(dataDir, 'latents', name, 'latents')));
-    if (kept.some((file) => file.startsWith('state-') && file.endsWith('.safetensors'))) return;
+    // With a number behind its name it is a window of a step that is not whole yet.
+    if (kept.some((file) => /^state-[0-9a-f]+\.safetensors$/.test(file))) return;
     await new Promise((done) => setTimeout(done, 5));
   }
   throw new Error(`no step was kept within ${patience / 1000} s`);

@@ -82,6 +82,9 @@ test('a supervisor says it, and it is there', async ({ page, server }) => {
     await picture(page, `${shot.name}-target`);
     const grown = performance.now();
     await page.getByRole('button', { name: 'Grow mask over the shot' }).click();
+    const ofShot = `shot_id = (select shot_id from shot where name = '${shot.name}')`;
+    const growing = () => ask(server.dataDir, `select state from job where kind = 'segment' and ${ofShot}`)[0]?.state;
+    await expect.poll(growing, { timeout: 60 * MINUTE }).toBe('done');
     await page.getByRole('link', { name: /Quadmask/ }).first().click();
     await expect(page.getByText(new RegExp(`covered on \\d+/${shot.frames} frames`))).toBeVisible({ timeout: 60 * MINUTE });
     await expect(page.getByRole('region', { name: 'Grow primary mask' })).toHaveCount(0, { timeout: 60 * MINUTE });

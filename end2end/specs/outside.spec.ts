@@ -23,7 +23,7 @@ const test = base.extend<{}, { endpoint: Endpoint }>({
       const env = { OUTSIDE_ENDPOINT: endpoint.url, OUTSIDE_MODEL: 'played', OUTSIDE_KEY: 'sk-secret', OUTSIDE_PRICES: '0.30/2.50 USD' };
       await use({ env });
     },
-    { scope: 'worker', option: true },
+    { scope: 'worker' },
   ],
 });
 

@@ -3,6 +3,7 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { ask } from '../lib/audit';
 import { clickPlate } from '../lib/desk';
 import { becomeOwner, makeProject } from '../lib/people';
 import { output } from '../lib/place';
@@ -52,8 +53,10 @@ test('a shadow is proposed, put aside, brought back and becomes a cause', async 
   await page.keyboard.press('x');
   await clickPlate(page, 60, 90, clip);
   await page.getByRole('button', { name: 'Grow mask over the shot' }).click();
-  await page.getByRole('link', { name: /Quadmask/ }).click();
+  // A second link leads there once the mask has grown.
+  await page.getByRole('link', { name: /Quadmask/ }).first().click();
   await expect(page.getByText(new RegExp(`covered on ${clip.frames}/${clip.frames} frames`))).toBeVisible({ timeout: 90_000 });
+  await expect(page.getByRole('region', { name: 'Grow primary mask' })).toHaveCount(0, { timeout: 90_000 });
 
   // It looks, says where it is, and proposes the shadow with its reason and how sure it is.
   await look.click();
@@ -95,6 +98,7 @@ test('a shadow is proposed, put aside, brought back and becomes a cause', async 
   await expect(card).toHaveCount(0);
   await cause.getByLabel('What changes').fill('Shadow on the wall');
   await cause.getByLabel('What changes').press('Tab');
+  await expect.poll(() => ask(server.dataDir, 'select name from cause')[0]?.name).toBe('Shadow on the wall');
   await page.screenshot({ path: join(pictures, 'accepted-1440.png') });
 
   // It is there after a reload, and on a phone.

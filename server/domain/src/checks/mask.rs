@@ -15,7 +15,7 @@ const DIP: f32 = 0.3;
 const BEFORE: usize = 8;
 /// Pixels beside the picture's edge that a mask leaves free by mistake.
 const RIM: u32 = 3;
-/// Overlap of two boxes, over what either covers, below which something jumped.
+/// What two boxes share, as a part of the smaller one, below which something jumped.
 const SAME_PLACE: f64 = 0.1;
 
 pub(super) fn coverage(looked: &Looked) -> Option<Finding> {
@@ -78,12 +78,12 @@ fn around(mark: &Marks) -> Option<Bounds> {
     mark.cover.shape.as_ref()?.primary
 }
 
-/// What two boxes share, over what either covers.
+/// What two boxes share, as a part of the smaller one: a speck far away widens a box and moves nothing.
 fn share(one: Bounds, other: Bounds) -> f64 {
     let width = one.x1.min(other.x1).saturating_sub(one.x0.max(other.x0));
     let height = one.y1.min(other.y1).saturating_sub(one.y0.max(other.y0));
     let common = u64::from(width) * u64::from(height);
-    common as f64 / (one.area() + other.area() - common).max(1) as f64
+    common as f64 / one.area().min(other.area()).max(1) as f64
 }
 
 /// The box a frame later, if it goes on as it did.

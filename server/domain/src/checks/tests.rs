@@ -153,6 +153,7 @@ fn specks_holes_and_the_edge_are_named_with_their_frames() {
     let specks = of(&looked(&all, &[]), Code::Specks).expect("said");
     assert_eq!(specks.frames, [at(12, 18)]);
     assert!(specks.text.ends_with("on 7 frames, up to 2 on one"), "{}", specks.text);
+    assert_eq!(of(&looked(&all, &[]), Code::Place), None, "specks move no mask");
     assert_eq!(of(&looked(&all, &[]), Code::Holes).expect("said").frames, [at(3, 3)]);
 
     let edges = [square(2, 30, 20), square(0, 30, 20), square(20, 30, 20)].map(|l| (None, Cover::of(&l)));
