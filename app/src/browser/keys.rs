@@ -35,6 +35,12 @@ pub fn is_dialog_open() -> bool {
     is_there("dialog[open]")
 }
 
+/// Whether the focus is inside something that fits `selector`.
+pub fn is_focus_in(selector: &str) -> bool {
+    let at = document().active_element();
+    at.is_some_and(|at| at.closest(selector).is_ok_and(|found| found.is_some()))
+}
+
 /// Whether the page has a search field that `/` belongs to.
 pub fn has_own_search() -> bool {
     is_there("input[aria-keyshortcuts='/']")

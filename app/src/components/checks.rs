@@ -57,7 +57,7 @@ pub fn FindingsBrief() -> impl IntoView {
     let has_any = Memo::new(move |_| !shown(desk, Which::Open).is_empty());
     view! {
         <Show when=move || has_any.get()>
-            <section aria-label="What the checks found">
+            <section class="checks-brief" aria-label="What the checks found">
                 <h3 class="caption">"What the checks found"</h3>
                 <FindingList which=Which::Open/>
             </section>

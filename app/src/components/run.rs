@@ -61,10 +61,9 @@ pub fn JobCard(kinds: &'static [&'static str]) -> impl IntoView {
 
 /// Shows a job, as long as there is one.
 pub fn job_card(desk: Desk, job: Memo<Option<Progress>>) -> impl IntoView {
-    let key =
-        Memo::new(move |_| job.with(|job| job.as_ref().map(|j| (j.job_id, j.state, j.is_ending, j.step))));
+    let key = Memo::new(move |_| job.with(|job| job.as_ref().map(|j| (j.job_id, j.state, j.is_ending))));
     move || {
-        // Steps are drawn again only when one begins; fraction and time run by themselves.
+        // Step, fraction and time run by themselves: who is about to cancel keeps the button.
         // Read, not only tracked: a memo that nobody reads never begins to follow what it is made of.
         key.with(|_| ());
         untrack(|| job.get()).map(|now| card(desk, job, now))
@@ -126,6 +125,13 @@ fn card(desk: Desk, job: Memo<Option<Progress>>, now: Progress) -> impl IntoView
         _ => Action::EditShot,
     };
     let may_run = move || desk.may(action);
+    let step = Memo::new(move |_| job.with(|job| job.as_ref().and_then(|j| j.step)));
+    let kind = now.kind.clone();
+    let named = move || {
+        let now = step.get();
+        let asks = kind == "reason" && now.is_some_and(|step| ASKING.contains(&step));
+        steps(if asks { ASKING } else { steps_of(&kind, recipe.as_ref()) }, now)
+    };
     view! {
         <section class="job" data-tone=tone aria-label=title.clone()>
             <header class="job__head">
@@ -136,10 +142,7 @@ fn card(desk: Desk, job: Memo<Option<Progress>>, now: Progress) -> impl IntoView
             </header>
             {is_open.then(|| view! { <ProgressBar part=fraction label=title.clone()/> })}
             {engine}
-            {is_open.then(|| {
-                let asks = now.kind == "reason" && now.step.is_some_and(|step| ASKING.contains(&step));
-                steps(if asks { ASKING } else { steps_of(&now.kind, recipe.as_ref()) }, now.step)
-            })}
+            {is_open.then_some(named)}
             {now.error.clone().map(|error| view! { <p class="job__error" role="alert">{error}</p> })}
             {(is_mask && now.state == JobState::Cancelled).then(|| view! {
                 <p class="muted">"Stopped. What had grown until then is kept; grow it again to go over the whole shot."</p>

@@ -1,6 +1,6 @@
 //! The inbox: what happened to the viewer since they last looked, as it happens.
 
-use domain::EventKind;
+use domain::{EntryId, EventKind};
 use domain::inbox::Entry;
 use leptos::prelude::*;
 use leptos_meta::Title;
@@ -53,6 +53,16 @@ fn Entries(
         known.with(|known| known.as_ref().is_none_or(|known| known.iter().all(|entry| entry.is_read)))
     });
     let read_one = ServerAction::<ReadEntry>::new();
+    // A new entry comes above the others and takes the focus from none of them.
+    let ids = move || {
+        known.with(|known| known.iter().flatten().map(|entry| entry.entry_id).collect::<Vec<EntryId>>())
+    };
+    let one = move |id: EntryId| {
+        let entry = settled(move |_| {
+            known.with(|known| known.iter().flatten().find(|entry| entry.entry_id == id).cloned())
+        });
+        move || entry.get().map(|entry| row(entry, read_one))
+    };
     view! {
         <header class="page__head">
             <h1>"Inbox"</h1>
@@ -65,7 +75,7 @@ fn Entries(
             view! { <Failure error retry=move |()| entries.refetch()/> }
         })}
         <ol class="rows" aria-label="What happened to you">
-            {move || known.get().unwrap_or_default().into_iter().map(|entry| row(entry, read_one)).collect_view()}
+            <For each=ids key=|id| *id children=one/>
         </ol>
         <Show when=move || is_empty.get()>
             <Empty

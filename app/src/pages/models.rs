@@ -151,7 +151,7 @@ fn card(
             <p>{model.serves.clone()}"."</p>
             <p class="faint">
                 "Licence: "
-                <a href=model.licence_url.clone() target="_blank" rel="noopener noreferrer">{model.licence.clone()}</a>
+                <a class="link" href=model.licence_url.clone() target="_blank" rel="noopener noreferrer">{model.licence.clone()}</a>
                 ", " {licence}
             </p>
             {model.access.clone().filter(|_| !model.is_whole).map(|access| view! { <p class="faint">{access}</p> })}
@@ -230,7 +230,7 @@ fn LicenceDialog(
             {move || asking.get().map(|model| view! {
                 <p>
                     {format!("The licence of {} is published here: ", model.title)}
-                    <a href=model.licence_url target="_blank" rel="noopener noreferrer">{model.licence}</a>
+                    <a class="link" href=model.licence_url target="_blank" rel="noopener noreferrer">{model.licence}</a>
                     ". Read it there: it says what may be done with the weights, and with what they make."
                 </p>
             })}

@@ -1,6 +1,6 @@
 //! “Needs me”: everything that waits for the viewer, over all their projects.
 
-use domain::EventKind;
+use domain::{EventKind, ShotId, ThreadId};
 use leptos::prelude::*;
 use leptos_meta::Title;
 
@@ -38,12 +38,20 @@ fn Rows(needs: Resource<Result<Vec<Need>, ApiError>>) -> impl IntoView {
         needs.get().and_then(Result::ok).or_else(|| last.cloned().flatten())
     });
     let is_empty = settled(move |_| known.with(|known| known.as_ref().is_some_and(Vec::is_empty)));
+    // What comes first changes; who is on a row stays on it.
+    let keys = move || known.with(|known| known.iter().flatten().map(key_of).collect::<Vec<Key>>());
+    let one = move |key: Key| {
+        let need = settled(move |_| {
+            known.with(|known| known.iter().flatten().find(|need| key_of(need) == key).cloned())
+        });
+        move || need.get().map(row)
+    };
     view! {
         {move || failed.get().filter(|_| known.with(Option::is_none)).map(|error| {
             view! { <Failure error retry=move |()| needs.refetch()/> }
         })}
         <ol class="rows" aria-label="What waits for you">
-            {move || known.get().unwrap_or_default().into_iter().map(row).collect_view()}
+            <For each=keys key=|key| *key children=one/>
         </ol>
         <Show when=move || is_empty.get()>
             <Empty
@@ -53,6 +61,13 @@ fn Rows(needs: Resource<Result<Vec<Need>, ApiError>>) -> impl IntoView {
             />
         </Show>
     }
+}
+
+/// A shot asks one thing of somebody, and so does each thread.
+type Key = (ShotId, Option<ThreadId>);
+
+fn key_of(need: &Need) -> Key {
+    (need.shot_id, need.thread_id)
 }
 
 fn row(need: Need) -> impl IntoView {

@@ -6,7 +6,7 @@ mod outside;
 mod sharing;
 
 use domain::project::Project;
-use domain::{Action, ApprovalPolicy, Person, PersonId, Role};
+use domain::{Action, ApprovalPolicy, Person, PersonId, ProjectId, Role};
 use leptos::prelude::*;
 use leptos_meta::Title;
 
@@ -14,23 +14,22 @@ use self::life::{DiskUse, Ending, Leaving, LeavingDialog, Sequences};
 use self::outside::ModelOutside;
 use self::sharing::{CausesFirst, Sharing};
 use super::project::{InProject, use_project};
-use crate::api::people::list_people;
+use crate::api::people::{PersonRow, list_people};
 use crate::api::projects::{ProjectView, SetMember, UpdateProject, get_project};
 use crate::components::ui::{Avatar, Button, Check, ErrorLine, Failure, Field, Kind, Loading, use_toasts};
+use crate::error::ApiError;
 use crate::state::session::error_of;
 use crate::state::settled::settled;
 
 #[component]
 pub fn SettingsPage() -> impl IntoView {
-    let InProject { id, view } = use_project();
+    let InProject { id, .. } = use_project();
     let people = Resource::new(|| (), |()| list_people());
     // Read once: what somebody is typing must not go when a shot of the project moves.
     let settings = Resource::new(move || id.get(), get_project);
     let known = move || async move {
         people.await.unwrap_or_default().into_iter().map(|row| row.person).collect::<Vec<Person>>()
     };
-    let active =
-        move || async move { known().await.into_iter().filter(|person| person.active).collect::<Vec<_>>() };
     let forms = move || {
         Suspend::new(async move {
             let everybody = known().await;
@@ -51,15 +50,6 @@ pub fn SettingsPage() -> impl IntoView {
             }
         })
     };
-    let members = move || {
-        Suspend::new(async move {
-            let everybody = active().await;
-            view.await.ok().filter(|project| !project.project.is_archived()).map(|project| {
-                let (project_id, members) = (project.project.project_id, project.members);
-                view! { <Members project_id members everybody/> }
-            })
-        })
-    };
     let leaving = Leaving::new();
     let disk = move || {
         let project_id = id.get();
@@ -70,7 +60,7 @@ pub fn SettingsPage() -> impl IntoView {
         <div class="page page--narrow">
             <header class="page__head"><h1>"Project settings"</h1></header>
             <Transition fallback=Loading>{forms}</Transition>
-            <Transition>{members}</Transition>
+            <Transition><Members people/></Transition>
             {disk}
             <Transition><End leaving changed=move |()| settings.refetch()/></Transition>
         </div>
@@ -236,22 +226,32 @@ fn named_person(person: Person, named: RwSignal<Vec<PersonId>>) -> impl IntoView
     }
 }
 
+/// Who can belong to a project, and who does.
+type Belonging = (ProjectId, Vec<Person>, Vec<PersonId>);
+
+/// Drawn again only when other people belong to it: what was refused stays said while the project's shots move.
 #[component]
-fn Members(project_id: domain::ProjectId, members: Vec<Person>, everybody: Vec<Person>) -> impl IntoView {
+fn Members(people: Resource<Result<Vec<PersonRow>, ApiError>>) -> impl IntoView {
     let action = ServerAction::<SetMember>::new();
     let InProject { view, .. } = use_project();
     let error = error_of(action);
+    let known = settled(move |last: Option<&Option<Belonging>>| {
+        let (Some(people), Some(Ok(of))) = (people.get(), view.get()) else { return last.cloned().flatten() };
+        let people = people.unwrap_or_default().into_iter().map(|row| row.person);
+        let active = people.filter(|person| person.active).collect();
+        let members = of.members.iter().map(|person| person.person_id).collect();
+        (!of.project.is_archived()).then_some((of.project.project_id, active, members))
+    });
     Effect::new(move |before: Option<()>| {
         action.version().track();
         if before.is_some() {
             view.refetch();
         }
     });
-    let member_ids: Vec<PersonId> = members.iter().map(|person| person.person_id).collect();
-    let row = move |person: Person| {
+    let row = move |project_id: ProjectId, person: Person, is_member: bool| {
         let id = person.person_id;
         let sees_all = domain::may(person.role, Action::SeeEveryProject);
-        let on = member_ids.contains(&id) || sees_all;
+        let on = is_member || sees_all;
         view! {
             <li class="member">
                 <Avatar name=person.name.clone()/>
@@ -273,13 +273,21 @@ fn Members(project_id: domain::ProjectId, members: Vec<Person>, everybody: Vec<P
             </li>
         }
     };
-    let clients_note = everybody.iter().any(|person| person.role == Role::Client);
-    view! {
-        <section class="settings-panel">
-            <h2>"People in this project"</h2>
-            <ErrorLine error/>
-            <ul class="members">{everybody.into_iter().map(row).collect_view()}</ul>
-            {clients_note.then(|| view! { <p class="faint">"Clients see only versions that were shown to the client."</p> })}
-        </section>
-    }
+    let panel = move |(project_id, everybody, members): Belonging| {
+        let clients_note = everybody.iter().any(|person| person.role == Role::Client);
+        let rows = everybody.into_iter().map(|person| {
+            let is_member = members.contains(&person.person_id);
+            row(project_id, person, is_member)
+        });
+        let rows = rows.collect_view();
+        view! {
+            <section class="settings-panel">
+                <h2>"People in this project"</h2>
+                <ErrorLine error/>
+                <ul class="members">{rows}</ul>
+                {clients_note.then(|| view! { <p class="faint">"Clients see only versions that were shown to the client."</p> })}
+            </section>
+        }
+    };
+    move || known.get().map(panel)
 }

@@ -14,7 +14,7 @@ use crate::routes::href;
 
 const STEPS: [&str; 5] = ["Targets", "Quadmask", "Removal", "Review", "Deliver"];
 
-/// As it stands in `shot`; another state of it is another card.
+/// As it stands in `shot`; another state of it is drawn into the same card.
 #[component]
 pub fn Card(
     shot: ShotCard,

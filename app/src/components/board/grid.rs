@@ -17,13 +17,36 @@ use crate::components::upload::FileButton;
 use crate::routes::href;
 use crate::state::live::use_live;
 
-/// What stands in one place of the grid; a shot keeps its nodes wherever it moves, until it changes.
+/// What stands in one place of the grid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Place {
     /// With the revision of its card.
     Shot(ShotId, u32),
     /// By its place in the list: not read yet, or its card is made in one of the next frames.
     Gap(u32),
+}
+
+/// A shot keeps its card, and the focus on it, whatever changes about it while it stays in its row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Slot {
+    Shot(ShotId),
+    Gap(u32),
+}
+
+impl Place {
+    fn slot(self) -> Slot {
+        match self {
+            Self::Shot(id, _) => Slot::Shot(id),
+            Self::Gap(at) => Slot::Gap(at),
+        }
+    }
+
+    fn revision_of(self, id: ShotId) -> Option<u32> {
+        match self {
+            Self::Shot(of, revision) if of == id => Some(revision),
+            _ => None,
+        }
+    }
 }
 
 #[component]
@@ -162,13 +185,19 @@ pub fn BoardGrid(
 #[component]
 fn Row(shelf: Shelf, row: u32, columns: Memo<u32>, places: RwSignal<Places>) -> impl IntoView {
     let here = Memo::new(move |_| places.with(|places| places.row(row, columns.get())));
+    let card = move |id: ShotId| {
+        let revision =
+            Memo::new(move |_| here.with(|here| here.iter().find_map(|place| place.revision_of(id))));
+        move || {
+            revision.track();
+            shelf.get(id).map(|known| view! { <Card shot=known.card job=known.job/> })
+        }
+    };
     view! {
-        <For each=move || here.get() key=|place| *place let:place>
+        <For each=move || here.get() key=|place| place.slot() let:place>
             {match place {
-                Place::Shot(id, _) => {
-                    shelf.get(id).map(|known| view! { <Card shot=known.card job=known.job/> }.into_any())
-                }
-                Place::Gap(_) => Some(view! { <Gap/> }.into_any()),
+                Place::Shot(id, _) => card(id).into_any(),
+                Place::Gap(_) => view! { <Gap/> }.into_any(),
             }}
         </For>
     }

@@ -29,6 +29,16 @@ pub fn SearchField(project: Signal<ProjectId>) -> impl IntoView {
             }
         }
     });
+    // The field is its own while somebody types: the address has the words without the blank that the next word waits for.
+    let words = Memo::new(move |_| filter.with(|filter| filter.q.clone()));
+    Effect::new(move |_| {
+        let words = words.get();
+        if let Some(field) = field.get()
+            && field.value().trim() != words
+        {
+            field.set_value(&words);
+        }
+    });
     let navigate = use_navigate();
     let go = move |q: String| {
         let now = filter.get_untracked();
@@ -59,8 +69,7 @@ pub fn SearchField(project: Signal<ProjectId>) -> impl IntoView {
                 aria-label="Search shots by name"
                 aria-keyshortcuts="/"
                 autocomplete="off"
-                value=move || filter.with_untracked(|filter| filter.q.clone())
-                prop:value=move || filter.with(|filter| filter.q.clone())
+                value=words.get_untracked()
                 on:input=move |event| typed(event_target_value(&event))
             />
             <kbd class="search__key" aria-hidden="true">"/"</kbd>

@@ -16,19 +16,28 @@ pub fn CausesApproval() -> impl IntoView {
     let review = Memo::new(move |_| {
         desk.view.with(|v| v.causes_review.clone().filter(|_| v.shot.phase.is_editable()))
     });
-    move || review.get().map(|review| standing(desk, review))
+    // Held out here: the causes change under whoever writes about them.
+    let note = RwSignal::new(String::new());
+    move || review.get().map(|review| standing(desk, review, note))
 }
 
-fn standing(desk: Desk, review: CausesReview) -> impl IntoView {
+fn standing(desk: Desk, review: CausesReview, note: RwSignal<String>) -> impl IntoView {
     let CausesReview { subject, author, decisions, is_approved } = review;
     let policy = desk.view.with_untracked(|v| v.policy.clone());
     let (now, before): (Vec<_>, Vec<_>) = decisions.into_iter().partition(|said| said.subject == subject);
     let has_approved = desk.view.with_untracked(|v| v.has_approved(&now));
     let objection = untrack(|| desk.counts_for(author)).err();
     let may = untrack(|| desk.may(Action::DecideQuadmask)) && objection.is_none();
-    let note = RwSignal::new(String::new());
     let decide = move |verdict: Verdict| {
-        desk.write(decide_causes(desk.shot_id, subject, verdict, note.get_untracked()));
+        let said = note.get_untracked();
+        desk.write_then(decide_causes(desk.shot_id, subject, verdict, said.clone()), move |()| {
+            // What was typed while the answer was on its way stays.
+            note.try_update(|now| {
+                if *now == said {
+                    now.clear();
+                }
+            });
+        });
     };
     let older = (!before.is_empty()).then(|| {
         view! { <p class="faint">{format!("{} about causes as they were before.", before.len())}</p> }

@@ -20,9 +20,11 @@ pub fn CauseCard(id: CauseId) -> impl IntoView {
     let is_chosen = move || desk.cause().is_some_and(|c| c.cause_id == id);
     let off = move || !desk.may_edit();
     let choose = move || desk.marking.cause.set(Some(id));
-    let name = move || cause.with(|c| c.as_ref().map(|c| c.name.clone()).unwrap_or_default());
-    let reason = move || cause.with(|c| c.as_ref().map(|c| c.reason.clone()).unwrap_or_default());
-    let consequence = move || cause.with(|c| c.as_ref().map_or(Consequence::Vanish, |c| c.consequence));
+    // Each by itself: what somebody types into a field stays while something else about the cause changes.
+    let name = Memo::new(move |_| cause.with(|c| c.as_ref().map(|c| c.name.clone()).unwrap_or_default()));
+    let reason = Memo::new(move |_| cause.with(|c| c.as_ref().map(|c| c.reason.clone()).unwrap_or_default()));
+    let consequence =
+        Memo::new(move |_| cause.with(|c| c.as_ref().map_or(Consequence::Vanish, |c| c.consequence)));
     let origin =
         Memo::new(move |_| desk.view.with(|v| v.reasoning.as_ref().and_then(|r| origin_of(&r.all, id))));
     let category = Memo::new(move |_| {
@@ -48,18 +50,18 @@ pub fn CauseCard(id: CauseId) -> impl IntoView {
                 <span class="cause__dot" aria-hidden="true"></span>
                 <input
                     type="text" class="bare-input cause__name" aria-label="What changes" maxlength="80"
-                    prop:value=name disabled=off
+                    prop:value=move || name.get() disabled=off
                     on:change=move |event| desk.change_cause(id, |c| c.name = event_target_value(&event))
                 />
-                <button type="button" class="icon-button" data-small="true" aria-label=move || format!("Delete {}", name()) disabled=off on:click=delete>
+                <button type="button" class="icon-button" data-small="true" aria-label=move || format!("Delete {}", name.get()) disabled=off on:click=delete>
                     <ToolIcon mark=Mark::Delete/>
                 </button>
             </div>
             <textarea
                 class="bare-input cause__reason" rows="1" aria-label="Why it changes" placeholder="Why: cast by it, pressed by it, behind it…"
-                prop:value=reason disabled=off
+                prop:value=move || reason.get() disabled=off
                 on:change=move |event| desk.change_cause(id, |c| c.reason = event_target_value(&event))
-            >{untrack(reason)}</textarea>
+            >{reason.get_untracked()}</textarea>
             {move || origin.get().map(|(who, sure)| view! {
                 <p class="faint">{format!("Proposed by {who} · {} {sure:.2}", sureness(sure))}</p>
             })}
@@ -73,7 +75,7 @@ pub fn CauseCard(id: CauseId) -> impl IntoView {
                 <label class="cause__consequence">
                     <span class="visually-hidden">"What becomes of it"</span>
                     <select
-                        class="field__input" prop:value=move || consequence().word() disabled=off
+                        class="field__input" prop:value=move || consequence.get().word() disabled=off
                         on:change=move |event| {
                             if let Ok(new) = event_target_value(&event).parse() {
                                 desk.change_cause(id, |c| c.consequence = new);
@@ -81,7 +83,7 @@ pub fn CauseCard(id: CauseId) -> impl IntoView {
                         }
                     >
                         {Consequence::ALL.map(|c| view! {
-                            <option value=c.word() selected=c == untrack(consequence)>{format!("{}: {}", c.word(), c.sentence())}</option>
+                            <option value=c.word() selected=c == consequence.get_untracked()>{format!("{}: {}", c.word(), c.sentence())}</option>
                         }).collect_view()}
                     </select>
                 </label>
@@ -90,7 +92,7 @@ pub fn CauseCard(id: CauseId) -> impl IntoView {
                 <Button small=true disabled=Signal::derive(off) on:click=move |_| take(Tool::Cells)>
                     {move || cause.with(|c| c.as_ref().map(cells_words))}
                 </Button>
-                <Show when=move || consequence() == Consequence::React>
+                <Show when=move || consequence.get() == Consequence::React>
                     <Button small=true disabled=Signal::derive(off) on:click=move |_| take(Tool::Path)>
                         {move || cause.with(|c| c.as_ref().map(path_words))}
                     </Button>
@@ -99,7 +101,7 @@ pub fn CauseCard(id: CauseId) -> impl IntoView {
             {move || cause.with(|c| c.as_ref().and_then(|c| engine_of(desk, c))).map(|(tone, words)| view! {
                 <p class="note-line" data-tone=tone>{words}</p>
             })}
-            <Show when=move || is_chosen() && consequence() == Consequence::React>
+            <Show when=move || is_chosen() && consequence.get() == Consequence::React>
                 {move || cause.with(|c| c.as_ref().map(|c| path(desk, c)))}
             </Show>
             <Show when=is_chosen><CellsForm/></Show>

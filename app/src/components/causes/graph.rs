@@ -145,9 +145,11 @@ fn thing(desk: Desk, node: Node) -> impl IntoView {
             desk.playhead.seek(frame);
         }
     };
+    // A row is too short for all of it.
+    let whole = format!("{name}: {facts}");
     view! {
         <li class="graph__thing" data-state=state>
-            <button type="button" class="graph__button" aria-current=is_chosen on:click=look>
+            <button type="button" class="graph__button" title=whole aria-current=is_chosen on:click=look>
                 <span class="graph__name">{name}</span>
                 <span class="graph__facts">{facts}</span>
             </button>

@@ -20,7 +20,8 @@ pub fn VoidForm() -> impl IntoView {
     let texts: Texts = RwSignal::new(knobs.texts());
     let negative = RwSignal::new(negative_prompt);
     let firsts = Memo::new(move |_| first_passes(desk));
-    let pass = move || if refined(desk).is_some() { 2 } else { 1 };
+    // A memo: whatever else changes about the shot must not draw the knobs anew under who sets them.
+    let pass = Memo::new(move |_| if refined(desk).is_some() { 2_u32 } else { 1 });
     let prompt = move || desk.view.with(|v| v.words.after.trim().to_owned());
     let order = Memo::new(move |_| {
         if prompt().is_empty() {
@@ -60,7 +61,8 @@ pub fn VoidForm() -> impl IntoView {
     });
     let chosen = Signal::derive(move || refined(desk).map(|id| id.to_string()).unwrap_or_default());
     let rows = move |first: bool| {
-        let (pass, known) = (pass(), essential(pass()));
+        let pass = pass.get();
+        let known = essential(pass);
         let places: Vec<usize> = if first {
             known.iter().filter_map(|name| place_of(name)).collect()
         } else {

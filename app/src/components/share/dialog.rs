@@ -7,7 +7,7 @@ use leptos::task::spawn_local;
 use super::form::NewLink;
 use super::links::LinkList;
 use crate::api::shares::{SharesView, get_shares};
-use crate::components::ui::{Button, Dialog, Loading, Tab as Choice, Tabs};
+use crate::components::ui::{Button, Dialog, Loading, Tab as Choice, Tabs, use_toasts};
 use crate::error::ApiError;
 use crate::state::desk::{Tab, use_desk};
 use crate::state::live::use_live;
@@ -46,10 +46,18 @@ pub fn ShareButton() -> impl IntoView {
 fn Sharing(project: ProjectId, chosen: Option<VersionId>, name: String, makes: bool) -> impl IntoView {
     let side = RwSignal::new(if makes { NEW } else { LINKS });
     let view: RwSignal<Option<Result<SharesView, ApiError>>> = RwSignal::new(None);
+    let toasts = use_toasts();
     let read = move || {
         spawn_local(async move {
             let answer = get_shares(project).await;
-            view.try_set(Some(answer));
+            let is_known = view.try_with_untracked(|known| matches!(known, Some(Ok(_)))) == Some(true);
+            match answer {
+                // What is filled in, and an address that is seen only once, outlive a reading that failed.
+                Err(error) if is_known => toasts.fail(error),
+                answer => {
+                    view.try_set(Some(answer));
+                }
+            }
         });
     };
     Effect::new(move |_| read());

@@ -13,8 +13,10 @@ pub fn TargetCard(id: TargetId) -> impl IntoView {
     let target =
         Memo::new(move |_| desk.view.with(|v| v.targets.iter().find(|t| t.target_id == id).cloned()));
     let is_chosen = move || desk.target().is_some_and(|t| t.target_id == id);
-    let name = move || target.with(|t| t.as_ref().map(|t| t.name.clone()).unwrap_or_default());
-    let colour = move || target.with(|t| t.as_ref().map(|t| t.colour.clone()).unwrap_or_default());
+    // Each by itself: a name that somebody types stays while the target's marks change.
+    let name = Memo::new(move |_| target.with(|t| t.as_ref().map(|t| t.name.clone()).unwrap_or_default()));
+    let colour =
+        Memo::new(move |_| target.with(|t| t.as_ref().map(|t| t.colour.clone()).unwrap_or_default()));
     let found =
         move || target.with(|t| t.as_ref().and_then(|t| t.found.as_ref().map(domain::FoundBy::words)));
     let off = move || !desk.may_edit();
@@ -24,16 +26,16 @@ pub fn TargetCard(id: TargetId) -> impl IntoView {
         }
     };
     view! {
-        <li class="target" aria-current=move || is_chosen().then_some("true") style=move || format!("--target:{}", colour())>
+        <li class="target" aria-current=move || is_chosen().then_some("true") style=move || format!("--target:{}", colour.get())>
             <div class="target__head">
                 <input
-                    type="color" class="target__colour" aria-label=move || format!("Colour of {}", name())
-                    prop:value=colour disabled=off
+                    type="color" class="target__colour" aria-label=move || format!("Colour of {}", name.get())
+                    prop:value=move || colour.get() disabled=off
                     on:change=move |event| desk.change_target(id, |t| t.colour = event_target_value(&event))
                 />
                 <input
                     type="text" class="bare-input target__name" aria-label="Target name" maxlength="80"
-                    prop:value=name disabled=off
+                    prop:value=move || name.get() disabled=off
                     on:focus=move |_| desk.marking.target.set(Some(id))
                     on:change=move |event| desk.change_target(id, |t| t.name = event_target_value(&event))
                 />
@@ -43,7 +45,7 @@ pub fn TargetCard(id: TargetId) -> impl IntoView {
                 >
                     {move || target.with(|t| t.as_ref().map(|t| summary(desk, t)))}
                 </button>
-                <button type="button" class="icon-button" data-small="true" aria-label=move || format!("Delete {}", name()) disabled=off on:click=delete>
+                <button type="button" class="icon-button" data-small="true" aria-label=move || format!("Delete {}", name.get()) disabled=off on:click=delete>
                     <ToolIcon mark=Mark::Delete/>
                 </button>
             </div>

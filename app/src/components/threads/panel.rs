@@ -1,6 +1,9 @@
 //! The side of the panel that holds everything said about the shot: threads, and the decisions in between, so that the
 //! history reads as one.
 
+use std::collections::HashMap;
+use std::time::Duration;
+
 use domain::ThreadId;
 use leptos::prelude::*;
 
@@ -8,6 +11,7 @@ use super::card::ThreadCard;
 use super::composer::Composer;
 use super::decided::{Decided, DecidedCard, decided};
 use super::filters::Filters;
+use crate::browser::keys;
 use crate::components::ui::Loading;
 use crate::state::desk::{Desk, use_desk};
 
@@ -47,6 +51,27 @@ fn entries(desk: Desk) -> Vec<Entry> {
     all.into_iter().map(|(.., entry)| entry).collect()
 }
 
+/// What is there now: what was there before where it stood, what is new where it belongs.
+fn in_places(before: &[Entry], now: Vec<Entry>) -> Vec<Entry> {
+    let places: HashMap<String, usize> =
+        before.iter().enumerate().map(|(at, entry)| (entry.key(), at)).collect();
+    let is_known = |(_, entry): &(usize, Entry)| places.contains_key(&entry.key());
+    let (mut known, new): (Vec<_>, Vec<_>) = now.into_iter().enumerate().partition(is_known);
+    known.sort_by_cached_key(|(_, entry)| places[&entry.key()]);
+    let mut all: Vec<Entry> = known.into_iter().map(|(_, entry)| entry).collect();
+    for (at, entry) in new {
+        all.insert(at.min(all.len()), entry);
+    }
+    all
+}
+
+/// A press that takes the focus out of a card still finds what it was meant for in its place.
+const RELEASE: Duration = Duration::from_millis(400);
+
+fn is_in_card() -> bool {
+    keys::is_focus_in(".threads article")
+}
+
 #[component]
 pub fn ThreadsPanel() -> impl IntoView {
     let desk = use_desk();
@@ -55,10 +80,33 @@ pub fn ThreadsPanel() -> impl IntoView {
         desk.talk.restore();
         desk.talk.refresh();
     });
-    let all = Memo::new(move |_| entries(desk));
+    // A card that is moved loses the focus, and what somebody types on would be taken for the page's keys.
+    let held = RwSignal::new(false);
+    let all = Memo::new(move |before: Option<&Vec<Entry>>| {
+        let now = entries(desk);
+        match before {
+            Some(before) if held.get() => in_places(before, now),
+            _ => now,
+        }
+    });
+    let hold = move |_| {
+        if is_in_card() {
+            held.set(true);
+        }
+    };
+    let release = move |_| {
+        set_timeout(
+            move || {
+                if held.try_get_untracked() == Some(true) && !is_in_card() {
+                    held.set(false);
+                }
+            },
+            RELEASE,
+        );
+    };
     let is_read = move || desk.talk.view.with(Option::is_some);
     view! {
-        <div class="panel threads" role="log" aria-label="Comments" tabindex="0">
+        <div class="panel threads" role="log" aria-label="Comments" tabindex="0" on:focusin=hold on:focusout=release>
             <Filters/>
             <Show when=is_read fallback=|| view! { <Loading/> }>
                 <Show when=move || all.with(Vec::is_empty)><Nothing/></Show>
@@ -86,4 +134,27 @@ fn Nothing() -> impl IntoView {
         }
     };
     view! { <p class="threads__nothing muted">{text}</p> }.into_any()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(n: u32) -> Entry {
+        Entry::Thread(format!("00000000-0000-0000-0000-{n:012}").parse().expect("an id"))
+    }
+
+    fn entries(all: &[u32]) -> Vec<Entry> {
+        all.iter().copied().map(entry).collect()
+    }
+
+    #[test]
+    fn a_list_that_is_held_moves_no_card() {
+        let held = |before: &[u32], now: &[u32]| in_places(&entries(before), entries(now));
+        assert_eq!(held(&[1, 2, 3], &[3, 1, 2]), entries(&[1, 2, 3]), "an answer moves none");
+        assert_eq!(held(&[1, 2, 3], &[4, 3, 1, 2]), entries(&[4, 1, 2, 3]), "what is new comes above");
+        assert_eq!(held(&[1, 2, 3], &[3, 1]), entries(&[1, 3]), "what is gone goes");
+        assert_eq!(held(&[2], &[2, 5, 6]), entries(&[2, 5, 6]));
+        assert_eq!(held(&[], &[2, 1]), entries(&[2, 1]));
+    }
 }

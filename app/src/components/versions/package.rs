@@ -2,7 +2,6 @@
 //! once; seen to grow meanwhile.
 
 use domain::package::{Delivery, Movie, What};
-use domain::version::Version;
 use domain::{Action, JobState, Progress, VersionId};
 use leptos::prelude::*;
 
@@ -59,9 +58,8 @@ fn MovieChoice(movie: RwSignal<Movie>, #[prop(optional)] bare: bool) -> impl Int
 
 /// For people of the project.
 #[component]
-pub fn PackagePanel(version: Version) -> impl IntoView {
+pub fn PackagePanel(id: VersionId, n: u32) -> impl IntoView {
     let desk = use_desk();
-    let (id, n) = (version.version_id, version.n);
     let approved = Memo::new(move |_| is_approved(desk, id));
     let movie = RwSignal::new(best(desk));
     let ready = Memo::new(move |_| made(desk, id, movie.get(), What::Package));

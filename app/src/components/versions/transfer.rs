@@ -64,7 +64,8 @@ pub fn Transfer() -> impl IntoView {
         send();
         asks.set(false);
     };
-    // A memo: whatever else changes about the shot must not make the buttons anew and forget what they wait for.
+    // Held out here: whatever version is looked at meanwhile, the file that was asked for comes.
+    let making = Making::new(desk);
     let chosen = Memo::new(move |_| {
         let shown = match desk.marking.shown.get() {
             Shown::Version(id) => desk.quadmask(id),
@@ -82,7 +83,7 @@ pub fn Transfer() -> impl IntoView {
                     disabled=move || !desk.may_edit() || sends.get() on:change=on_file
                 />
             </label>
-            {move || chosen.get().map(|(id, n)| view! { <Export id n/> })}
+            {move || chosen.get().map(|(id, n)| view! { <Export id n making/> })}
             <Marks/>
         </div>
         <p class="faint">"quadmask_0.mp4 (levels 0, 63, 127, 255) or a zip of PNGs, at the plate’s size and length; or marks of VOID’s tools, as JSON or zip."</p>
@@ -97,50 +98,52 @@ pub fn Transfer() -> impl IntoView {
     .into_any()
 }
 
+/// A file that a job makes of a quadmask version.
+#[derive(Debug, Clone, PartialEq)]
+struct Coming {
+    job_id: JobId,
+    quadmask_id: QuadmaskId,
+    url: String,
+}
+
 /// What is made and then saved: a job is followed by its id, since the shot's newest may be another one by now.
 #[derive(Clone, Copy)]
 struct Making {
-    job: RwSignal<Option<JobId>>,
+    coming: RwSignal<Option<Coming>>,
 }
 
 impl Making {
-    /// `quadmask` and `url` are asked for when the job moves.
-    fn new(
-        desk: Desk,
-        quadmask: impl Fn() -> Option<QuadmaskId> + 'static,
-        url: impl Fn() -> String + 'static,
-    ) -> Self {
-        let job = RwSignal::new(None::<JobId>);
+    fn new(desk: Desk) -> Self {
+        let coming = RwSignal::new(None::<Coming>);
         let moved = use_live().changes(100, move |event| event.shot_id == Some(desk.shot_id));
         Effect::new(move |_| {
             moved.track();
-            let (Some(job_id), Some(id)) = (job.get(), quadmask()) else { return };
-            let url = url();
+            let Some(file) = coming.get() else { return };
             spawn_local(async move {
-                let state = export_state(id, job_id).await;
-                if job.try_get_untracked().flatten() != Some(job_id) {
+                let state = export_state(file.quadmask_id, file.job_id).await;
+                if coming.try_get_untracked().flatten().as_ref() != Some(&file) {
                     return; // answered already, or the page is gone
                 }
                 match state {
                     Ok(JobState::Queued | JobState::Running) => return,
-                    Ok(JobState::Done) => save(&url),
+                    Ok(JobState::Done) => save(&file.url),
                     Ok(JobState::Failed | JobState::Cancelled) => {
                         desk.toasts.fail("The export did not finish; the jobs page says why. Try again.");
                     }
                     Err(error) => desk.toasts.fail(error),
                 }
-                job.try_set(None);
+                coming.try_set(None);
             });
         });
-        Self { job }
+        Self { coming }
     }
 
-    /// Takes the answer to the wish for a file at `url`.
-    fn take(self, desk: Desk, answer: Result<Option<JobId>, ApiError>, url: &str) {
+    /// Takes the answer to the wish for a file of a quadmask at `url`.
+    fn take(self, desk: Desk, quadmask_id: QuadmaskId, answer: Result<Option<JobId>, ApiError>, url: String) {
         match answer {
-            Ok(None) => save(url),
-            Ok(Some(job)) => {
-                self.job.try_set(Some(job));
+            Ok(None) => save(&url),
+            Ok(Some(job_id)) => {
+                self.coming.try_set(Some(Coming { job_id, quadmask_id, url }));
                 desk.refresh();
             }
             Err(error) => desk.toasts.fail(error),
@@ -148,17 +151,16 @@ impl Making {
     }
 
     fn is_on(self) -> bool {
-        self.job.get().is_some()
+        self.coming.with(Option::is_some)
     }
 }
 
 #[component]
-fn Export(id: QuadmaskId, n: u32) -> impl IntoView {
+fn Export(id: QuadmaskId, n: u32, making: Making) -> impl IntoView {
     let desk = use_desk();
-    let making = Making::new(desk, move || Some(id), move || href::quadmask_movie(id));
     let movie = move |_| {
         spawn_local(async move {
-            making.take(desk, export_quadmask(id).await, &href::quadmask_movie(id));
+            making.take(desk, id, export_quadmask(id).await, href::quadmask_movie(id));
         });
     };
     view! {
@@ -176,10 +178,10 @@ fn Marks() -> impl IntoView {
     let desk = use_desk();
     let newest = move || desk.view.with_untracked(|v| v.quadmasks.first().map(|q| q.quadmask_id));
     let url = move || href::void_marks(desk.shot_id);
-    let making = Making::new(desk, newest, url);
+    let making = Making::new(desk);
     let has_plate = move || desk.view.with(|v| v.shot.facts.is_some());
     let marks = move |_| match newest() {
-        Some(id) => spawn_local(async move { making.take(desk, export_marks(id).await, &url()) }),
+        Some(id) => spawn_local(async move { making.take(desk, id, export_marks(id).await, url()) }),
         None => save(&url()),
     };
     view! {

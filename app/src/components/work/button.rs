@@ -2,6 +2,7 @@
 
 use domain::{Action, Assignee, Day, WorkChange};
 use leptos::prelude::*;
+use leptos::web_sys::HtmlInputElement;
 
 use super::mark::WorkMark;
 use crate::api::work::{Work, change_work};
@@ -61,13 +62,20 @@ fn Change(desk: Desk, work: Memo<Option<Work>>, open: RwSignal<bool>) -> impl In
         };
         view! { <Check label=name checked on_change/> }
     };
-    let day = move || {
+    // By itself: who is ticked above must not take away a date that is half typed.
+    let day = Memo::new(move |_| {
         let due = work.with(|work| work.as_ref().and_then(|w| w.due));
         due.map(|due| due.day.to_string()).unwrap_or_default()
-    };
-    let on_day = move |event| match event_target_value(&event).parse::<Day>() {
-        Ok(day) => send(WorkChange::Due { day }),
-        Err(_) => send(WorkChange::NotDue),
+    });
+    let on_day = move |event: leptos::ev::Event| {
+        // Nor is one that is half typed, or of the year 2, sent.
+        if !event_target::<HtmlInputElement>(&event).check_validity() {
+            return;
+        }
+        match event_target_value(&event).parse::<Day>() {
+            Ok(day) => send(WorkChange::Due { day }),
+            Err(_) => send(WorkChange::NotDue),
+        }
     };
     let people = desk.view.with_untracked(|v| v.people.clone());
     view! {
@@ -77,7 +85,7 @@ fn Change(desk: Desk, work: Memo<Option<Work>>, open: RwSignal<bool>) -> impl In
         </fieldset>
         <label class="field">
             <span class="field__label">"Due date"</span>
-            <input class="field__input" type="date" min="1970-01-01" max="9999-12-31" prop:value=day on:change=on_day/>
+            <input class="field__input" type="date" min="1970-01-01" max="9999-12-31" prop:value=move || day.get() on:change=on_day/>
         </label>
         <div class="form__end">
             <Button kind=Kind::Quiet on:click=move |_| send(WorkChange::Clear)>"Clear both"</Button>

@@ -5,8 +5,10 @@ use leptos::prelude::*;
 
 use crate::api::people::{InvitationRow, Invite, WithdrawInvitation, list_invitations};
 use crate::components::ui::{Ago, Button, Failure, Kind, Until, use_toasts};
+use crate::error::ApiError;
 use crate::state::live::use_live;
 use crate::state::session::error_of;
+use crate::state::settled::settled;
 
 #[component]
 pub fn Invitations(invited: ServerAction<Invite>) -> impl IntoView {
@@ -24,26 +26,34 @@ pub fn Invitations(invited: ServerAction<Invite>) -> impl IntoView {
         move || (invited.version().get(), withdraw.version().get(), heard.get()),
         |_| list_invitations(),
     );
-    let list = move || {
-        Suspend::new(async move {
-            match open.await {
-                Ok(rows) if rows.is_empty() => ().into_any(),
-                Ok(rows) => {
-                    let rows = rows.into_iter().map(|row| invitation(row, withdraw)).collect_view();
-                    view! {
-                        <section class="invitations" aria-labelledby="open-invitations">
-                            <h2 id="open-invitations">"Open invitations"</h2>
-                            <p class="muted">"Whoever has the link makes one account with it. Withdraw what went to the wrong place."</p>
-                            <ul class="invitations__list">{rows}</ul>
-                        </section>
-                    }
-                    .into_any()
-                }
-                Err(error) => view! { <Failure error retry=move |()| open.refetch()/> }.into_any(),
-            }
-        })
-    };
-    view! { <Transition>{list}</Transition> }
+    view! { <Transition><Rows open withdraw/></Transition> }
+}
+
+/// Each row keeps its button: one that goes must not put another under the pointer of who is about to withdraw.
+#[component]
+fn Rows(
+    open: Resource<Result<Vec<InvitationRow>, ApiError>>,
+    withdraw: ServerAction<WithdrawInvitation>,
+) -> impl IntoView {
+    let failed = settled(move |_| open.get().and_then(Result::err));
+    let known = settled(move |last: Option<&Option<Vec<InvitationRow>>>| {
+        open.get().and_then(Result::ok).or_else(|| last.cloned().flatten())
+    });
+    let has_any = settled(move |_| known.with(|known| known.as_ref().is_some_and(|rows| !rows.is_empty())));
+    let rows = move || known.get().unwrap_or_default();
+    let one = move |row: InvitationRow| invitation(row, withdraw);
+    view! {
+        {move || failed.get().filter(|_| known.with(Option::is_none)).map(|error| {
+            view! { <Failure error retry=move |()| open.refetch()/> }
+        })}
+        {move || has_any.get().then(|| view! {
+            <section class="invitations" aria-labelledby="open-invitations">
+                <h2 id="open-invitations">"Open invitations"</h2>
+                <p class="muted">"Whoever has the link makes one account with it. Withdraw what went to the wrong place."</p>
+                <ul class="invitations__list"><For each=rows key=|row| row.invitation_id children=one/></ul>
+            </section>
+        })}
+    }
 }
 
 fn invitation(row: InvitationRow, withdraw: ServerAction<WithdrawInvitation>) -> impl IntoView {

@@ -116,13 +116,20 @@ pub fn Ending(
     let archive = move |_| {
         busy.set(true);
         spawn_local(async move {
-            match archive_project(project_id, !is_archived).await {
-                Ok(()) if is_archived => toasts.say("The project is in work again"),
-                Ok(()) => toasts.say("The project is archived: everybody only reads it"),
+            let answer = archive_project(project_id, !is_archived).await;
+            busy.try_set(false);
+            match answer {
+                Ok(()) => {
+                    toasts.say(if is_archived {
+                        "The project is in work again"
+                    } else {
+                        "The project is archived: everybody only reads it"
+                    });
+                    changed.run(());
+                }
+                // The forms above stay as they are: somebody may have typed into them.
                 Err(error) => toasts.fail(error),
             }
-            busy.try_set(false);
-            changed.run(());
         });
     };
     let (title, word) = if is_archived {

@@ -51,7 +51,7 @@ pub fn ModelOutside(project_id: ProjectId) -> impl IntoView {
                 "What else is affected is looked for by the built-in reasoner, which asks nobody. A vision-language model can be asked \
                  as well. It is off unless it is allowed here, for this project alone, and is asked only when somebody presses the button for it."
             </p>
-            <div aria-live="polite">{body}</div>
+            <div class="outside__state" aria-live="polite">{body}</div>
         </section>
     }
 }

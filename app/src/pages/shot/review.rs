@@ -36,13 +36,13 @@ pub fn ReviewHead() -> impl IntoView {
 pub fn ReviewPanel() -> impl IntoView {
     let desk = use_desk();
     let version = Memo::new(move |_| desk.version());
+    // By itself: the movie that somebody chose stays chosen while people decide about the version.
+    let packed = Memo::new(move |_| version.with(|v| v.as_ref().map(|v| (v.version_id, v.n))));
     let is_team = desk.view.with_untracked(|v| v.may.contains(&Action::ViewShot));
     view! {
         <div class="panel">
-            {move || version.get().map(|version| view! {
-                <About version=version.clone()/>
-                {is_team.then(|| view! { <PackagePanel version/> })}
-            })}
+            {move || version.get().map(|version| view! { <About version/> })}
+            {move || packed.get().filter(|_| is_team).map(|(id, n)| view! { <PackagePanel id n/> })}
             {is_team.then(|| view! { <HistoryFiles/> })}
         </div>
     }
