@@ -1,7 +1,7 @@
 //! The inbox: what happened to the viewer since they last looked, as it happens.
 
-use domain::{EntryId, EventKind};
 use domain::inbox::Entry;
+use domain::{EntryId, EventKind};
 use leptos::prelude::*;
 use leptos_meta::Title;
 
