@@ -189,7 +189,8 @@ fn Row(shelf: Shelf, row: u32, columns: Memo<u32>, places: RwSignal<Places>) -> 
         let revision =
             Memo::new(move |_| here.with(|here| here.iter().find_map(|place| place.revision_of(id))));
         move || {
-            revision.track();
+            // Read, not only tracked: a memo that nobody reads never begins to follow what it is made of.
+            revision.get();
             shelf.get(id).map(|known| view! { <Card shot=known.card job=known.job/> })
         }
     };
