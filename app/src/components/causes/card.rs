@@ -6,6 +6,7 @@ use leptos::prelude::*;
 
 use super::cells::CellsForm;
 use crate::api::shots::delete_cause;
+use crate::browser::keys;
 use crate::components::canvas::{Mark, ToolIcon};
 use crate::components::find::FindCause;
 use crate::components::targets::FrameLink;
@@ -35,6 +36,13 @@ pub fn CauseCard(id: CauseId) -> impl IntoView {
             Some(category_of(cause, was).word())
         })
     });
+    // With the pointer it is chosen once the press is over: what is chosen unfolds, what was chosen folds, and the button under the
+    // pointer would have gone when the press ends.
+    let by_key = move |_| {
+        if keys::is_focus_in(":focus-visible") {
+            choose();
+        }
+    };
     let take = move |tool: Tool| {
         choose();
         desk.marking.tool.set(tool);
@@ -45,7 +53,7 @@ pub fn CauseCard(id: CauseId) -> impl IntoView {
         }
     };
     view! {
-        <li class="cause" data-kind="cause" aria-current=move || is_chosen().then_some("true") on:focusin=move |_| choose() on:click=move |_| choose()>
+        <li class="cause" data-kind="cause" aria-current=move || is_chosen().then_some("true") on:focusin=by_key on:click=move |_| choose()>
             <div class="cause__head">
                 <span class="cause__dot" aria-hidden="true"></span>
                 <input
