@@ -68,7 +68,7 @@ mod tests {
                 "data/models/void is no folder. Give the folder that the weights were put into.",
                 "void is no folder. Give the folder that the weights were put into.",
             ),
-            ("Reading “/tmp/scratch-1/named/pillow.mp4”: no such file", "Reading “pillow.mp4”: no such file"),
+            ("Reading “/mnt/scratch-1/named/pillow.mp4”: no such file", "Reading “pillow.mp4”: no such file"),
             ("The disk of /srv/my data is full.", "The disk of my data is full."),
             ("Look into /srv/my data/models/.", "Look into models."),
             ("(/var/lib/minus-one/blobs/ab/abcd)", "(abcd)"),

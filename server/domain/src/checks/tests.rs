@@ -1,3 +1,5 @@
+//! Checks on small drawn masks, and what makes a tick stale; none reads a picture.
+
 use super::*;
 use crate::{CauseId, CellSpan, Consequence, Effect, Level, Levels, Shape};
 

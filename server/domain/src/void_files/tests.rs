@@ -1,3 +1,5 @@
+//! Files of VOID's tools out and in, and what is refused of them.
+
 use super::*;
 use crate::{BoxPrompt, CauseId, PointPrompt, TargetId};
 
