@@ -142,7 +142,10 @@ pub async fn release_paint(shot_id: ShotId, frame: u32) -> Result<DraftFrame, Ap
 /// What undo or redo changed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[cfg_attr(not(target_arch = "wasm32"), expect(clippy::large_enum_variant, reason = "there is one at a time"))]
+#[cfg_attr(
+    not(target_arch = "wasm32"),
+    expect(clippy::large_enum_variant, reason = "there is one at a time")
+)]
 pub enum Walked {
     /// The frame as it is now.
     Frame(DraftFrame),
