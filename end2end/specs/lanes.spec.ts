@@ -1,6 +1,7 @@
 // The lanes under the timeline say where the two layers meet: painted so, or primary in a marked cell.
 
 import { join } from 'node:path';
+import { ask } from '../lib/audit';
 import { movingSquare } from '../lib/clips';
 import { clickPlate, goTo } from '../lib/desk';
 import { look } from '../lib/look';
@@ -93,9 +94,12 @@ test('what was painted goes back to the segmenter when it is released', async ({
   };
   const grow = async () => {
     await tab(/Targets/);
+    // By the jobs: what was grown already is grown again before anybody sees that it runs.
+    const done = () => ask(server.dataDir, "select 1 from job where kind = 'segment' and state = 'done'").length;
+    const before = done();
     await page.getByRole('button', { name: 'Grow mask over the shot' }).click();
     const card = page.getByRole('region', { name: 'Grow primary mask' });
-    await expect(card).toBeVisible();
+    await expect.poll(done, { timeout: 60_000 }).toBe(before + 1);
     await tab(/Quadmask/);
     await expect(page.getByText(`covered on ${clip.frames}/${clip.frames} frames`)).toBeVisible({ timeout: 60_000 });
     await expect(card).toHaveCount(0, { timeout: 60_000 });
