@@ -86,7 +86,7 @@ pub fn Timeline() -> impl IntoView {
                 ></span>
             </div>
             <Pins/>
-            <p id=LINE_ID hidden>{LINE}</p>
+            <p id=LINE_ID hidden=true>{LINE}</p>
         </div>
     }
     .into_any()
