@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use super::engines::Engines;
 use crate::error::ApiError;
 
 /// One model as the page shows it.
@@ -47,6 +48,9 @@ pub struct ModelsView {
     pub folder: String,
     pub models: Vec<ModelRow>,
     pub may_change: bool,
+    /// What the workers that run can do, without what earlier runs took and whom a project lets them ask.
+    #[serde(default)]
+    pub engines: Engines,
 }
 
 #[cfg(feature = "ssr")]
@@ -96,7 +100,8 @@ pub async fn list_models() -> Result<ModelsView, ApiError> {
     }
     // Where a server keeps its files concerns those who look after it.
     let folder = if may_change { folder.display().to_string() } else { String::new() };
-    Ok(ModelsView { folder, models, may_change })
+    let engines = Engines { measured: Vec::new(), outside: None, ..Engines::now(&cx).await? };
+    Ok(ModelsView { folder, models, may_change, engines })
 }
 
 #[cfg(feature = "ssr")]

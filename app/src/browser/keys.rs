@@ -3,7 +3,7 @@
 use leptos::ev::KeyboardEvent;
 use leptos::prelude::*;
 use leptos::wasm_bindgen::JsCast;
-use leptos::web_sys::Element;
+use leptos::web_sys::{Element, HtmlElement};
 
 /// Calls `handle` for keys pressed outside of fields and dialogs, for as long as the calling component lives.
 pub fn on_key(handle: impl Fn(&KeyboardEvent) + Clone + 'static) {
@@ -39,6 +39,21 @@ pub fn is_dialog_open() -> bool {
 pub fn is_focus_in(selector: &str) -> bool {
     let at = document().active_element();
     at.is_some_and(|at| at.closest(selector).is_ok_and(|found| found.is_some()))
+}
+
+/// Once the page was drawn: gives the focus to the first of these selectors that the page has, where whatever had it is
+/// gone. Nothing that has it loses it.
+pub fn refocus(wanted: Vec<String>) {
+    request_animation_frame(move || {
+        let page = document();
+        if page.active_element().is_some_and(|at| at.tag_name() != "BODY") {
+            return;
+        }
+        let found = wanted.iter().find_map(|selector| page.query_selector(selector).ok().flatten());
+        if let Some(element) = found.and_then(|found| found.dyn_into::<HtmlElement>().ok()) {
+            element.focus().ok();
+        }
+    });
 }
 
 /// Whether the page has a search field that `/` belongs to.

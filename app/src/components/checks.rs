@@ -107,9 +107,13 @@ fn Line(known: Key, all: Memo<Vec<Finding>>) -> impl IntoView {
     check.map(|check| {
         let severity = check.severity;
         let can_tick = matches!(severity, Severity::Warns | Severity::Notes);
+        let refused = RwSignal::new(0_u32);
         let tick = Callback::new(move |on: bool| {
             let (code, subject, print) = known.clone();
-            desk.write(tick_check(desk.shot_id, code, subject, print, on));
+            let told = move || {
+                refused.try_update(|times| *times += 1);
+            };
+            desk.write_or(tick_check(desk.shot_id, code, subject, print, on), |_| (), told);
         });
         let look = move || look_of(severity, looked.with(Option::is_some));
         let more = (check.more > 0).then(|| format!(" and {} more", words::count(check.more, "frame")));
@@ -123,7 +127,7 @@ fn Line(known: Key, all: Memo<Vec<Finding>>) -> impl IntoView {
                         {check.text} {links} {more}
                     </p>
                     {(!check.to_do.is_empty()).then(|| view! { <p class="faint">{sentence(&check.to_do)}</p> })}
-                    {can_tick.then(|| view! { <Tick looked on_change=tick/> })}
+                    {can_tick.then(|| view! { <Tick looked refused=refused.into() on_change=tick/> })}
                     {move || is_stale().then(|| view! {
                         <p class="faint">"Somebody looked at it before these masks changed."</p>
                     })}
@@ -143,13 +147,13 @@ fn sentence(words: &str) -> String {
 
 /// A box for those who edit; who looked at it, for everybody.
 #[component]
-fn Tick(looked: Memo<Option<String>>, on_change: Callback<bool>) -> impl IntoView {
+fn Tick(looked: Memo<Option<String>>, refused: Signal<u32>, on_change: Callback<bool>) -> impl IntoView {
     let desk = use_desk();
     let checked = Signal::derive(move || looked.with(Option::is_some));
     view! {
         <div class="check-line__tick">
             <Show when=move || desk.may(Action::EditShot)>
-                <Check label="Looked at" checked on_change/>
+                <Check label="Looked at" checked refused on_change/>
             </Show>
             {move || looked.get().map(|name| view! { <span class="faint">{format!("Looked at by {name}")}</span> })}
         </div>

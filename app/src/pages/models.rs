@@ -1,5 +1,7 @@
-//! Weights of networks: what works with each, its licence, what of it is here, and fetching. Everything else of the product
-//! works without them.
+//! What works here, and weights of networks: what works with each, its licence, what of it is here, and fetching. Everything
+//! else of the product works without them.
+
+mod works;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,6 +10,7 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 use leptos_meta::Title;
 
+use self::works::WhatWorks;
 use super::projects::StudioFrame;
 use crate::api::models::{
     Fetching, ModelRow, ModelsView, accept_licence, fetch_model, list_models, stop_fetching,
@@ -77,9 +80,11 @@ fn Found(
     tokens: RwSignal<BTreeMap<String, String>>,
     again: impl Fn() + Send + Sync + Copy + 'static,
 ) -> impl IntoView {
-    let ModelsView { folder, models, may_change } = found;
+    let ModelsView { folder, models, may_change, engines } = found;
     let cards = models.into_iter().map(|model| card(model, may_change, asking, tokens, again)).collect_view();
     view! {
+        <WhatWorks engines/>
+        <h2 class="models__title">"Weights"</h2>
         <p class="muted">
             "Masks, quadmasks, removals by the plate engine, review and delivery work without any of these. With them, workers can do more, and notice new files by themselves."
         </p>
@@ -145,7 +150,7 @@ fn card(
     view! {
         <li class="model" data-tone=tone>
             <div class="model__head">
-                <h2>{model.title.clone()}</h2>
+                <h3>{model.title.clone()}</h3>
                 <span class="model__state"><span aria-hidden="true">{icon}" "</span>{state}</span>
             </div>
             <p>{model.serves.clone()}"."</p>

@@ -269,13 +269,26 @@ impl Desk {
         change: impl Future<Output = Result<T, ApiError>> + 'static,
         then: impl FnOnce(T) + 'static,
     ) {
+        self.write_or(change, then, || ());
+    }
+
+    /// Like [`Desk::write_then`], and tells of a refusal: what was shown as done before the answer is not.
+    pub fn write_or<T: 'static>(
+        self,
+        change: impl Future<Output = Result<T, ApiError>> + 'static,
+        then: impl FnOnce(T) + 'static,
+        refused: impl FnOnce() + 'static,
+    ) {
         self.begin_write();
         spawn_local(async move {
             let answer = change.await;
             self.end_write();
             match answer {
                 Ok(answer) => then(answer),
-                Err(error) => self.toasts.fail(&error),
+                Err(error) => {
+                    self.toasts.fail(&error);
+                    refused();
+                }
             }
             self.refresh();
         });

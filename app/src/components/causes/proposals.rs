@@ -6,6 +6,7 @@ use domain::{JobId, ProposalId};
 use leptos::prelude::*;
 
 use crate::api::proposals::{accept_proposal, look_for_affected, reject_proposal};
+use crate::browser::keys;
 use crate::components::run::{JobCard, job_of};
 use crate::components::targets::FrameLink;
 use crate::components::ui::{Button, Kind};
@@ -14,6 +15,16 @@ use crate::state::desk::{Desk, use_desk};
 use crate::state::marking::Tool;
 
 const KINDS: &[&str] = &["reason"];
+
+/// What was decided here and is not seen yet.
+#[derive(Debug, Clone, Copy)]
+struct Decided {
+    id: ProposalId,
+    /// It lay open; else it is brought back.
+    was_open: bool,
+    /// With a key, not with the pointer.
+    by_key: bool,
+}
 
 #[component]
 pub fn Proposals() -> impl IntoView {
@@ -31,6 +42,21 @@ pub fn Proposals() -> impl IntoView {
     };
     let open = Memo::new(move |_| ids(ProposalState::Proposed));
     let rejected = Memo::new(move |_| ids(ProposalState::Rejected));
+    // A card takes the button that was pressed with it: keys go on at the next one, and the pointer's focus stays in the group.
+    let decided = StoredValue::new(None::<Decided>);
+    Effect::new(move |before: Option<Vec<ProposalId>>| {
+        let now = open.get();
+        if let Some(Decided { id, was_open, by_key }) = decided.get_value()
+            && now.contains(&id) != was_open
+        {
+            decided.set_value(None);
+            let at = before.iter().flatten().position(|one| *one == id).unwrap_or(0);
+            let next = if was_open { now.get(at).or(now.last()).copied() } else { Some(id) };
+            let next = next.filter(|_| by_key).map(first_button);
+            keys::refocus(next.into_iter().chain([".proposals".to_owned()]).collect());
+        }
+        now
+    });
     let has_looked = Memo::new(move |_| desk.view.with(|v| v.reasoning.is_some()));
     let is_looking = Memo::new(move |_| job_of(desk, KINDS).is_some_and(|job| !job.state.is_over()));
     let look = move |by: Reasoner| {
@@ -69,7 +95,7 @@ pub fn Proposals() -> impl IntoView {
         }
     };
     view! {
-        <div class="proposals" aria-label="What else may be affected" role="group">
+        <div class="proposals" aria-label="What else may be affected" role="group" tabindex="-1">
             <div class="proposals__look">
                 <Button
                     small=true
@@ -101,7 +127,7 @@ pub fn Proposals() -> impl IntoView {
             {move || notes.get().into_iter().map(|note| view! { <p class="muted">{note}</p> }).collect_view()}
             <ul class="proposals__list">
                 <For each=move || open.get() key=|id| *id let:id>
-                    <ProposalCard id all/>
+                    <ProposalCard id all decided/>
                 </For>
             </ul>
             <Show when=move || !rejected.with(Vec::is_empty)>
@@ -109,7 +135,7 @@ pub fn Proposals() -> impl IntoView {
                     <summary>{move || format!("{} rejected", words::count(rejected.with(Vec::len) as u32, "proposal"))}</summary>
                     <ul class="proposals__list">
                         <For each=move || rejected.get() key=|id| *id let:id>
-                            <ProposalCard id all/>
+                            <ProposalCard id all decided/>
                         </For>
                     </ul>
                 </details>
@@ -119,25 +145,43 @@ pub fn Proposals() -> impl IntoView {
     .into_any()
 }
 
+/// Of a proposal's card: what accepts it, or brings it back.
+fn first_button(id: ProposalId) -> String {
+    format!("[data-proposal='{id}'] .row > button:not(:disabled)")
+}
+
 #[component]
-fn ProposalCard(id: ProposalId, all: Memo<Vec<Judged>>) -> impl IntoView {
+fn ProposalCard(
+    id: ProposalId,
+    all: Memo<Vec<Judged>>,
+    decided: StoredValue<Option<Decided>>,
+) -> impl IntoView {
     let desk = use_desk();
     // What a search found never changes under its id, only what was decided.
     let judged = untrack(|| all.with(|all| all.iter().find(|j| j.proposal_id == id).cloned()));
-    judged.map(|judged| card(desk, judged)).into_any()
+    judged.map(|judged| card(desk, judged, decided)).into_any()
 }
 
-fn card(desk: Desk, judged: Judged) -> impl IntoView {
+fn card(desk: Desk, judged: Judged, decided: StoredValue<Option<Decided>>) -> impl IntoView {
     let Judged { proposal_id, proposal, picture, state, .. } = judged;
     let number = move |frame: u32| untrack(|| desk.clip()).number(frame);
     let (name, reason) = (proposal.name(number), proposal.reason(number));
     let label = name.clone();
     let off = Signal::derive(move || !desk.may_edit());
+    let was_open = state != ProposalState::Rejected;
+    let decide = move || {
+        let by_key = keys::is_focus_in(":focus-visible");
+        decided.set_value(Some(Decided { id: proposal_id, was_open, by_key }));
+    };
+    let stays = move || {
+        decided.try_set_value(None);
+    };
     let accept = move |edit: bool| {
         if desk.refuses_edit() {
             return;
         }
-        desk.write_then(accept_proposal(desk.shot_id, proposal_id), move |became: Accepted| match became {
+        decide();
+        let then = move |became: Accepted| match became {
             Accepted::Cause(cause) => {
                 desk.marking.cause.set(Some(cause.cause_id));
                 if edit {
@@ -159,11 +203,13 @@ fn card(desk: Desk, judged: Judged) -> impl IntoView {
                     }
                 });
             }
-        });
+        };
+        desk.write_or(accept_proposal(desk.shot_id, proposal_id), then, stays);
     };
     let reject = move |rejected: bool| {
         if !desk.refuses_edit() {
-            desk.write(reject_proposal(desk.shot_id, proposal_id, rejected));
+            decide();
+            desk.write_or(reject_proposal(desk.shot_id, proposal_id, rejected), |_| (), stays);
         }
     };
     let shown = proposal.shown;
@@ -176,9 +222,8 @@ fn card(desk: Desk, judged: Judged) -> impl IntoView {
         Category::Belonging => ("⊕", "belonging"),
         Category::Bystander => ("↔", "not affected"),
     };
-    let is_open = state != ProposalState::Rejected;
     view! {
-        <li class="proposal" data-category=category>
+        <li class="proposal" data-proposal=proposal_id.to_string() data-category=category>
             {picture.map(|source| view! {
                 <button
                     type="button" class="proposal__picture"
@@ -209,14 +254,14 @@ fn card(desk: Desk, judged: Judged) -> impl IntoView {
             </p>
             {said_by.map(|who| view! { <p class="proposal__reason">{format!("Said by {who}.")}</p> })}
             <div class="row">
-                {is_open.then(|| view! {
+                {was_open.then(|| view! {
                     <Button small=true disabled=off attr:aria-label=format!("Accept: {label}") on:click=move |_| accept(false)>"Accept"</Button>
                     {(!joins).then(|| view! {
                         <Button small=true disabled=off attr:aria-label=format!("Edit: {label}") on:click=move |_| accept(true)>"Edit"</Button>
                     })}
                     <Button small=true kind=Kind::Quiet disabled=off attr:aria-label=format!("Reject: {label}") on:click=move |_| reject(true)>"Reject"</Button>
                 })}
-                {(!is_open).then(|| view! {
+                {(!was_open).then(|| view! {
                     <Button small=true disabled=off attr:aria-label=format!("Bring back: {label}") on:click=move |_| reject(false)>"Bring back"</Button>
                 })}
             </div>

@@ -11,6 +11,11 @@ use self::lanes::Stretch;
 use crate::components::threads::Pins;
 use crate::state::desk::{Desk, Tab, use_desk};
 
+/// What the line in the lane of the primary mask means.
+const LINE: &str =
+    "The line in the lane “Primary” is how sure the segmenter is of each frame: the higher, the surer.";
+const LINE_ID: &str = "timeline-line";
+
 #[component]
 pub fn Timeline() -> impl IntoView {
     let desk = use_desk();
@@ -39,7 +44,10 @@ pub fn Timeline() -> impl IntoView {
             <div class="timeline__names" aria-hidden="true">
                 <span class="timeline__name" data-row="strip">"Plate"</span>
                 <Show when=has_masks>
-                    <span class="timeline__name"><i class="level" data-level="primary"></i>"Primary"</span>
+                    <span class="timeline__name" title=LINE>
+                        <i class="level" data-level="primary"></i>"Primary"
+                        <svg class="timeline__legend" viewBox="0 0 18 8"><path d="M0 2H6V6H11V1H18"></path></svg>
+                    </span>
                     <span class="timeline__name"><i class="level" data-level="overlap"></i>"Overlap"</span>
                     <span class="timeline__name"><i class="level" data-level="affected"></i>"Affected"</span>
                     <Causes/>
@@ -50,6 +58,7 @@ pub fn Timeline() -> impl IntoView {
                 role="slider"
                 tabindex="0"
                 aria-label="Playhead"
+                aria-describedby=move || has_masks().then_some(LINE_ID)
                 aria-valuemin=move || desk.clip().number(0).to_string()
                 aria-valuemax=move || desk.clip().number(desk.clip().last()).to_string()
                 aria-valuenow=move || number().to_string()
@@ -77,6 +86,7 @@ pub fn Timeline() -> impl IntoView {
                 ></span>
             </div>
             <Pins/>
+            <p id=LINE_ID hidden=true>{LINE}</p>
         </div>
     }
     .into_any()

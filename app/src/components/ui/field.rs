@@ -1,5 +1,6 @@
 //! Labelled inputs for forms that also work before the client has loaded.
 
+use leptos::html;
 use leptos::prelude::*;
 
 /// One line of text. Other attributes (`attr:autocomplete`, `on:input`, …) go to [`Field`]'s wrapper; the ones forms
@@ -136,17 +137,31 @@ pub fn Select(
     }
 }
 
-/// A tick box with its words.
+/// A tick box with its words. It shows what was pressed at once; where the server has the last word, `refused` counts its
+/// refusals, and the box then shows `checked` again, which did not change.
 #[component]
 pub fn Check(
     #[prop(into)] label: String,
     #[prop(into)] checked: Signal<bool>,
     #[prop(into)] on_change: Callback<bool>,
     #[prop(optional, into)] disabled: Signal<bool>,
+    #[prop(optional, into)] refused: Option<Signal<u32>>,
 ) -> impl IntoView {
+    let node = NodeRef::<html::Input>::new();
+    if let Some(refused) = refused {
+        Effect::new(move |before: Option<()>| {
+            refused.track();
+            if before.is_some()
+                && let Some(input) = node.get_untracked()
+            {
+                input.set_checked(checked.get_untracked());
+            }
+        });
+    }
     view! {
         <label class="check">
             <input
+                node_ref=node
                 type="checkbox"
                 checked=checked.get_untracked()
                 prop:checked=move || checked.get()

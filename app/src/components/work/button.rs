@@ -43,10 +43,12 @@ pub fn WorkButton() -> impl IntoView {
 
 #[component]
 fn Change(desk: Desk, work: Memo<Option<Work>>, open: RwSignal<bool>) -> impl IntoView {
+    let refused = RwSignal::new(0_u32);
     let send = move |change: WorkChange| {
         leptos::task::spawn_local(async move {
             if let Err(error) = change_work(vec![desk.shot_id], change).await {
                 desk.toasts.fail(error);
+                refused.try_update(|times| *times += 1);
             }
             desk.refresh();
         });
@@ -60,7 +62,7 @@ fn Change(desk: Desk, work: Memo<Option<Work>>, open: RwSignal<bool>) -> impl In
         let on_change = move |on: bool| {
             send(if on { WorkChange::Assign { person_id } } else { WorkChange::Unassign { person_id } });
         };
-        view! { <Check label=name checked on_change/> }
+        view! { <Check label=name checked refused on_change/> }
     };
     // By itself: who is ticked above must not take away a date that is half typed.
     let day = Memo::new(move |_| {

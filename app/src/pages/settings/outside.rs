@@ -6,8 +6,11 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 
 use crate::api::outside::{OutsideView, get_outside, set_outside};
+use crate::browser::keys;
 use crate::components::ui::{Button, Kind, date, use_toasts};
 use crate::error::ApiError;
+
+const HEADING: &str = "model-outside";
 
 /// Off unless a producer or owner switched it on. Asked for after the page is there: workers come and go.
 #[component]
@@ -37,6 +40,8 @@ pub fn ModelOutside(project_id: ProjectId) -> impl IntoView {
                 }
             }
             busy.try_set(false);
+            // The button that was pressed is gone.
+            keys::refocus(vec![format!("#{HEADING}")]);
         });
     });
     let body = move || match known.get() {
@@ -46,7 +51,7 @@ pub fn ModelOutside(project_id: ProjectId) -> impl IntoView {
     };
     view! {
         <section class="settings-panel" aria-label="A model outside">
-            <h2>"A model outside"</h2>
+            <h2 id=HEADING tabindex="-1">"A model outside"</h2>
             <p class="muted">
                 "What else is affected is looked for by the built-in reasoner, which asks nobody. A vision-language model can be asked \
                  as well. It is off unless it is allowed here, for this project alone, and is asked only when somebody presses the button for it."

@@ -145,11 +145,16 @@ fn visibility(desk: Desk, id: domain::VersionId, is_visible: bool) -> AnyView {
     if !untrack(|| desk.may(Action::ShowClient)) {
         return ().into_any();
     }
+    let refused = RwSignal::new(0_u32);
+    let told = move || {
+        refused.try_update(|times| *times += 1);
+    };
     view! {
         <Check
             label="Show this version to the client"
             checked=Signal::stored(is_visible)
-            on_change=move |on: bool| desk.write(show_client(id, on))
+            refused
+            on_change=move |on: bool| desk.write_or(show_client(id, on), |_| (), told)
         />
     }
     .into_any()
