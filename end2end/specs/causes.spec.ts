@@ -115,6 +115,8 @@ test('causes are approved first where the project asks for it', async ({ page, s
   await page.getByRole('link', { name: /Quadmask/ }).first().click();
   await page.getByLabel('What else changes').fill('Shadow');
   await page.getByRole('button', { name: 'Add cause' }).click();
+  // What is decided about is the list as it is seen from this moment on.
+  await expect(page.getByLabel('What changes')).toHaveValue('Shadow');
   const approval = page.getByRole('region', { name: 'Approval of the causes' });
   await expect(approval).toContainText('0 of 1');
   await approval.getByRole('button', { name: 'Ask for changes of the causes' }).click();

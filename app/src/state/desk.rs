@@ -122,6 +122,13 @@ pub(super) struct Writes {
     pub count: u64,
 }
 
+impl Writes {
+    /// Whether an answer is awaited, but for those that wait themselves.
+    pub(super) fn are_open(self) -> bool {
+        self.open > self.waiting
+    }
+}
+
 impl Desk {
     pub fn new(road: Road, view: ShotView, tab: Memo<Tab>) -> Self {
         let shot_id = view.shot.shot_id;
@@ -303,7 +310,7 @@ impl Desk {
     ) {
         self.writes.update_untracked(|w| w.waiting += 1);
         let after_others = async move {
-            while self.writes.try_get_untracked().is_some_and(|w| w.open > w.waiting) {
+            while self.writes.try_get_untracked().is_some_and(Writes::are_open) {
                 clock::sleep(40).await;
             }
             self.writes.try_update_untracked(|w| w.waiting -= 1);

@@ -6,9 +6,10 @@ use std::time::Duration;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
-use super::desk::Desk;
+use super::desk::{Desk, Writes};
 use crate::api::draft::get_draft;
 use crate::api::shots::ShotView;
+use crate::browser::clock;
 
 /// Wishes that come this soon after one another are one.
 const WAIT: Duration = Duration::from_millis(150);
@@ -27,6 +28,15 @@ impl Desk {
     /// Reads the shot again.
     pub fn refresh(self) {
         self.wish(|reads| reads.shot = true);
+    }
+
+    /// Comes when every change sent so far was answered and the shot was read since: what is shown is what is stored.
+    pub async fn settled(self) {
+        while self.writes.try_get_untracked().is_some_and(Writes::are_open)
+            || self.reads.try_with_untracked(|reads| reads.busy) == Some(true)
+        {
+            clock::sleep(40).await;
+        }
     }
 
     /// Reads only the draft again: frames moved under a running segmentation.

@@ -6,12 +6,12 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
-use tch::{Device, Kind, Tensor};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
 use crate::Error;
 use crate::blank::header;
+use crate::weights::seeded;
 
 /// A tensor of a file, in f32. Its numbers are a function of the names in `parts` alone.
 pub struct Drawn {
@@ -36,27 +36,12 @@ impl Drawn {
     fn bytes(&self) -> Result<Vec<u8>, Error> {
         let mut bytes = Vec::new();
         for (name, shape) in &self.parts {
-            let values = (draw(name, shape) + self.raised).contiguous();
+            let values = (seeded(0, name, shape) + self.raised).contiguous();
             let start = bytes.len();
             bytes.resize(start + 4 * values.numel(), 0);
             values.f_copy_data_u8(&mut bytes[start..], values.numel())?;
         }
         Ok(bytes)
-    }
-}
-
-/// Normal numbers over the root of the inputs; of norms about 1, of biases about 0.
-fn draw(name: &str, shape: &[i64]) -> Tensor {
-    // FNV-1a; the generator takes 63 bits.
-    let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
-    tch::manual_seed((hash >> 1) as i64);
-    let normal = Tensor::randn(shape, (Kind::Float, Device::Cpu));
-    match shape {
-        [] | [_] if name.ends_with("bias") => normal * 0.1,
-        [] | [_] => normal * 0.2 + 1.0,
-        [_, inputs @ ..] => normal / (inputs.iter().product::<i64>() as f64).sqrt(),
     }
 }
 
@@ -140,6 +125,8 @@ fn pickle(tensors: &[Drawn]) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use tch::{Device, Kind};
+
     use super::*;
     use crate::Weights;
 

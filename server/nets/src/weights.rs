@@ -343,7 +343,9 @@ fn is_weight(entry: &Entry) -> bool {
     )
 }
 
-fn seeded(seed: u64, name: &str, shape: &[i64]) -> Tensor {
+/// Normal numbers over the root of the inputs; of norms about 1, of biases about 0. By a generator of their own: that of libtorch is
+/// shared by all threads of the process.
+pub(crate) fn seeded(seed: u64, name: &str, shape: &[i64]) -> Tensor {
     let normal = Normal::named(seed, name).tensor(shape);
     if name.ends_with("running_var") {
         return normal.abs() * 0.2 + 0.9;

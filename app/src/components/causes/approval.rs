@@ -4,6 +4,7 @@
 use domain::cause::CausesReview;
 use domain::{Action, Verdict};
 use leptos::prelude::*;
+use leptos::task::spawn_local;
 
 use crate::api::causes::decide_causes;
 use crate::components::ui::{Button, Kind};
@@ -30,12 +31,23 @@ fn standing(desk: Desk, review: CausesReview, note: RwSignal<String>) -> impl In
     let may = untrack(|| desk.may(Action::DecideQuadmask)) && objection.is_none();
     let decide = move |verdict: Verdict| {
         let said = note.get_untracked();
-        desk.write_then(decide_causes(desk.shot_id, subject, verdict, said.clone()), move |()| {
-            // What was typed while the answer was on its way stays.
-            note.try_update(|now| {
-                if *now == said {
-                    now.clear();
-                }
+        let looked_at = desk.view.with_untracked(|v| v.causes.clone());
+        spawn_local(async move {
+            // A cause that was added here is listed before the shot was read again.
+            desk.settled().await;
+            let Some(subject) = desk.view.try_with_untracked(|v| {
+                let read = v.causes_review.as_ref().filter(|_| v.causes == looked_at);
+                read.map_or(subject, |read| read.subject)
+            }) else {
+                return;
+            };
+            desk.write_then(decide_causes(desk.shot_id, subject, verdict, said.clone()), move |()| {
+                // What was typed while the answer was on its way stays.
+                note.try_update(|now| {
+                    if *now == said {
+                        now.clear();
+                    }
+                });
             });
         });
     };

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use tch::{Device, Kind, Tensor};
+use tch::Tensor;
 
 use super::{Config, Layout, Sam3};
 use crate::{Error, Weights, torch_write};
@@ -134,24 +134,18 @@ pub fn write_vocabulary(folder: &Path, entries: i64) -> Result<(), Error> {
 ///
 /// # Errors
 /// When it cannot be written.
-pub fn write_released(folder: &Path, layout: Layout, seed: i64) -> Result<(), Error> {
+pub fn write_released(folder: &Path, layout: Layout, seed: u64) -> Result<(), Error> {
     fs::create_dir_all(folder).map_err(|source| Error::Unwritable { path: folder.to_owned(), source })?;
     write_vocabulary(folder, Config::released().text.vocabulary)?;
-    tch::manual_seed(seed);
-    let value = |name: &str, shape: &[i64]| {
-        let noise = Tensor::randn(shape, (Kind::Float, Device::Cpu));
-        Ok(match shape {
-            [_] if name.ends_with("bias") => noise * 0.1,
-            [_] => noise * 0.2 + 1.0,
-            [_, inputs @ ..] => noise / (inputs.iter().product::<i64>() as f64).sqrt(),
-            [] => noise,
-        })
-    };
+    let seeded = Weights::seeded(seed);
+    let value = |name: &str, shape: &[i64]| seeded.tensor(name, shape);
     write(folder, layout, &published(layout, &Config::released())?, value)
 }
 
 #[cfg(test)]
 mod tests {
+    use tch::{Device, Kind};
+
     use super::*;
     use crate::sam3::{Beside, Cleaning, Found, Manner, Resize, frame};
 

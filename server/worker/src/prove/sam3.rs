@@ -31,7 +31,7 @@ pub fn prove(request: Request) -> anyhow::Result<Outcome> {
         if is_short {
             blank::write_tiny(folder.path(), layout, request.seed)?;
         } else {
-            blank::write_released(folder.path(), layout, i64::try_from(request.seed)?)?;
+            blank::write_released(folder.path(), layout, request.seed)?;
         }
         let one = tch::no_grad(|| measured(folder.path(), device, is_short))?;
         broken.extend(judged(name, &one, is_short));
