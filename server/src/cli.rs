@@ -61,9 +61,18 @@ enum History {
     Check(check::Args),
 }
 
+/// Bytes. A page is polled through every view it is nested in, which without optimization takes as much as threads usually have, 2 MiB;
+/// and a stack that is full ends the whole server. Only what is used of it becomes memory.
+const STACK: usize = 32 << 20;
+
+/// What everything of the server runs on.
+fn threads() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().thread_stack_size(STACK).enable_all().build()
+}
+
 pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     telemetry::start();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = threads()?;
     match cli.command {
         Command::Serve(config) => runtime.block_on(serve(*config)).map(|()| ExitCode::SUCCESS),
         Command::Doctor(config) => runtime.block_on(doctor::run(&config)),
@@ -205,5 +214,28 @@ async fn wait_for_signal() {
     tokio::select! {
         _ = tokio::signal::ctrl_c() => {}
         _ = terminate.recv() => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Takes this much of the stack of whoever calls, or two or three times as much without optimization.
+    #[inline(never)]
+    fn deep(bytes: usize) -> usize {
+        let taken = std::hint::black_box([1_u8; 1 << 16]);
+        if bytes < taken.len() {
+            0
+        } else {
+            usize::from(taken[bytes % taken.len()]) + deep(bytes - taken.len())
+        }
+    }
+
+    #[test]
+    fn pages_nested_deep_do_not_end_the_server() {
+        let threads = threads().unwrap();
+        let reached = threads.block_on(async { tokio::spawn(async { deep(4 << 20) }).await });
+        assert_eq!(reached.unwrap(), 64);
     }
 }
