@@ -6,7 +6,7 @@ use std::time::Duration;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
-use super::desk::{Desk, Writes};
+use super::desk::Desk;
 use crate::api::draft::get_draft;
 use crate::api::shots::ShotView;
 use crate::browser::clock;
@@ -22,6 +22,8 @@ pub(super) struct Reads {
     draft: bool,
     /// A timer runs or an answer is awaited.
     busy: bool,
+    /// How many changes what is shown knows of: [`Writes::count`] when it was read.
+    known: u64,
 }
 
 impl Desk {
@@ -30,10 +32,11 @@ impl Desk {
         self.wish(|reads| reads.shot = true);
     }
 
-    /// Comes when every change sent so far was answered and the shot was read since: what is shown is what is stored.
+    /// Comes when every change sent so far was answered and the shot was read since, or could not be read.
     pub async fn settled(self) {
-        while self.writes.try_get_untracked().is_some_and(Writes::are_open)
-            || self.reads.try_with_untracked(|reads| reads.busy) == Some(true)
+        while let (Some(writes), Some(reads)) =
+            (self.writes.try_get_untracked(), self.reads.try_get_untracked())
+            && (writes.are_open() || (reads.busy && reads.known < writes.count))
         {
             clock::sleep(40).await;
         }
@@ -77,7 +80,10 @@ impl Desk {
                     reads.shot |= wanted.shot;
                     reads.draft |= wanted.draft;
                 }),
-                Ok(Answer::Shot(view)) => self.show(*view),
+                Ok(Answer::Shot(view)) => {
+                    self.reads.update_untracked(|reads| reads.known = after.count);
+                    self.show(*view);
+                }
                 Ok(Answer::Draft(draft)) => self.view.update(|v| v.draft = *draft),
                 Err(_) if self.road.is_over() => {}
                 Err(error) => self.toasts.fail(&error),

@@ -35,14 +35,10 @@ pub fn write_seeded(
     raised: &[(&str, f64)],
 ) -> Result<(), Error> {
     let w = Weights::seeded(seed);
-    let (mut bytes, _) = header(shapes, "F32", 4);
-    for (name, shape) in shapes {
-        let more = raised.iter().find(|(raised, _)| raised == name).map_or(0.0, |(_, more)| *more);
-        let values = (w.tensor(name, shape)?.to_kind(Kind::Float) + more).contiguous();
-        let values = Vec::<f32>::try_from(Tensor::view(&values, [-1]))?;
-        bytes.extend(values.into_iter().flat_map(f32::to_le_bytes));
-    }
-    std::fs::write(path, bytes).map_err(|source| Error::Unwritable { path: path.to_owned(), source })
+    write_safetensors(path, shapes, |name, shape| {
+        let more = raised.iter().find(|(raised, _)| *raised == name).map_or(0.0, |(_, more)| *more);
+        Ok(w.tensor(name, shape)? + more)
+    })
 }
 
 /// Writes random bf16 weights of the same sizes as those of [`Weights::seeded`], a piece at a time and fast enough for tens of
@@ -103,6 +99,28 @@ pub(crate) fn header(shapes: &BTreeMap<String, Vec<i64>>, dtype: &str, size: u64
     let mut header = (text.len() as u64).to_le_bytes().to_vec();
     header.extend(text);
     (header, end)
+}
+
+/// Writes f32 tensors of these names and shapes as safetensors, one in memory at a time.
+///
+/// # Errors
+/// When a tensor cannot be had, or the file cannot be written.
+pub(crate) fn write_safetensors(
+    path: &Path,
+    shapes: &BTreeMap<String, Vec<i64>>,
+    mut values: impl FnMut(&str, &[i64]) -> Result<Tensor, Error>,
+) -> Result<(), Error> {
+    let unwritable = |source| Error::Unwritable { path: path.to_owned(), source };
+    let mut file = BufWriter::new(File::create(path).map_err(unwritable)?);
+    file.write_all(&header(shapes, "F32", 4).0).map_err(unwritable)?;
+    // In the order in which the header names them.
+    for (name, shape) in shapes {
+        let tensor = values(name, shape)?.to_kind(Kind::Float).contiguous();
+        let mut bytes = vec![0; tensor.numel() * 4];
+        tensor.f_copy_data_u8(&mut bytes, tensor.numel())?;
+        file.write_all(&bytes).map_err(unwritable)?;
+    }
+    file.flush().map_err(unwritable)
 }
 
 #[cfg(test)]

@@ -2,16 +2,12 @@
 //! Which tensors a network has is told beside it; opening either file is told in [`crate::weights`].
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
-use zip::write::SimpleFileOptions;
-use zip::{CompressionMethod, ZipWriter};
+use tch::Tensor;
 
-use crate::Error;
-use crate::blank::header;
 use crate::weights::seeded;
+use crate::{Error, blank, torch_write};
 
 /// A tensor of a file, in f32. Its numbers are a function of the names in `parts` alone.
 pub struct Drawn {
@@ -32,32 +28,30 @@ impl Drawn {
         shape
     }
 
-    /// Little-endian, row by row.
-    fn bytes(&self) -> Result<Vec<u8>, Error> {
-        let mut bytes = Vec::new();
-        for (name, shape) in &self.parts {
-            let values = (seeded(0, name, shape) + self.raised).contiguous();
-            let start = bytes.len();
-            bytes.resize(start + 4 * values.numel(), 0);
-            values.f_copy_data_u8(&mut bytes[start..], values.numel())?;
-        }
-        Ok(bytes)
+    fn values(&self) -> Tensor {
+        let parts: Vec<Tensor> = self.parts.iter().map(|(name, shape)| seeded(0, name, shape)).collect();
+        let joined = match parts.as_slice() {
+            [alone] => alone.shallow_clone(),
+            all => Tensor::cat(all, 0),
+        };
+        joined + self.raised
     }
+}
+
+fn shapes(tensors: &[Drawn]) -> BTreeMap<String, Vec<i64>> {
+    tensors.iter().map(|drawn| (drawn.name.clone(), drawn.shape())).collect()
+}
+
+/// The numbers of a tensor by its name.
+fn values(tensors: &[Drawn]) -> impl Fn(&str, &[i64]) -> Result<Tensor, Error> {
+    let by_name: BTreeMap<&str, &Drawn> = tensors.iter().map(|drawn| (drawn.name.as_str(), drawn)).collect();
+    move |name, _| Ok(by_name[name].values())
 }
 
 /// # Errors
 /// When it cannot be written.
 pub fn write_safetensors(path: &Path, tensors: &[Drawn]) -> Result<(), Error> {
-    let unwritable = |source| Error::Unwritable { path: path.to_owned(), source };
-    // In the order in which the header names them.
-    let by_name: BTreeMap<&str, &Drawn> = tensors.iter().map(|drawn| (drawn.name.as_str(), drawn)).collect();
-    let shapes = tensors.iter().map(|drawn| (drawn.name.clone(), drawn.shape())).collect();
-    let mut file = BufWriter::new(File::create(path).map_err(unwritable)?);
-    file.write_all(&header(&shapes, "F32", 4).0).map_err(unwritable)?;
-    for drawn in by_name.values() {
-        file.write_all(&drawn.bytes()?).map_err(unwritable)?;
-    }
-    file.flush().map_err(unwritable)
+    blank::write_safetensors(path, &shapes(tensors), values(tensors))
 }
 
 /// As `torch.save({"model": tensors})` writes it: every tensor in numbers of its own.
@@ -65,62 +59,7 @@ pub fn write_safetensors(path: &Path, tensors: &[Drawn]) -> Result<(), Error> {
 /// # Errors
 /// When it cannot be written.
 pub fn write_torch(path: &Path, tensors: &[Drawn]) -> Result<(), Error> {
-    let unwritable = |source: io::Error| Error::Unwritable { path: path.to_owned(), source };
-    let stored = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
-    let mut archive = ZipWriter::new(File::create(path).map_err(unwritable)?);
-    let mut put = |name: String, bytes: &[u8]| {
-        archive.start_file(name, stored).map_err(|error| unwritable(error.into()))?;
-        archive.write_all(bytes).map_err(unwritable)
-    };
-    put("archive/data.pkl".to_owned(), &pickle(tensors))?;
-    put("archive/byteorder".to_owned(), b"little")?;
-    for (key, drawn) in tensors.iter().enumerate() {
-        put(format!("archive/data/{key}"), &drawn.bytes()?)?;
-    }
-    put("archive/version".to_owned(), b"3\n")?;
-    archive.finish().map_err(|error| unwritable(error.into()))?;
-    Ok(())
-}
-
-/// An empty `OrderedDict`, in the letters of the pickle machine.
-const ORDERED: &[u8] = b"ccollections\nOrderedDict\n)R";
-
-fn text(text: &str) -> Vec<u8> {
-    [b"X".as_slice(), &(text.len() as u32).to_le_bytes(), text.as_bytes()].concat()
-}
-
-fn whole(whole: i64) -> Vec<u8> {
-    [b"J".as_slice(), &(whole as i32).to_le_bytes()].concat()
-}
-
-fn tuple(parts: &[i64]) -> Vec<u8> {
-    [b"(".to_vec(), parts.iter().flat_map(|part| whole(*part)).collect(), b"t".to_vec()].concat()
-}
-
-/// The table of the tensors, protocol 2; the numbers of each are in the part of the archive that is called after its place.
-fn pickle(tensors: &[Drawn]) -> Vec<u8> {
-    let mut out = [b"\x80\x02}".as_slice(), &text("model"), ORDERED, b"("].concat();
-    for (key, drawn) in tensors.iter().enumerate() {
-        let shape = drawn.shape();
-        let below = |axis: usize| shape[axis + 1..].iter().product::<i64>();
-        let strides: Vec<i64> = (0..shape.len()).map(below).collect();
-        let numbers = [
-            b"((".as_slice(),
-            &text("storage"),
-            b"ctorch\nFloatStorage\n",
-            &text(&key.to_string()),
-            &text("cpu"),
-            &whole(shape.iter().product()),
-            b"tQ",
-        ];
-        out.extend(text(&drawn.name));
-        out.extend(b"ctorch._utils\n_rebuild_tensor_v2\n");
-        out.extend(numbers.concat());
-        out.extend([whole(0), tuple(&shape), tuple(&strides)].concat());
-        out.extend([b"\x89".as_slice(), ORDERED, b"tR"].concat());
-    }
-    out.extend(b"us.");
-    out
+    torch_write::write(path, &shapes(tensors), values(tensors))
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{BufWriter, Write as _};
+use std::io::Write as _;
 use std::path::Path;
 
 use flate2::Compression;
@@ -11,6 +11,7 @@ use flate2::write::GzEncoder;
 use tch::Tensor;
 
 use super::{Config, Layout, Sam3};
+use crate::blank::write_safetensors;
 use crate::{Error, Weights, torch_write};
 
 const VOCABULARY: &str = "bpe_simple_vocab_16e6.txt.gz";
@@ -74,34 +75,6 @@ fn write(
         Layout::Official => torch_write::write(&partial, shapes, value)?,
     }
     fs::rename(partial, &path).map_err(|source| Error::Unwritable { path, source })
-}
-
-fn write_safetensors(
-    path: &Path,
-    shapes: &BTreeMap<String, Vec<i64>>,
-    mut value: impl FnMut(&str, &[i64]) -> Result<Tensor, Error>,
-) -> Result<(), Error> {
-    let unwritable = |source| Error::Unwritable { path: path.to_owned(), source };
-    let mut header = serde_json::Map::new();
-    let mut end = 0;
-    for (name, shape) in shapes {
-        let start = end;
-        end += shape.iter().product::<i64>() * 4;
-        let entry = serde_json::json!({ "dtype": "F32", "shape": shape, "data_offsets": [start, end] });
-        header.insert(name.clone(), entry);
-    }
-    let mut header = serde_json::to_vec(&header).expect("plain JSON");
-    header.resize(header.len().next_multiple_of(8), b' ');
-    let mut file = BufWriter::new(File::create(path).map_err(unwritable)?);
-    file.write_all(&(header.len() as u64).to_le_bytes()).map_err(unwritable)?;
-    file.write_all(&header).map_err(unwritable)?;
-    for (name, shape) in shapes {
-        let values = value(name, shape)?.contiguous();
-        let mut bytes = vec![0; values.numel() * 4];
-        values.copy_data_u8(&mut bytes, values.numel());
-        file.write_all(&bytes).map_err(unwritable)?;
-    }
-    file.flush().map_err(unwritable)
 }
 
 /// Writes a vocabulary of so many entries whose pairs are made up, in the official form: no two of them make the same.
